@@ -1,0 +1,153 @@
+// The domain: the tealets of one Main on one thread, and the switch between them.
+#pragma once
+
+#include <tealet/allocator.hpp>
+#include <tealet/error.hpp>
+#include <tealet/stats.hpp>
+#include <tealet/tealet.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "node.hpp"
+#include "stack_area.hpp"
+#include "totals.hpp"
+
+namespace tealet::core {
+
+// What travels with a switch. The engine hands it over and looks at the signal only; what the value
+// points to is between the faces' two ends.
+enum class Signal : std::uint8_t {
+  value,   // the result of the receiver's switch
+  error,   // the receiver's switch raises it
+  unwind,  // the receiver raises the special exception and ends
+};
+struct Transfer {
+  Signal signal = Signal::value;
+  void* value = nullptr;
+};
+
+// What the engine needs from a face. None of these may let an exception out.
+struct Face {
+  // Runs the function of a tealet that has just begun, on its own stack, with what arrived there.
+  // The result is delivered to its parent.
+  Transfer (*run)(Node& self, Transfer arrived);
+  // Frees what the face has attached to a node that is about to be freed.
+  void (*release)(Node& node);
+  // Closes a whole domain, because the tealet in which it was opened ends.
+  void (*close)(Domain& domain);
+};
+
+// All functions are noexcept, and whatever returns an Errc changes nothing unless it returns ok.
+// Nodes are passed in the state that their names say; the faces ask check() first.
+class Domain {
+ public:
+  Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept;
+  ~Domain();
+  Domain(const Domain&) = delete;
+  Domain& operator=(const Domain&) = delete;
+
+  // Begins the domain on this thread, in whatever tealet runs there now: makes the main tealet, with
+  // `extra` bytes behind it.
+  Errc open(std::size_t extra) noexcept;
+  // Ends it: frees every node as it is, without unwinding, and gives all memory back. Only from main.
+  void close() noexcept;
+  bool is_open() const noexcept { return main_ != nullptr; }
+
+  // Whether this domain can be used here and now: its thread, and the tealet in which it was opened.
+  Errc check() const noexcept;
+  // The same, and whether `target` can be switched to.
+  Errc check(const Node& target) const noexcept;
+  // Whether there is enough of the C stack left to begin another tealet on top.
+  Errc check_room() const noexcept;
+
+  // A tealet that has not begun, child of the running one, with `extra` bytes (zeroed) behind it;
+  // nullptr if there is no memory.
+  Node* create(std::size_t extra) noexcept;
+  // A stub: a tealet that has begun and paused at once, before it has a function.
+  Errc capture(std::size_t extra, Node*& stub) noexcept;
+  // A further tealet with the same parent, sharing the stack of a paused one; its extra bytes are
+  // zero. nullptr if there is no memory.
+  Node* duplicate(const Node& original) noexcept;
+  // Switches to a new, captured or paused tealet; returns when something switches back. What came
+  // with that is in arrived(). `force` gives up tealets that cannot be saved for want of memory,
+  // rather than fail; switching to main then always succeeds.
+  Errc switch_to(Node& target, Transfer out, bool force = false) noexcept;
+  // Makes a paused tealet end, with the running one as its parent meanwhile. Errc::refused if it
+  // switched away instead.
+  Errc unwind(Handle& paused) noexcept;
+  // The next to end when all must: a tealet without children; nullptr when only main is left.
+  Node* newest_leaf() noexcept;
+  // Frees a node that does not run, as it is: nothing on its stack is unwound.
+  void discard(Node& node) noexcept;
+  // Errc::invalid if `parent` descends from `node`; Errc::foreign if it is of another domain.
+  Errc set_parent(Node& node, Node& parent) noexcept;
+  Node& main() noexcept { return *main_; }
+  Node& current() noexcept { return *current_; }
+  const Node& current() const noexcept { return *current_; }
+  // The tealet that switched to the running one, if it still exists.
+  Node* previous() noexcept { return previous_; }
+  Transfer& arrived() noexcept { return transfer_; }
+  Status status(const Node& node) const noexcept;
+  // Bytes of `node` on the heap now, shared ones in full; and how deep its stack is.
+  std::size_t saved_bytes(const Node& node) const noexcept;
+  std::size_t extent(const Node& node) const noexcept;
+  // No tealet but main has ever had bytes at or above this address.
+  const char* highest_far() const noexcept { return highest_far_; }
+  bool nested() const noexcept { return outer_ != nullptr; }
+
+  CountingAllocator& memory() noexcept { return memory_; }
+  Stats stats() const noexcept;
+  // The same figures, counted one by one over all tealets and chunks. May throw std::bad_alloc.
+  Stats stats_by_walk() const;
+  void reset_peak_stats() noexcept { memory_.reset_peaks(); }
+
+ private:
+  // What a jump means for the tealet that it leaves.
+  enum class Leaving : std::uint8_t { pause, capture, end };
+
+  Errc jump(Node& target, Leaving leaving, bool force) noexcept;
+  // The switch core's callbacks, on the stack that is left and on the one that is entered.
+  static void* on_save(void* domain, void* near) noexcept;
+  static long on_restore(void* domain) noexcept;
+  bool save(char* near) noexcept;
+  void enter() noexcept;
+  [[noreturn]] void begin() noexcept;
+  [[noreturn]] void end(Transfer out) noexcept;
+  Node& receiver() noexcept;
+
+  void free_node(Node& node) noexcept;
+  void join_enclosing() noexcept;
+  void leave_enclosing() noexcept;
+  void close_inner_domains(const Node& outer) noexcept;
+  void strand_inner_domains(const Node& outer) noexcept;
+
+  // The jump under way, for the callbacks.
+  Node* target_ = nullptr;
+  char* entry_ = nullptr;  // the stack pointer to continue at
+  Leaving leaving_ = Leaving::pause;
+  bool force_ = false;
+  bool failed_ = false;
+  Node* ended_ = nullptr;  // the tealet that it ended, freed by the one that is entered
+  Transfer transfer_;
+
+  Node* current_ = nullptr;
+  Node* previous_ = nullptr;
+  Node* main_ = nullptr;
+  StackArea area_;
+  Totals totals_;
+  CountingAllocator memory_;
+  Face face_;
+  const char* highest_far_ = nullptr;
+  const char* deepest_near_ = unbounded;  // kept up under AddressSanitizer only
+  const char* lowest_start_ = nullptr;    // nearer than this, no tealet may begin
+  void* exceptions_ = nullptr;            // the exceptions in flight on this thread
+
+  std::uint64_t thread_ = 0;
+  Node* outer_ = nullptr;     // the tealet of another domain in which this one was opened
+  Domain* inner_ = nullptr;   // domains opened in tealets of this one
+  Domain* next_ = nullptr;    // the next in the list that this domain is in
+  bool stranded_ = false;     // the tealet in which it was opened is gone
+};
+
+}  // namespace tealet::core

@@ -1,0 +1,89 @@
+// Domains inside tealets of other domains. One that is opened inside a tealet is part of that
+// tealet's execution: its bytes on the C stack move with that tealet's, so it can be used only while
+// that tealet runs.
+#include "domain.hpp"
+#include "thread.hpp"
+
+namespace tealet::core {
+
+namespace {
+
+// The domain of this thread that was opened in no tealet. All others hang below its tealets.
+thread_local Domain* outermost = nullptr;
+
+}  // namespace
+
+Errc Domain::check() const noexcept {
+  if (thread_ != current_thread()) return Errc::thread;
+  if (stranded_) return Errc::outside;
+  for (const Node* outer = outer_; outer != nullptr; outer = outer->domain->outer_) {
+    if (outer->domain->current_ != outer) return Errc::outside;
+  }
+  return Errc::ok;
+}
+
+void Domain::join_enclosing() noexcept {
+  if (outermost == nullptr) {
+    outermost = this;
+    return;
+  }
+  Domain* enclosing = outermost;
+  for (Domain* inner = enclosing->inner_; inner != nullptr;) {
+    if (inner->outer_ == enclosing->current_) {
+      enclosing = inner;
+      inner = enclosing->inner_;
+    } else {
+      inner = inner->next_;
+    }
+  }
+  outer_ = enclosing->current_;
+  next_ = enclosing->inner_;
+  enclosing->inner_ = this;
+}
+
+void Domain::leave_enclosing() noexcept {
+  if (stranded_ || thread_ != current_thread()) return;
+  // What was opened in this main tealet has been running in the enclosing tealet all along. There is
+  // one such domain at most, since the next to be opened there is opened inside that one.
+  Domain* heir = nullptr;
+  if (inner_ != nullptr) {
+    heir = inner_;
+    heir->outer_ = outer_;
+    inner_ = nullptr;
+  }
+  if (outer_ == nullptr) {
+    outermost = heir;
+    return;
+  }
+  Domain** link = &outer_->domain->inner_;
+  while (*link != this) link = &(*link)->next_;
+  *link = heir != nullptr ? heir : next_;
+  if (heir != nullptr) heir->next_ = next_;
+  outer_ = nullptr;
+}
+
+void Domain::close_inner_domains(const Node& outer) noexcept {
+  for (Domain* inner = inner_; inner != nullptr;) {
+    if (inner->outer_ == &outer) {
+      inner->face_.close(*inner);
+      inner = inner_;  // the list has changed
+    } else {
+      inner = inner->next_;
+    }
+  }
+}
+
+void Domain::strand_inner_domains(const Node& outer) noexcept {
+  for (Domain** link = &inner_; *link != nullptr;) {
+    Domain* inner = *link;
+    if (inner->outer_ == &outer) {
+      inner->stranded_ = true;
+      inner->outer_ = nullptr;
+      *link = inner->next_;
+    } else {
+      link = &inner->next_;
+    }
+  }
+}
+
+}  // namespace tealet::core

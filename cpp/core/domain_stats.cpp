@@ -1,0 +1,59 @@
+#include <set>
+
+#include "domain.hpp"
+
+namespace tealet::core {
+
+namespace {
+
+Stats stats_of(const CountingAllocator& memory) noexcept {
+  Stats stats;
+#if TEALET_WITH_STATS
+  const AllocationCounts counts = memory.counts();
+  stats.bytes_allocated = counts.bytes;
+  stats.bytes_allocated_peak = counts.bytes_peak;
+  stats.blocks_allocated = counts.blocks;
+  stats.blocks_allocated_peak = counts.blocks_peak;
+  stats.blocks_allocated_total = counts.blocks_total;
+  stats.bytes_cached = memory.bytes_cached();
+#else
+  static_cast<void>(memory);
+#endif
+  return stats;
+}
+
+}  // namespace
+
+Stats Domain::stats() const noexcept {
+  Stats stats = stats_of(memory_);
+#if TEALET_WITH_STATS
+  stats.n_active = totals_.tealets;
+  stats.n_total = totals_.tealets_ever;
+  stats.stack_count = totals_.stacks;
+  stats.stack_chunk_count = totals_.chunks;
+  stats.stack_bytes = totals_.bytes;
+  stats.stack_bytes_expanded = totals_.bytes_expanded;
+  stats.stack_bytes_naive = totals_.bytes_naive;
+#endif
+  return stats;
+}
+
+Stats Domain::stats_by_walk() const {
+  Stats stats = stats_of(memory_);
+  stats.n_total = this->stats().n_total;  // those that are gone cannot be counted
+  std::set<const Stack*> seen;
+  for (Node* node = main_; node != nullptr; node = node->next_in_tree()) {
+    stats.n_active += 1;
+    const Stack* stack = node->stack;
+    if (stack == nullptr) continue;
+    stats.stack_bytes_naive += stack->extent();
+    stats.stack_bytes_expanded += stack->saved();
+    if (stack->saved() == 0 || !seen.insert(stack).second) continue;
+    stats.stack_count += 1;
+    stats.stack_chunk_count += stack->chunk_count();
+    stats.stack_bytes += stack->saved();
+  }
+  return stats;
+}
+
+}  // namespace tealet::core

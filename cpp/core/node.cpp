@@ -1,0 +1,43 @@
+#include "node.hpp"
+
+namespace tealet::core {
+
+void Node::detach() noexcept {
+  if (next_sibling != nullptr) next_sibling->previous_sibling = previous_sibling;
+  if (previous_sibling != nullptr) {
+    previous_sibling->next_sibling = next_sibling;
+  } else if (parent != nullptr) {
+    parent->first_child = next_sibling;
+  }
+}
+
+void Node::adopt_to(Node& new_parent) noexcept {
+  detach();
+  parent = &new_parent;
+  previous_sibling = nullptr;
+  next_sibling = new_parent.first_child;
+  if (next_sibling != nullptr) next_sibling->previous_sibling = this;
+  new_parent.first_child = this;
+}
+
+void Node::leave_tree() noexcept {
+  while (first_child != nullptr) first_child->adopt_to(*parent);
+  detach();
+  parent = nullptr;
+}
+
+Node* Node::next_in_tree() noexcept {
+  if (first_child != nullptr) return first_child;
+  for (Node* node = this; node != nullptr; node = node->parent) {
+    if (node->next_sibling != nullptr) return node->next_sibling;
+  }
+  return nullptr;
+}
+
+bool Node::descends_from(const Node& ancestor) const noexcept {
+  const Node* node = this;
+  while (node != nullptr && node != &ancestor) node = node->parent;
+  return node != nullptr;
+}
+
+}  // namespace tealet::core

@@ -1,0 +1,52 @@
+// What the engine keeps for one tealet.
+#pragma once
+
+#include <tealet/tealet.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "stack.hpp"
+
+namespace tealet::core {
+
+// The tealets of a domain form a tree below the main tealet: every tealet's end is delivered to its
+// parent. A tealet that ends hands its children on to its own parent, so a parent always exists.
+struct Node {
+  Domain* domain = nullptr;
+  Stack* stack = nullptr;  // while paused
+  char* far = nullptr;     // where it began; nullptr until then, `unbounded` for main
+  Handle* owner = nullptr;
+
+  Node* parent = nullptr;
+  Node* first_child = nullptr;
+  Node* next_sibling = nullptr;
+  Node* previous_sibling = nullptr;
+
+  // The exceptions in flight, while paused: see domain.cpp.
+  void* caught_exceptions = nullptr;
+  std::uint32_t uncaught_exceptions = 0;
+  std::uint16_t extra_units = 0;  // of 16 bytes each, behind the node: for the use of a face
+  Status status = Status::New;
+
+  void* extra() noexcept { return this + 1; }
+  std::size_t block_size() const noexcept { return sizeof(Node) + std::size_t{16} * extra_units; }
+
+  bool is_main() const noexcept { return far == unbounded; }
+
+  // Makes this the first child of `new_parent`, taking it from its parent if it has one.
+  void adopt_to(Node& new_parent) noexcept;
+  // Takes it from its parent, to which its children go.
+  void leave_tree() noexcept;
+  // The node after this one in a walk over the whole tree from its root; nullptr at the end.
+  Node* next_in_tree() noexcept;
+  // Whether `ancestor` is this node or one of its ancestors.
+  bool descends_from(const Node& ancestor) const noexcept;
+
+ private:
+  void detach() noexcept;
+};
+
+static_assert(sizeof(Node) % 16 == 0, "extra() is 16-byte aligned");
+
+}  // namespace tealet::core

@@ -1,0 +1,91 @@
+// A saved stack: the chunks that hold the bytes of one paused execution.
+#pragma once
+
+#include <tealet/allocator.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "totals.hpp"
+
+namespace tealet::core {
+
+// The far end of a stack that has none: a main tealet's.
+inline char* const unbounded = reinterpret_cast<char*>(UINTPTR_MAX);
+
+// A piece of a stack that was saved after the first one. Its bytes follow the header.
+struct Chunk {
+  Chunk* next;       // the chunk saved before this one; the first chunk is part of the Stack
+  std::size_t size;  // bytes of stack data
+
+  char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
+};
+
+// The bytes of one paused execution, from its near end up. A descending stack lies like this:
+//
+//      near                      edge()                        far
+//       |---- saved: in chunks ----|---- in place on the C stack ---|
+//
+// One block holds this header and the first chunk. Several tealets may own one stack (duplicates);
+// the last one to go frees it.
+class Stack {
+ public:
+  // Copies [near, near + size) of the C stack into a new stack with one owner, or returns nullptr
+  // if there is no memory. `size` may be zero: everything is in place then.
+  static Stack* save(CountingAllocator& memory, Totals& totals, char* near, char* far,
+                     std::size_t size) noexcept;
+
+  // Copies what lies between edge() and `limit` into a further chunk. False if there is no memory:
+  // nothing has changed then.
+  bool grow(CountingAllocator& memory, Totals& totals, char* limit) noexcept;
+  // Frees the chunk that the last grow() made: its bytes are still in place.
+  void ungrow(CountingAllocator& memory, Totals& totals) noexcept;
+
+  // Copies every saved byte back to where it was taken from.
+  void restore() noexcept;
+
+  // One more tealet owns this stack, or one fewer; with the last one the stack is freed.
+  void share(Totals& totals) noexcept;
+  void release(CountingAllocator& memory, Totals& totals) noexcept;
+
+  // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What is
+  // saved stays, and stays counted, until the owners let go of it.
+  void lose() noexcept { lost_ = true; }
+
+  char* near() const noexcept { return near_; }
+  char* far() const noexcept { return far_; }
+  char* edge() const noexcept { return near_ + saved_; }
+  std::size_t saved() const noexcept { return saved_; }
+  // Never true without a far end.
+  bool complete() const noexcept { return edge() == far_; }
+  bool shared() const noexcept { return owners_ > 1; }
+  bool lost() const noexcept { return lost_; }
+  std::uint32_t owners() const noexcept { return owners_; }
+  std::size_t chunk_count() const noexcept;
+  // far - near. Without a far end, the furthest byte that had to be saved stands for it.
+  std::size_t extent() const noexcept {
+    return far_ == unbounded ? saved_ : static_cast<std::size_t>(far_ - near_);
+  }
+
+ private:
+  friend class StackArea;  // keeps its list through next_partial_ and listed_
+
+  Stack(char* near, char* far, std::size_t size) noexcept : near_(near), far_(far), saved_(size) {}
+  char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
+  // How much of saved_ lies in the first chunk, behind this header.
+  std::size_t first_size() const noexcept;
+
+  Stack* next_partial_ = nullptr;
+  char* near_;
+  char* far_;
+  std::size_t saved_;
+  Chunk* further_ = nullptr;  // newest first, which is farthest first
+  std::uint32_t owners_ = 1;
+  bool listed_ = false;
+  bool lost_ = false;
+};
+
+static_assert(sizeof(Stack) % 16 == 0 && sizeof(Chunk) % 16 == 0,
+              "stack data starts 16-byte aligned, and block sizes are multiples of 16");
+
+}  // namespace tealet::core

@@ -1,0 +1,58 @@
+// One C stack on which tealets take turns, and the list of those whose bytes are partly still there.
+#pragma once
+
+#include "stack.hpp"
+
+namespace tealet::core {
+
+// Keeps the partially saved stacks, the nearest in place first. What is in place of one never
+// overlaps what is in place of another, so their order is the order of their addresses.
+class StackArea {
+ public:
+  // Whether a stack that could not be saved fails the whole operation or is lost.
+  enum class OnFailure { undo, lose };
+
+  // Rules 1 and 4: saves everything that will be overwritten once a tealet runs nearer than `limit`.
+  // `resumed` is the stack that will be restored then, or nullptr; with one owner it needs no
+  // saving, shared it is completed. False when memory ran out: every stack is as it was. With
+  // OnFailure::lose, false only if the stack that could not be saved must not be lost.
+  bool make_room(CountingAllocator& memory, Totals& totals, char* limit, const Stack* resumed,
+                 OnFailure on_failure) noexcept;
+
+  // `stack` belongs to the tealet that ran last, so nothing in place is nearer.
+  void add(Stack& stack) noexcept;
+  // Before a stack is resumed or freed. Does nothing for one that is complete.
+  void remove(Stack& stack) noexcept;
+
+  const Stack* nearest() const noexcept { return first_; }
+
+ private:
+  bool must_be_saved(const Stack* stack, const char* limit, const Stack* resumed) const noexcept;
+  void undo(CountingAllocator& memory, Totals& totals, const Stack* failed) noexcept;
+
+  Stack* first_ = nullptr;
+};
+
+inline void StackArea::add(Stack& stack) noexcept {
+  if (stack.complete()) return;
+  stack.next_partial_ = first_;
+  stack.listed_ = true;
+  first_ = &stack;
+}
+
+inline void StackArea::remove(Stack& stack) noexcept {
+  if (!stack.listed_) return;
+  Stack** link = &first_;
+  while (*link != &stack) link = &(*link)->next_partial_;
+  *link = stack.next_partial_;
+  stack.listed_ = false;
+}
+
+inline bool StackArea::must_be_saved(const Stack* stack, const char* limit,
+                                     const Stack* resumed) const noexcept {
+  if (stack == nullptr || stack->edge() >= limit) return false;
+  // The resumed stack reaches exactly to the limit, so nothing beyond it in the list is nearer.
+  return stack != resumed || stack->shared();
+}
+
+}  // namespace tealet::core

@@ -1,0 +1,50 @@
+// Copying bytes from and to the C stack behind the compiler's back, and telling AddressSanitizer.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TEALETPP_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TEALETPP_ASAN 1
+#endif
+#endif
+#ifndef TEALETPP_ASAN
+#define TEALETPP_ASAN 0
+#endif
+
+#if TEALETPP_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace tealet::core {
+
+#if TEALETPP_ASAN
+
+// Frames on the C stack have poisoned gaps between their variables, so the checking memcpy that
+// AddressSanitizer puts in place of the C library's would report every save. Sizes and addresses
+// are multiples of 16.
+__attribute__((noinline, no_sanitize("address"))) inline void copy_stack_bytes(
+    void* to, const void* from, std::size_t size) noexcept {
+  auto* target = static_cast<volatile unsigned long*>(to);
+  const auto* source = static_cast<const volatile unsigned long*>(from);
+  for (std::size_t i = 0; i < size / sizeof(unsigned long); ++i) target[i] = source[i];
+}
+
+// Frames that are switched away from never run the code that would clear their gaps. Whoever runs
+// on those addresses next must not trip over them.
+inline void forget_poison(const char* near, const char* far) noexcept {
+  if (near < far) __asan_unpoison_memory_region(near, static_cast<std::size_t>(far - near));
+}
+
+#else
+
+inline void copy_stack_bytes(void* to, const void* from, std::size_t size) noexcept {
+  std::memcpy(to, from, size);
+}
+
+#endif
+
+}  // namespace tealet::core

@@ -1,0 +1,37 @@
+#include <tealet/stats.hpp>
+
+#include <limits>
+
+namespace tealet {
+
+namespace {
+
+double ratio(std::size_t part, std::size_t whole) noexcept {
+  if (whole == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+}  // namespace
+
+double Stats::sharing_ratio() const noexcept { return ratio(stack_bytes_expanded, stack_bytes); }
+
+double Stats::memory_efficiency() const noexcept { return ratio(stack_bytes_naive, stack_bytes); }
+
+std::size_t Stats::fixed_stack_bytes(std::size_t stack_size) const noexcept {
+  return n_active == 0 ? 0 : (n_active - 1) * stack_size;
+}
+
+double Stats::efficiency_vs(std::size_t stack_size) const noexcept {
+  return ratio(fixed_stack_bytes(stack_size), stack_bytes);
+}
+
+StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept {
+  StatsDifference difference;
+  for (const StatsField& field : stats_fields) {
+    difference.*field.difference =
+        static_cast<std::ptrdiff_t>(later.*field.value - earlier.*field.value);
+  }
+  return difference;
+}
+
+}  // namespace tealet

@@ -1,0 +1,37 @@
+#include "thread.hpp"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstddef>
+
+namespace tealet::core {
+
+namespace {
+
+std::atomic<std::uint64_t> last_thread{0};
+thread_local std::uint64_t this_thread = 0;
+
+constexpr std::size_t reserve = 256 * 1024;
+
+}  // namespace
+
+std::uint64_t current_thread() noexcept {
+  if (this_thread == 0) this_thread = ++last_thread;
+  return this_thread;
+}
+
+const char* lowest_start_on_this_stack() noexcept {
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return nullptr;
+  void* lowest = nullptr;
+  std::size_t size = 0;
+  const int error = pthread_attr_getstack(&attributes, &lowest, &size);
+  pthread_attr_destroy(&attributes);
+  const auto* low = static_cast<const char*>(lowest);
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  if (error != 0 || here < low || here >= low + size) return nullptr;
+  return low + (size / 4 < reserve ? size / 4 : reserve);
+}
+
+}  // namespace tealet::core

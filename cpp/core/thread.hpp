@@ -1,0 +1,15 @@
+// What the engine must know about the thread that it runs on.
+#pragma once
+
+#include <cstdint>
+
+namespace tealet::core {
+
+// A number that no other thread of this process ever has, not even after this one's end.
+std::uint64_t current_thread() noexcept;
+
+// The lowest address of this thread's C stack on which a new tealet may begin, with enough below it
+// to run ordinary code; nullptr if this thread runs on a stack of unknown bounds.
+const char* lowest_start_on_this_stack() noexcept;
+
+}  // namespace tealet::core
