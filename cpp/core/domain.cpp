@@ -94,15 +94,15 @@ void Domain::discard(Node& node) noexcept {
 
 void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
-  if (node.owner != nullptr) node.owner->node = nullptr;
   strand_inner_domains(node);
-  face_.release(node);
   if (node.stack != nullptr) {
     if (!node.stack->shared()) area_.remove(*node.stack);
     node.stack->release(memory_, totals_);
+    node.stack = nullptr;
   }
+  node.status = Status::Exited;
   totals_.tealet_freed();
-  memory_.give(&node, node.block_size());
+  if (face_.release(node)) free_block(node);
 }
 
 Errc Domain::set_parent(Node& node, Node& parent) noexcept {

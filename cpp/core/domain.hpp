@@ -32,8 +32,9 @@ struct Face {
   // Runs the function of a tealet that has just begun, on its own stack, with what arrived there.
   // The result is delivered to its parent.
   Transfer (*run)(Node& self, Transfer arrived);
-  // Frees what the face has attached to a node that is about to be freed.
-  void (*release)(Node& node);
+  // Frees what the face has attached to the node of a tealet that is gone. False if somebody still
+  // refers to the node: it is then for the face to call free_block() in the end.
+  bool (*release)(Node& node);
   // Closes a whole domain, because the tealet in which it was opened ends.
   void (*close)(Domain& domain);
 };
@@ -73,13 +74,15 @@ class Domain {
   // with that is in arrived(). `force` gives up tealets that cannot be saved for want of memory,
   // rather than fail; switching to main then always succeeds.
   Errc switch_to(Node& target, Transfer out, bool force = false) noexcept;
-  // Makes a paused tealet end, with the running one as its parent meanwhile. Errc::refused if it
-  // switched away instead.
-  Errc unwind(Handle& paused) noexcept;
+  // Asks a paused tealet to end, with the running one as its parent from now on. It may have switched
+  // away instead when this returns; the face knows whether its node was released.
+  Errc unwind(Node& paused) noexcept;
   // The next to end when all must: a tealet without children; nullptr when only main is left.
   Node* newest_leaf() noexcept;
   // Frees a node that does not run, as it is: nothing on its stack is unwound.
   void discard(Node& node) noexcept;
+  // Returns the memory of a node that release() kept.
+  void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
   // Errc::invalid if `parent` descends from `node`; Errc::foreign if it is of another domain.
   Errc set_parent(Node& node, Node& parent) noexcept;
   Node& main() noexcept { return *main_; }

@@ -40,8 +40,7 @@ Errc Domain::capture(std::size_t extra, Node*& stub) noexcept {
   return transfer_.signal == Signal::value ? Errc::ok : Errc::memory;
 }
 
-Errc Domain::unwind(Handle& paused) noexcept {
-  Node& node = *paused.node;
+Errc Domain::unwind(Node& node) noexcept {
   // The running tealet becomes the parent. Should it descend from `node`, then the branch that leads
   // to it moves to the parent that `node` has now, as it would when `node` ends.
   Node* const old_parent = node.parent;
@@ -55,9 +54,8 @@ Errc Domain::unwind(Handle& paused) noexcept {
   if (code != Errc::ok) {
     node.adopt_to(*old_parent);
     if (branch != nullptr) branch->adopt_to(node);
-    return code;
   }
-  return paused.node == nullptr ? Errc::ok : Errc::refused;
+  return code;
 }
 
 Errc Domain::jump(Node& target, Leaving leaving, bool force) noexcept {

@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "main_state.hpp"
 
@@ -8,55 +9,57 @@ namespace tealet {
 namespace {
 
 using core::Body;
-using core::BorrowedBody;
 using core::Node;
 using core::Signal;
+using core::StubBody;
 using core::Transfer;
-
-void* invoke(Node& node, Transfer arrived) {
-  auto& body = *static_cast<Body*>(node.extra());
-  if (body.operate != nullptr) return body.operate(body, Body::Operation::invoke, arrived.value);
-  // A stub: what arrives is the function, on the stack of whoever runs it.
-  const auto& borrowed = *static_cast<BorrowedBody*>(arrived.value);
-  return borrowed.move_and_invoke(borrowed.callable, borrowed.argument);
-}
 
 Transfer run(Node& node, Transfer arrived) {
   // Thrown into before it began: there is nothing on its stack that could catch it.
   if (arrived.signal == Signal::error) return arrived;
   Transfer out;
-  MainState& state = MainState::of(node);
+  Body& body = MainState::body_of(node);
   try {
-    out.value = invoke(node, arrived);
+    out.value = body.operate(body, Body::Operation::invoke, arrived.value);
   } catch (const Exit&) {
   } catch (...) {
-    state.raised = std::current_exception();
+    MainState::of(node).raised = std::current_exception();
     out.signal = Signal::error;
   }
   return out;
 }
 
-void release(Node& node) {
-  auto& body = *static_cast<Body*>(node.extra());
+bool release(Node& node) {
+  Body& body = MainState::body_of(node);
   if (body.operate != nullptr) body.operate(body, Body::Operation::destroy, nullptr);
+  return body.references == 0;
 }
 
 void close(core::Domain& domain) { static_cast<MainState&>(domain).end_all(); }
 
 constexpr core::Face face{run, release, close};
 
+// The function of a stub lies in a block of its own, found through the stub's node.
+void* operate_stub(Body& body, Body::Operation operation, void* argument) {
+  auto& stub = static_cast<StubBody&>(body);
+  if (operation == Body::Operation::invoke) {
+    return stub.function->operate(*stub.function, operation, argument);
+  }
+  if (stub.function != nullptr) {
+    auto& node = *(reinterpret_cast<Node*>(&stub) - 1);
+    stub.function->operate(*stub.function, operation, nullptr);
+    MainState::of(node).memory().give(stub.function, stub.function_size);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 MainState::MainState(const Main::Options& options) noexcept
     : core::Domain(face, options.upstream, options.memory_limit) {}
 
-Tealet* MainState::owner_of(const Node* node) noexcept {
-  return node == nullptr ? nullptr : static_cast<Tealet*>(node->owner);
-}
-
 void* MainState::exchange(Node& target, Transfer out, const char* doing) {
-  const Errc code = switch_to(target, out);
-  if (code != Errc::ok) {
+  if (const Errc code = switch_to(target, out); code != Errc::ok) {
     raised = nullptr;
     throw_error(code, doing);
   }
@@ -76,70 +79,83 @@ void* MainState::receive() {
   return arrived.value;
 }
 
-Errc MainState::end_other(core::Handle& handle) noexcept {
-  Node& node = *handle.node;
-  if (node.status != Status::Suspended || status(node) == Status::Defunct) {
+Errc MainState::end_other(Node& node) noexcept {
+  if (status(node) != Status::Suspended) {
     discard(node);
     return Errc::ok;
   }
-  return unwind(handle);
+  refer(node);
+  Errc code = unwind(node);
+  if (code == Errc::ok && node.status != Status::Exited) code = Errc::refused;
+  unrefer(node);
+  return code;
 }
 
 void MainState::end_all() noexcept {
   memory().set_limit(CountingAllocator::no_limit);
   while (Node* node = newest_leaf()) {
-    core::Handle handle;
-    if (node->owner == nullptr) {
-      handle.node = node;
-      node->owner = &handle;
-    }
-    core::Handle& owner = *node->owner;
-    end_other(owner);
+    refer(*node);
+    end_other(*node);
     raised = nullptr;
-    if (owner.node != nullptr) discard(*owner.node);
+    if (node->status != Status::Exited) discard(*node);
+    unrefer(*node);
   }
+}
+
+void MainState::refer(Node& node) noexcept {
+  body_of(node).references += 1;
+  references += 1;
+}
+
+void MainState::unrefer(Node& node) noexcept {
+  references -= 1;
+  if (--body_of(node).references == 0 && node.status == Status::Exited) free_block(node);
+  if (abandoned && references == 0) delete this;
 }
 
 Main::Main() : Main(Options{}) {}
 
-Main::Main(const Options& options) : state_(std::make_unique<MainState>(options)) {
+Main::Main(const Options& options) : state_(new MainState(options)) {
   if (const Errc code = state_->open(sizeof(Body)); code != Errc::ok) {
+    delete state_;
     throw_error(code, "opening a domain");
   }
-  state_->self = Tealet(state_->main());
 }
 
 Main::~Main() {
-  if (state_->is_open() && (state_->check() != Errc::ok || !state_->current().is_main())) {
+  if (state_->check() != Errc::ok || !state_->current().is_main()) {
     // Its tealets run on, or are, the very stack that this destructor runs on.
     std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n", stderr);
     std::abort();
   }
   state_->end_all();
   state_->close();
+  state_->abandoned = true;
+  if (state_->references == 0) delete state_;
 }
 
-core::Node& Main::create_node(std::size_t extra) {
+Node* Main::create_node(std::size_t extra) {
   if (const Errc code = state_->check(); code != Errc::ok) throw_error(code, "creating a tealet");
   Node* node = state_->create(extra);
   if (node == nullptr) throw MemoryError();
-  return *node;
+  return node;
 }
 
 Tealet Main::stub() {
-  if (const Errc code = state_->check(); code != Errc::ok) throw_error(code, "capturing a stub");
+  const char* doing = "capturing a stub";
+  if (const Errc code = state_->check(); code != Errc::ok) throw_error(code, doing);
   Node* node = nullptr;
-  if (const Errc code = state_->capture(sizeof(Body), node); code != Errc::ok) {
-    throw_error(code, "capturing a stub");
-  }
-  return Tealet(*node);
+  const Errc code = state_->capture(sizeof(StubBody), node);
+  if (code != Errc::ok) throw_error(code, doing);
+  MainState::body_of(*node).operate = operate_stub;
+  return Tealet(node);
 }
 
-Tealet& Main::self() noexcept { return state_->self; }
+TealetRef Main::self() const noexcept { return TealetRef(&state_->main()); }
 
-Tealet* Main::current() noexcept { return MainState::owner_of(&state_->current()); }
+TealetRef Main::current() const noexcept { return TealetRef(&state_->current()); }
 
-Tealet* Main::previous() noexcept { return MainState::owner_of(state_->previous()); }
+TealetRef Main::previous() const noexcept { return TealetRef(state_->previous()); }
 
 Stats Main::stats() const noexcept { return state_->stats(); }
 

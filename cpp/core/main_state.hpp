@@ -15,20 +15,28 @@ struct MainState : core::Domain {
   static MainState& of(const core::Node& node) noexcept {
     return *static_cast<MainState*>(node.domain);
   }
-  static Tealet* owner_of(const core::Node* node) noexcept;
+  static core::Body& body_of(core::Node& node) noexcept {
+    return *static_cast<core::Body*>(node.extra());
+  }
 
   // Switches and returns what comes back, or throws it.
   void* exchange(core::Node& target, core::Transfer out, const char* doing);
-  // The result of the switch that has just returned: a value, or an exception that is raised here.
+  // What has arrived with the switch that just returned; throws it if it is an exception.
   void* receive();
   // Ends a tealet that does not run, whatever its status, from the running one. What is raised while
   // it unwinds is left in `raised`.
-  Errc end_other(core::Handle& handle) noexcept;
+  Errc end_other(core::Node& node) noexcept;
   // Ends every tealet but main.
   void end_all() noexcept;
 
-  Tealet self;
+  // A TealetRef came to be, or is gone. The last one to go frees what is left of a tealet that has
+  // ended, and of a Main that is gone.
+  void refer(core::Node& node) noexcept;
+  void unrefer(core::Node& node) noexcept;
+
   std::exception_ptr raised;  // on its way with Signal::error
+  std::size_t references = 0;
+  bool abandoned = false;  // its Main is gone
 };
 
 }  // namespace tealet

@@ -16,7 +16,7 @@ struct Node {
   Domain* domain = nullptr;
   Stack* stack = nullptr;  // while paused
   char* far = nullptr;     // where it began; nullptr until then, `unbounded` for main
-  Handle* owner = nullptr;
+  void* held_by = nullptr;  // for the use of a face: who must know of the end of this tealet
 
   Node* parent = nullptr;
   Node* first_child = nullptr;

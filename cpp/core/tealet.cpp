@@ -1,11 +1,16 @@
 #include <tealet/tealet.hpp>
 
+#include <string>
+#include <utility>
+
 #include "main_state.hpp"
 
 namespace tealet {
 
+using core::Body;
 using core::Node;
 using core::Signal;
+using core::StubBody;
 
 const char* describe(Status status) noexcept {
   switch (status) {
@@ -29,126 +34,156 @@ void* core::extra_of(Node& node) noexcept { return node.extra(); }
 
 namespace {
 
-// The domain of a tealet that must not have ended, if it can be used now.
+// The state of a tealet that has not ended, if it can be used here and now.
 MainState& usable(const Node* node, const char* doing) {
-  if (node == nullptr) throw InvalidError(Errc::invalid, std::string(doing) + ": it has ended");
+  if (node == nullptr || node->status == Status::Exited) {
+    throw InvalidError(Errc::invalid, std::string(doing) + ": it has ended");
+  }
   MainState& state = MainState::of(*node);
   if (const Errc code = state.check(*node); code != Errc::ok) throw_error(code, doing);
   return state;
 }
 
-}  // namespace
-
-Tealet::Tealet(Node& owned) noexcept : core::Handle{&owned} { owned.owner = this; }
-
-Tealet::Tealet(Tealet&& other) noexcept : core::Handle{std::exchange(other.node, nullptr)} {
-  if (node != nullptr) node->owner = this;
+MainState& usable_stub(const Node* node, const char* doing) {
+  MainState& state = usable(node, doing);
+  if (node->status != Status::Stub) {
+    throw InvalidError(Errc::invalid,
+                       std::string(doing) + ": it is no stub but " + describe(node->status));
+  }
+  return state;
 }
 
+}  // namespace
+
+TealetRef::TealetRef(Node* node) noexcept : node_(node) {
+  if (node_ != nullptr) MainState::of(*node_).refer(*node_);
+}
+
+TealetRef::TealetRef(const TealetRef& other) noexcept : TealetRef(other.node_) {}
+
+TealetRef& TealetRef::operator=(const TealetRef& other) noexcept {
+  TealetRef copy(other);
+  std::swap(node_, copy.node_);
+  return *this;
+}
+
+TealetRef::~TealetRef() { let_go(); }
+
+void TealetRef::let_go() noexcept {
+  if (node_ != nullptr) MainState::of(*node_).unrefer(*std::exchange(node_, nullptr));
+}
+
+bool TealetRef::alive() const noexcept {
+  return node_ != nullptr && node_->status != Status::Exited;
+}
+
+void* TealetRef::switch_to(void* value) const {
+  const char* doing = "switching to a tealet";
+  MainState& state = usable(node_, doing);
+  if (node_ == &state.current()) return value;
+  if (node_->status == Status::Stub) {
+    throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
+  }
+  return state.exchange(*node_, {Signal::value, value}, doing);
+}
+
+void* TealetRef::throw_into(std::exception_ptr exception) const {
+  const char* doing = "throwing into a tealet";
+  MainState& state = usable(node_, doing);
+  if (node_ == &state.current()) std::rethrow_exception(exception);
+  state.raised = std::move(exception);
+  return state.exchange(*node_, {Signal::error, nullptr}, doing);
+}
+
+Status TealetRef::status() const noexcept {
+  return alive() ? MainState::of(*node_).status(*node_) : Status::Exited;
+}
+
+TealetRef::operator bool() const noexcept {
+  const Status now = status();
+  return now != Status::New && now != Status::Exited;
+}
+
+std::size_t TealetRef::saved_bytes() const noexcept {
+  return alive() ? MainState::of(*node_).saved_bytes(*node_) : 0;
+}
+
+std::size_t TealetRef::extent() const noexcept {
+  return alive() ? MainState::of(*node_).extent(*node_) : 0;
+}
+
+TealetRef TealetRef::parent() const noexcept { return TealetRef(alive() ? node_->parent : nullptr); }
+
+void TealetRef::set_parent(const TealetRef& parent) const {
+  const char* doing = "setting the parent of a tealet";
+  MainState& state = usable(node_, doing);
+  if (!parent.alive()) throw InvalidError(Errc::invalid, "setting a parent that has ended");
+  if (parent.node_->status == Status::Stub) {
+    throw InvalidError(Errc::invalid, "setting a stub as parent: it cannot receive anything");
+  }
+  if (const Errc code = state.set_parent(*node_, *parent.node_); code != Errc::ok) {
+    throw_error(code, doing);
+  }
+}
+
+Tealet::Tealet(Tealet&& other) noexcept { node_ = std::exchange(other.node_, nullptr); }
+
 Tealet& Tealet::operator=(Tealet&& other) noexcept {
-  if (this == &other) return *this;
-  give_up();
-  node = std::exchange(other.node, nullptr);
-  if (node != nullptr) node->owner = this;
+  if (this != &other) {
+    give_up();
+    node_ = std::exchange(other.node_, nullptr);
+  }
   return *this;
 }
 
 Tealet::~Tealet() { give_up(); }
 
 void Tealet::give_up() noexcept {
-  if (node == nullptr) return;
-  MainState& state = MainState::of(*node);
-  if (!node->is_main() && node->status != Status::Running && state.check() == Errc::ok) {
-    state.end_other(*this);
-    state.raised = nullptr;
+  if (alive() && node_->status != Status::Running) {
+    MainState& state = MainState::of(*node_);
+    if (state.check() == Errc::ok) {
+      state.end_other(*node_);
+      state.raised = nullptr;
+    }
   }
-  if (node != nullptr) node->owner = nullptr;
-  node = nullptr;
+  let_go();
 }
 
-void* Tealet::switch_to(void* value) {
-  const char* doing = "switching to a tealet";
-  MainState& state = usable(node, doing);
-  if (node == &state.current()) return value;
-  if (node->status == Status::Stub) {
-    throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
-  }
-  return state.exchange(*node, {Signal::value, value}, doing);
+std::pmr::memory_resource& Tealet::prepare_run() const {
+  return usable_stub(node_, "running a stub").memory();
 }
 
-void* Tealet::throw_into(std::exception_ptr exception) {
-  const char* doing = "throwing into a tealet";
-  MainState& state = usable(node, doing);
-  if (node == &state.current()) std::rethrow_exception(exception);
-  state.raised = std::move(exception);
-  return state.exchange(*node, {Signal::error, nullptr}, doing);
-}
-
-void* Tealet::run_borrowed(core::BorrowedBody& body) {
-  const char* doing = "running a stub";
-  MainState& state = usable(node, doing);
-  if (node->status != Status::Stub) {
-    throw InvalidError(Errc::invalid, std::string("running a tealet that is no stub but ") +
-                                          describe(node->status));
-  }
-  return state.exchange(*node, {Signal::value, &body}, doing);
+void* Tealet::run_body(Body* function, std::size_t size, void* value) {
+  auto& stub = static_cast<StubBody&>(MainState::body_of(*node_));
+  MainState& state = MainState::of(*node_);
+  stub.function = function;
+  stub.function_size = size;
+  const Errc code = state.switch_to(*node_, {Signal::value, value});
+  if (code == Errc::ok) return state.receive();
+  stub.function = nullptr;
+  function->operate(*function, Body::Operation::destroy, nullptr);
+  state.memory().give(function, size);
+  throw_error(code, "running a stub");
 }
 
 Tealet Tealet::duplicate() const {
-  MainState& state = usable(node, "duplicating a tealet");
-  if (node->status != Status::Stub) {
-    throw InvalidError(Errc::invalid, std::string("duplicating a tealet that is no stub but ") +
-                                          describe(node->status));
-  }
-  Node* twin = state.duplicate(*node);
+  MainState& state = usable_stub(node_, "duplicating a tealet");
+  Node* twin = state.duplicate(*node_);
   if (twin == nullptr) throw MemoryError();
-  return Tealet(*twin);
+  MainState::body_of(*twin).operate = MainState::body_of(*node_).operate;
+  return Tealet(twin);
 }
 
 void Tealet::close() {
-  if (node == nullptr) return;
-  MainState& state = MainState::of(*node);
+  if (!alive()) return let_go();
+  MainState& state = MainState::of(*node_);
   if (const Errc code = state.check(); code != Errc::ok) throw_error(code, "closing a tealet");
-  if (node->is_main()) {
-    throw InvalidError(Errc::invalid, "closing the main tealet: destroy its Main instead");
-  }
-  if (node == &state.current()) throw Exit();
-  if (const Errc code = state.end_other(*this); code != Errc::ok) {
-    state.raised = nullptr;
-    throw_error(code, "closing a tealet");
-  }
-  if (state.raised != nullptr) std::rethrow_exception(std::exchange(state.raised, nullptr));
-}
-
-Status Tealet::status() const noexcept {
-  return node == nullptr ? Status::Exited : MainState::of(*node).status(*node);
-}
-
-Tealet::operator bool() const noexcept {
-  const Status now = status();
-  return now != Status::New && now != Status::Exited;
-}
-
-std::size_t Tealet::saved_bytes() const noexcept {
-  return node == nullptr ? 0 : MainState::of(*node).saved_bytes(*node);
-}
-
-std::size_t Tealet::extent() const noexcept {
-  return node == nullptr ? 0 : MainState::of(*node).extent(*node);
-}
-
-Tealet* Tealet::parent() const noexcept {
-  return node == nullptr ? nullptr : MainState::owner_of(node->parent);
-}
-
-void Tealet::set_parent(Tealet& parent) {
-  MainState& state = usable(node, "setting the parent of a tealet");
-  if (parent.node == nullptr) {
-    throw InvalidError(Errc::invalid, "setting a parent that has ended");
-  }
-  if (const Errc code = state.set_parent(*node, *parent.node); code != Errc::ok) {
-    throw_error(code, "setting the parent of a tealet");
-  }
+  if (node_ == &state.current()) throw Exit();
+  const Errc code = state.end_other(*node_);
+  std::exception_ptr raised = std::exchange(state.raised, nullptr);
+  if (code != Errc::ok) throw_error(code, "closing a tealet");
+  let_go();
+  if (raised != nullptr) std::rethrow_exception(raised);
 }
 
 }  // namespace tealet

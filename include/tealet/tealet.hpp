@@ -21,7 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
+#include <memory_resource>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -48,48 +48,81 @@ namespace core {
 class Domain;
 struct Node;
 
-// How an owner knows its tealet: `node` becomes nullptr when the tealet's node is freed, which may
-// happen at its end, while its owner still exists.
-struct Handle {
-  Node* node = nullptr;
-};
-
-// A callable of any type, kept behind a node until the tealet ends.
+// What the C++ face keeps behind every node.
 struct Body {
   enum class Operation { invoke, destroy };
   // invoke: calls what follows this Body with `argument`. destroy: destroys it.
-  void* (*operate)(Body& body, Operation operation, void* argument) = nullptr;
+  void* (*operate)(Body& body, Operation operation, void* argument);
+  // Tealet and TealetRef objects that refer to the node.
+  std::uint32_t references;
 };
 
-// A callable on the stack of whoever starts a stub with it.
-struct BorrowedBody {
-  void* (*move_and_invoke)(void* callable, void* argument);
-  void* callable;
-  void* argument;
+// A stub's: its function comes later, in a block of its own.
+struct StubBody : Body {
+  Body* function;
+  std::size_t function_size;
 };
 
 template <class F>
-void* call(F& callable, [[maybe_unused]] void* argument) {
-  if constexpr (std::is_invocable_r_v<void*, F&, void*>) {
-    return callable(argument);
-  } else if constexpr (std::is_invocable_r_v<void*, F&>) {
-    return callable();
-  } else if constexpr (std::is_invocable_v<F&, void*>) {
-    callable(argument);
-    return nullptr;
-  } else {
-    callable();
-    return nullptr;
-  }
-}
+struct OwnedBody;
 
 }  // namespace core
 
 class Main;
 
-// Owns a tealet. Move-only; destroying it ends the tealet (see ~Tealet). An object that owns none,
-// or whose tealet has ended, is Exited.
-class Tealet : private core::Handle {
+// Refers to a tealet without owning it: keeping one neither keeps the tealet alive nor ends it. An
+// object that refers to none, or whose tealet has ended, is Exited.
+class TealetRef {
+ public:
+  TealetRef() noexcept = default;
+  TealetRef(const TealetRef& other) noexcept;
+  TealetRef& operator=(const TealetRef& other) noexcept;
+  ~TealetRef();
+
+  // Switches to this tealet. Begins it with `value` as its argument, or resumes it with `value` as
+  // the result of the switch that paused it. Returns what the next switch to the caller brings.
+  // Throws what this brings instead: an exception thrown into the caller, or one that left the
+  // function of a tealet whose parent is the caller. InvalidError if it has ended, is a stub, or its
+  // domain cannot be used here; DefunctError, ThreadError, MemoryError; Error with Errc::no_room.
+  // Nothing has switched then.
+  void* switch_to(void* value = nullptr) const;
+
+  // Resumes it by raising `exception` at its pause point. One that has not begun ends at once, and
+  // its parent gets the exception. Otherwise as switch_to().
+  void* throw_into(std::exception_ptr exception) const;
+
+  Status status() const noexcept;
+  // Whether it has begun and not ended.
+  explicit operator bool() const noexcept;
+  // Bytes of its stack on the heap now; those of a shared stack count in full.
+  std::size_t saved_bytes() const noexcept;
+  // How deep its stack is, in bytes.
+  std::size_t extent() const noexcept;
+
+  // Who receives its result: at first the tealet that created it. Refers to none if this is the main
+  // tealet or has ended.
+  TealetRef parent() const noexcept;
+  // InvalidError if this tealet or `parent` has ended, if `parent` is a stub, descends from this
+  // tealet or belongs to another Main.
+  void set_parent(const TealetRef& parent) const;
+
+  friend bool operator==(const TealetRef& a, const TealetRef& b) noexcept {
+    return a.node_ == b.node_;
+  }
+  friend bool operator!=(const TealetRef& a, const TealetRef& b) noexcept { return !(a == b); }
+
+ protected:
+  friend class Main;
+  friend struct MainState;
+  explicit TealetRef(core::Node* node) noexcept;
+  bool alive() const noexcept;
+  void let_go() noexcept;
+
+  core::Node* node_ = nullptr;
+};
+
+// Owns a tealet. Move-only; destroying it ends the tealet.
+class Tealet : public TealetRef {
  public:
   Tealet() noexcept = default;
   Tealet(Tealet&& other) noexcept;
@@ -100,18 +133,8 @@ class Tealet : private core::Handle {
   // short, or its domain cannot be used here) stays with its Main, which ends it when closed.
   ~Tealet();
 
-  // Switches to this tealet. Begins it with `value` as its argument, or resumes it with `value` as
-  // the result of the switch that paused it. Returns what the next switch to the caller brings.
-  // Throws what this brings instead: an exception thrown into the caller, or one that left the
-  // function of a tealet whose parent is the caller. InvalidError if it has ended, is a stub, or
-  // belongs to another Main; DefunctError, ThreadError, MemoryError: nothing has switched then.
-  void* switch_to(void* value = nullptr);
-
-  // Resumes it by raising `exception` at its pause point. One that has not begun ends at once, and
-  // its parent gets the exception. Otherwise as switch_to().
-  void* throw_into(std::exception_ptr exception);
-
   // Begins a stub with a function that takes an optional void* and returns void* or nothing.
+  // InvalidError if it is not a stub; otherwise as switch_to().
   template <class F>
   void* run(F function, void* value = nullptr);
 
@@ -124,26 +147,12 @@ class Tealet : private core::Handle {
   // switched away instead of ending.
   void close();
 
-  Status status() const noexcept;
-  // Whether it has begun and not ended.
-  explicit operator bool() const noexcept;
-  // Bytes of its stack on the heap now; those of a shared stack count in full.
-  std::size_t saved_bytes() const noexcept;
-  // How deep its stack is, in bytes.
-  std::size_t extent() const noexcept;
-
-  // Who receives its result: at first the tealet that created it. nullptr if it has ended, is the
-  // main tealet, or if its parent has no owner.
-  Tealet* parent() const noexcept;
-  // InvalidError if `parent` descends from this tealet, has ended or belongs to another Main.
-  void set_parent(Tealet& parent);
-
  private:
   friend class Main;
-  friend struct MainState;
-  explicit Tealet(core::Node& owned) noexcept;
+  explicit Tealet(core::Node* node) noexcept : TealetRef(node) {}
 
-  void* run_borrowed(core::BorrowedBody& body);
+  std::pmr::memory_resource& prepare_run() const;
+  void* run_body(core::Body* function, std::size_t size, void* value);
   void give_up() noexcept;
 };
 
@@ -172,13 +181,13 @@ class Main {
   Tealet stub();
 
   // The main tealet itself: the execution that made this object.
-  Tealet& self() noexcept;
+  TealetRef self() const noexcept;
   // self().switch_to(value).
-  void* switch_to(void* value = nullptr) { return self().switch_to(value); }
+  void* switch_to(void* value = nullptr) const { return self().switch_to(value); }
 
-  // The running tealet, and the one that switched to it; nullptr for one without an owner.
-  Tealet* current() noexcept;
-  Tealet* previous() noexcept;
+  // The running tealet, and the one that switched to it.
+  TealetRef current() const noexcept;
+  TealetRef previous() const noexcept;
 
   Stats stats() const noexcept;
   void reset_peak_stats() noexcept;
@@ -187,9 +196,9 @@ class Main {
   CountingAllocator& memory() noexcept;
 
  private:
-  core::Node& create_node(std::size_t extra);
+  core::Node* create_node(std::size_t extra);
 
-  std::unique_ptr<struct MainState> state_;
+  struct MainState* state_;
 };
 
 // --- templates ---
@@ -197,16 +206,38 @@ class Main {
 namespace core {
 
 template <class F>
-struct OwnedBody : Body {
-  explicit OwnedBody(F&& from) : function(std::move(from)) {
-    operate = [](Body& body, Operation operation, void* argument) -> void* {
-      auto& self = static_cast<OwnedBody&>(body);
-      if (operation == Operation::invoke) return call(self.function, argument);
-      self.~OwnedBody();
-      return nullptr;
-    };
+void* call(F& callable, [[maybe_unused]] void* argument) {
+  if constexpr (std::is_invocable_r_v<void*, F&, void*>) {
+    return callable(argument);
+  } else if constexpr (std::is_invocable_r_v<void*, F&>) {
+    return callable();
+  } else if constexpr (std::is_invocable_v<F&, void*>) {
+    callable(argument);
+    return nullptr;
+  } else {
+    callable();
+    return nullptr;
   }
-  F function;
+}
+
+template <class F>
+struct OwnedBody : Body {
+  OwnedBody(F&& from, std::uint32_t count)
+      : Body{&OwnedBody::operate_on, count}, function(std::move(from)) {
+    static_assert(alignof(OwnedBody) <= 16, "the callable must not be over-aligned");
+  }
+
+  static void* operate_on(Body& body, Operation operation, void* argument) {
+    auto& self = static_cast<OwnedBody&>(body);
+    if (operation == Operation::invoke) return call(self.function, argument);
+    self.function.~F();
+    return nullptr;
+  }
+
+  union {
+    F function;  // destroyed by operate_on(), before the rest
+  };
+  ~OwnedBody() {}
 };
 
 void* extra_of(Node& node) noexcept;
@@ -216,21 +247,17 @@ void* extra_of(Node& node) noexcept;
 template <class F>
 Tealet Main::create(F function) {
   using Body = core::OwnedBody<F>;
-  static_assert(alignof(Body) <= 16, "the callable must not be over-aligned");
-  core::Node& node = create_node(sizeof(Body));
-  Tealet tealet(node);
-  ::new (core::extra_of(node)) Body(std::move(function));
+  Tealet tealet(create_node(sizeof(Body)));
+  ::new (core::extra_of(*tealet.node_)) Body(std::move(function), 1);
   return tealet;
 }
 
 template <class F>
 void* Tealet::run(F function, void* value) {
-  core::BorrowedBody body{[](void* callable, void* argument) -> void* {
-                            F own = std::move(*static_cast<F*>(callable));
-                            return core::call(own, argument);
-                          },
-                          &function, value};
-  return run_borrowed(body);
+  using Body = core::OwnedBody<F>;
+  // Not on the caller's stack: what the stub has saved may lie in the same place.
+  void* block = prepare_run().allocate(sizeof(Body), 16);
+  return run_body(::new (block) Body(std::move(function), 0), sizeof(Body), value);
 }
 
 }  // namespace tealet
