@@ -63,7 +63,7 @@ Node* Domain::create(std::size_t extra) noexcept {
   std::memset(node->extra(), 0, size - sizeof(Node));
   node->domain = this;
   node->extra_units = static_cast<std::uint16_t>(units(extra));
-  if (current_ != nullptr) node->adopt_to(*current_);
+  if (current_ != nullptr) adopt(*node, *current_);
   totals_.tealet_created();
   return node;
 }
@@ -71,7 +71,7 @@ Node* Domain::create(std::size_t extra) noexcept {
 Node* Domain::duplicate(const Node& original) noexcept {
   Node* twin = create(unit * original.extra_units);
   if (twin == nullptr) return nullptr;
-  twin->adopt_to(*original.parent);
+  adopt(*twin, *original.parent);
   twin->stack = original.stack;
   twin->stack->share(totals_);
   twin->far = original.far;
@@ -88,8 +88,19 @@ Node* Domain::newest_leaf() noexcept {
 }
 
 void Domain::discard(Node& node) noexcept {
-  node.leave_tree();
+  leave_tree(node);
   free_node(node);
+}
+
+void Domain::adopt(Node& child, Node& parent) noexcept {
+  child.adopt_to(parent);
+  if (face_.adopted != nullptr) face_.adopted(child);
+}
+
+// A tealet that ends hands its children on to its parent.
+void Domain::leave_tree(Node& node) noexcept {
+  while (node.first_child != nullptr) adopt(*node.first_child, *node.parent);
+  node.detach();
 }
 
 void Domain::free_node(Node& node) noexcept {
@@ -108,7 +119,7 @@ void Domain::free_node(Node& node) noexcept {
 Errc Domain::set_parent(Node& node, Node& parent) noexcept {
   if (parent.domain != this) return Errc::foreign;
   if (node.is_main() || parent.descends_from(node)) return Errc::invalid;
-  node.adopt_to(parent);
+  adopt(node, parent);
   return Errc::ok;
 }
 

@@ -37,6 +37,8 @@ struct Face {
   bool (*release)(Node& node);
   // Closes a whole domain, because the tealet in which it was opened ends.
   void (*close)(Domain& domain);
+  // `child` has another parent than before. May be nullptr.
+  void (*adopted)(Node& child);
 };
 
 // All functions are noexcept, and whatever returns an Errc changes nothing unless it returns ok.
@@ -83,6 +85,9 @@ class Domain {
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
   void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
+  // Closes the domains that were opened in `outer` and are open still. A face that must do so before
+  // its own clean-up calls this at the end of run(); otherwise the engine does.
+  void close_inner_domains(const Node& outer) noexcept;
   // Errc::invalid if `parent` descends from `node`; Errc::foreign if it is of another domain.
   Errc set_parent(Node& node, Node& parent) noexcept;
   Node& main() noexcept { return *main_; }
@@ -119,10 +124,11 @@ class Domain {
   [[noreturn]] void end(Transfer out) noexcept;
   Node& receiver() noexcept;
 
+  void adopt(Node& child, Node& parent) noexcept;
+  void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
   void join_enclosing() noexcept;
   void leave_enclosing() noexcept;
-  void close_inner_domains(const Node& outer) noexcept;
   void strand_inner_domains(const Node& outer) noexcept;
 
   // The jump under way, for the callbacks.

@@ -46,14 +46,14 @@ Errc Domain::unwind(Node& node) noexcept {
   Node* const old_parent = node.parent;
   Node* branch = current_;
   while (branch != nullptr && branch->parent != &node) branch = branch->parent;
-  if (branch != nullptr) branch->adopt_to(*old_parent);
-  node.adopt_to(*current_);
+  if (branch != nullptr) adopt(*branch, *old_parent);
+  adopt(node, *current_);
 
   transfer_ = {Signal::unwind, nullptr};
   const Errc code = jump(node, Leaving::pause, false);
   if (code != Errc::ok) {
-    node.adopt_to(*old_parent);
-    if (branch != nullptr) branch->adopt_to(node);
+    adopt(node, *old_parent);
+    if (branch != nullptr) adopt(*branch, node);
   }
   return code;
 }
@@ -164,7 +164,7 @@ void Domain::begin() noexcept {
 void Domain::end(Transfer out) noexcept {
   close_inner_domains(*current_);
   Node& target = receiver();
-  current_->leave_tree();
+  leave_tree(*current_);
   transfer_ = out;
   jump(target, Leaving::end, false);
   // Still here, so there is no memory for what stands in the way of the parent; the tealet that

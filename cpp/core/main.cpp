@@ -37,7 +37,7 @@ bool release(Node& node) {
 
 void close(core::Domain& domain) { static_cast<MainState&>(domain).end_all(); }
 
-constexpr core::Face face{run, release, close};
+constexpr core::Face face{run, release, close, nullptr};
 
 // The function of a stub lies in a block of its own, found through the stub's node.
 void* operate_stub(Body& body, Body::Operation operation, void* argument) {

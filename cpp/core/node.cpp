@@ -9,21 +9,15 @@ void Node::detach() noexcept {
   } else if (parent != nullptr) {
     parent->first_child = next_sibling;
   }
+  parent = next_sibling = previous_sibling = nullptr;
 }
 
 void Node::adopt_to(Node& new_parent) noexcept {
   detach();
   parent = &new_parent;
-  previous_sibling = nullptr;
   next_sibling = new_parent.first_child;
   if (next_sibling != nullptr) next_sibling->previous_sibling = this;
   new_parent.first_child = this;
-}
-
-void Node::leave_tree() noexcept {
-  while (first_child != nullptr) first_child->adopt_to(*parent);
-  detach();
-  parent = nullptr;
 }
 
 Node* Node::next_in_tree() noexcept {

@@ -36,15 +36,12 @@ struct Node {
 
   // Makes this the first child of `new_parent`, taking it from its parent if it has one.
   void adopt_to(Node& new_parent) noexcept;
-  // Takes it from its parent, to which its children go.
-  void leave_tree() noexcept;
+  // Takes it, with its children, from its parent.
+  void detach() noexcept;
   // The node after this one in a walk over the whole tree from its root; nullptr at the end.
   Node* next_in_tree() noexcept;
   // Whether `ancestor` is this node or one of its ancestors.
   bool descends_from(const Node& ancestor) const noexcept;
-
- private:
-  void detach() noexcept;
 };
 
 static_assert(sizeof(Node) % 16 == 0, "extra() is 16-byte aligned");
