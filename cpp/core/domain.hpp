@@ -88,6 +88,8 @@ class Domain {
   // Closes the domains that were opened in `outer` and are open still. A face that must do so before
   // its own clean-up calls this at the end of run(); otherwise the engine does.
   void close_inner_domains(const Node& outer) noexcept;
+  // Who the end of the running tealet will be delivered to: its nearest ancestor that is not defunct.
+  Node& receiver() noexcept;
   // Errc::invalid if `parent` descends from `node`; Errc::foreign if it is of another domain.
   Errc set_parent(Node& node, Node& parent) noexcept;
   Node& main() noexcept { return *main_; }
@@ -105,6 +107,7 @@ class Domain {
   bool nested() const noexcept { return outer_ != nullptr; }
 
   CountingAllocator& memory() noexcept { return memory_; }
+  const CountingAllocator& memory() const noexcept { return memory_; }
   Stats stats() const noexcept;
   // The same figures, counted one by one over all tealets and chunks. May throw std::bad_alloc.
   Stats stats_by_walk() const;
@@ -122,7 +125,6 @@ class Domain {
   void enter() noexcept;
   [[noreturn]] void begin() noexcept;
   [[noreturn]] void end(Transfer out) noexcept;
-  Node& receiver() noexcept;
 
   void adopt(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;

@@ -174,7 +174,6 @@ void Domain::end(Transfer out) noexcept {
   std::abort();
 }
 
-// The nearest ancestor that can be resumed: main always can.
 Node& Domain::receiver() noexcept {
   Node* parent = current_->parent;
   while (status(*parent) == Status::Defunct) parent = parent->parent;

@@ -1,0 +1,82 @@
+// PythonDomain: what the engine's domain needs to know, and keep, for Python.
+#include <algorithm>
+#include <utility>
+
+#include "errors.hpp"
+#include "objects.hpp"
+
+namespace tealetpp {
+
+namespace {
+
+std::size_t hash(const PyObject* function) noexcept {
+  const auto code = reinterpret_cast<std::uintptr_t>(PyFunction_GET_CODE(function));
+  return (code >> 6 ^ code >> 14) % 256;
+}
+
+}  // namespace
+
+bool PythonDomain::check() const noexcept {
+  if (!is_open()) {
+    PyErr_Format(invalid_error, "the domain of %R is closed", main_object->object());
+    return false;
+  }
+  // Equal numbers mean the same thread too, unless somebody hands thread states round.
+  Errc code = Errc::thread;
+  if (thread_state_id(PyThreadState_Get()) == thread_state) code = Domain::check();
+  if (code != Errc::ok) set_error(code, main_object);
+  return code == Errc::ok;
+}
+
+bool PythonDomain::check(TealetObject* target) const noexcept {
+  if (!check()) return false;
+  if (target->node() == nullptr) {
+    PyErr_Format(invalid_error, "%R has ended", target->object());
+    return false;
+  }
+  if (status(*target->node()) != Status::Defunct) return true;
+  set_error(Errc::defunct, target);
+  return false;
+}
+
+void PythonDomain::keep(TealetObject* tealet) noexcept {
+  try {
+    kept_.push_back(tealet);
+  } catch (...) {
+    // Nobody can end it then until its Main is closed, which finds it in the tree.
+  }
+}
+
+void PythonDomain::settle_kept() noexcept {
+  if (adopting) return;
+  std::vector<TealetObject*> kept = std::exchange(kept_, {});
+  for (TealetObject* tealet : kept) Py_DECREF(tealet->object());
+}
+
+bool PythonDomain::make_data_stack(Execution& execution) noexcept {
+  std::size_t words = frame_words(execution.function);
+  if (words != 0) words += more_words_[hash(execution.function)];
+  const std::size_t size = std::min(first_chunk_size(words), largest_first_chunk);
+  void* block = memory().take(size);
+  if (block == nullptr) return false;
+  execution.data_stack = make_first_chunk(block, size);
+  return true;
+}
+
+void PythonDomain::learn_words(const Execution& execution, std::size_t words) noexcept {
+  const std::size_t own = frame_words(execution.function);
+  if (own == 0) return;
+  std::uint16_t& more = more_words_[hash(execution.function)];
+  const std::size_t needed = words != 0 ? words - own : std::max<std::size_t>(2 * more, 64);
+  more = static_cast<std::uint16_t>(
+      std::min(std::max<std::size_t>(more, needed), largest_first_chunk / sizeof(PyObject*)));
+}
+
+void PythonDomain::free_data_stack(Execution& execution) noexcept {
+  _PyStackChunk* chunk = execution.data_stack;
+  if (chunk == nullptr) return;
+  execution.data_stack = nullptr;
+  memory().give(chunk, chunk->size);
+}
+
+}  // namespace tealetpp

@@ -1,0 +1,272 @@
+// The type Main.
+#include <cstdint>
+#include <limits>
+
+#include "errors.hpp"
+#include "registry.hpp"
+
+namespace tealetpp {
+
+PyTypeObject* main_type = nullptr;
+
+namespace {
+
+// Whether `main` was initialised, and new tealets can be made here and now. Sets an exception if not.
+bool can_create(TealetObject* main) noexcept {
+  PythonDomain* domain = main->value.domain;
+  if (domain == nullptr) {
+    PyErr_SetString(PyExc_TypeError, "this Main was never initialised");
+    return false;
+  }
+  if (!domain->check()) return false;
+  if (!domain->closing) return true;
+  PyErr_Format(invalid_error, "%R is being closed", main->object());
+  return false;
+}
+
+// --- methods ---
+
+struct TealetArguments {
+  PyObject* run = Py_None;
+  PyObject* parent = Py_None;
+};
+
+bool parse(TealetArguments& parsed, PyObject* const* arguments, Py_ssize_t count,
+           PyObject* keywords) noexcept {
+  if (count > 1) {
+    PyErr_Format(PyExc_TypeError, "tealet() takes one positional argument at most, not %zd", count);
+    return false;
+  }
+  if (count == 1) parsed.run = arguments[0];
+  const Py_ssize_t named = keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0;
+  for (Py_ssize_t i = 0; i < named; ++i) {
+    PyObject* name = PyTuple_GET_ITEM(keywords, i);
+    if (count == 0 && PyUnicode_CompareWithASCIIString(name, "run") == 0) {
+      parsed.run = arguments[count + i];
+    } else if (PyUnicode_CompareWithASCIIString(name, "parent") == 0) {
+      parsed.parent = arguments[count + i];
+    } else {
+      PyErr_Format(PyExc_TypeError, "tealet() got an unexpected or repeated argument %R", name);
+      return false;
+    }
+  }
+  if (parsed.run != Py_None && !PyCallable_Check(parsed.run)) {
+    PyErr_Format(PyExc_TypeError, "a tealet runs a callable, not %R", parsed.run);
+    return false;
+  }
+  if (parsed.parent != Py_None && !PyObject_TypeCheck(parsed.parent, tealet_type)) {
+    PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R", parsed.parent);
+    return false;
+  }
+  return true;
+}
+
+PyObject* method_tealet(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                        PyObject* keywords) noexcept {
+  TealetArguments parsed;
+  if (!parse(parsed, arguments, count, keywords)) return nullptr;
+  PyObject* context = copy_context(PyThreadState_Get());
+  if (context == nullptr && PyErr_Occurred()) return nullptr;
+  TealetObject* main = as_tealet(self);
+  TealetObject* parent = parsed.parent != Py_None ? as_tealet(parsed.parent) : nullptr;
+  if (!can_create(main) ||
+      (parent != nullptr && !can_be_parent(main->domain(), parent))) {
+    Py_XDECREF(context);
+    return nullptr;
+  }
+  PythonDomain& domain = main->domain();
+  Node* node = domain.create(sizeof(Execution));
+  if (node == nullptr) {
+    Py_XDECREF(context);
+    set_error(Errc::memory, main);
+    return nullptr;
+  }
+  if (parent != nullptr) domain.set_parent(*node, *parent->node());
+  Execution& execution = execution_of(*node);
+  execution.context = context;
+  if (parsed.run != Py_None) execution.function = Py_NewRef(parsed.run);
+  return reinterpret_cast<PyObject*>(wrap_node(domain, node));
+}
+
+PyObject* method_stub(PyObject* self, PyObject*) noexcept {
+  TealetObject* main = as_tealet(self);
+  if (!can_create(main)) return nullptr;
+  PythonDomain& domain = main->domain();
+  Node* node = nullptr;
+  if (const Errc code = domain.capture(sizeof(Execution), node); code != Errc::ok) {
+    set_error(code, main);
+    return nullptr;
+  }
+  return reinterpret_cast<PyObject*>(wrap_node(domain, node));
+}
+
+PyObject* method_stats(PyObject* self, PyObject*) noexcept {
+  const PythonDomain* domain = as_tealet(self)->value.domain;
+  try {
+    return py::cast(domain != nullptr ? domain->stats() : Stats{}).release().ptr();
+  } catch (...) {
+    return PyErr_NoMemory();
+  }
+}
+
+PyObject* method_walk_stats(PyObject* self, PyObject*) noexcept {
+  const PythonDomain* domain = as_tealet(self)->value.domain;
+  try {
+    return py::cast(domain != nullptr ? domain->stats_by_walk() : Stats{}).release().ptr();
+  } catch (...) {
+    return PyErr_NoMemory();
+  }
+}
+
+PyObject* method_reset_peak_stats(PyObject* self, PyObject*) noexcept {
+  if (PythonDomain* domain = as_tealet(self)->value.domain) domain->reset_peak_stats();
+  Py_RETURN_NONE;
+}
+
+PyObject* method_trim(PyObject* self, PyObject*) noexcept {
+  PythonDomain* domain = as_tealet(self)->value.domain;
+  return PyLong_FromSize_t(domain != nullptr ? domain->memory().trim() : 0);
+}
+
+PyMethodDef methods[] = {
+    {"tealet",
+     reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_tealet)),
+     METH_FASTCALL | METH_KEYWORDS,
+     "tealet($self, run=None, *, parent=None)\n--\n\n"
+     "Return a new tealet that will run ``run``.\n\n"
+     "Its result is delivered to ``parent``, the running tealet unless given. Without ``run`` it\n"
+     "can be begun with Tealet.run(). It inherits a copy of the context variables.\n\n"
+     "Raises TypeError, InvalidError, ThreadError or MemoryError."},
+    {"stub", method_stub, METH_NOARGS,
+     "stub($self, /)\n--\n\n"
+     "Return a stub: a tealet with a captured stack and no function yet.\n\n"
+     "Its duplicates share one stack until they run."},
+    {"stats", method_stats, METH_NOARGS,
+     "stats($self, /)\n--\n\n"
+     "Return the statistics of this domain as they are now: a Stats.\n\n"
+     "Once the domain is closed these are its final ones."},
+    {"_stats_by_walk", method_walk_stats, METH_NOARGS,
+     "_stats_by_walk($self, /)\n--\n\n"
+     "The same, counted over all tealets and chunks: for tests, which compare the two."},
+    {"reset_peak_stats", method_reset_peak_stats, METH_NOARGS,
+     "reset_peak_stats($self, /)\n--\n\n"
+     "Set the peaks of bytes and blocks to what is allocated now."},
+    {"trim", method_trim, METH_NOARGS,
+     "trim($self, /)\n--\n\n"
+     "Give the blocks that are kept for reuse back to the system; return how many bytes."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyObject* get_current(PyObject* self, void*) noexcept {
+  const PythonDomain* domain = as_tealet(self)->value.domain;
+  if (domain == nullptr || !domain->is_open()) Py_RETURN_NONE;
+  return Py_NewRef(domain->current_object->object());
+}
+
+PyObject* get_previous(PyObject* self, void*) noexcept {
+  PythonDomain* domain = as_tealet(self)->value.domain;
+  Node* node = domain != nullptr && domain->is_open() ? domain->previous() : nullptr;
+  return node == nullptr ? Py_NewRef(Py_None) : Py_NewRef(object_of(*node)->object());
+}
+
+PyGetSetDef attributes[] = {
+    {"current", get_current, nullptr, "The tealet that runs now; None once closed.", nullptr},
+    {"previous", get_previous, nullptr,
+     "The tealet that switched to the running one; None if there is none, or it has ended.",
+     nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+// --- slots ---
+
+// None, or a number of bytes. False with an exception set.
+bool parse_limit(PyObject* object, std::size_t& limit) noexcept {
+  limit = tealet::CountingAllocator::no_limit;
+  if (object == Py_None) return true;
+  PyObject* number = PyNumber_Index(object);
+  if (number == nullptr) return false;
+  const Py_ssize_t value = PyLong_AsSsize_t(number);
+  Py_DECREF(number);
+  if (value == -1 && PyErr_Occurred()) return false;
+  if (value < 0) {
+    PyErr_Format(PyExc_ValueError, "memory_limit must not be negative: %zd", value);
+    return false;
+  }
+  limit = static_cast<std::size_t>(value);
+  return true;
+}
+
+int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+  TealetObject* main = as_tealet(self);
+  PyObject* limit_object = Py_None;
+  static char memory_limit[] = "memory_limit";
+  static char* names[] = {memory_limit, nullptr};
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$O:Main", names, &limit_object)) return -1;
+  std::size_t limit = 0;
+  if (!parse_limit(limit_object, limit)) return -1;
+  if (main->value.domain != nullptr) {
+    PyErr_Format(invalid_error, "%R was initialised already", self);
+    return -1;
+  }
+  if (!main->base.simple_layout) {
+    PyErr_SetString(PyExc_TypeError, "a Main cannot also derive from other extension types");
+    return -1;
+  }
+  if (!open_domain(main, limit)) return -1;
+  main->base.simple_value_holder[0] = &main->value;
+  main->base.simple_holder_constructed = true;
+  return 0;
+}
+
+void slot_dealloc(PyObject* self) noexcept {
+  TealetObject* main = as_tealet(self);
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  if (PythonDomain* domain = main->value.domain) {
+    Py_SET_REFCNT(self, 1);
+    PyObject* raised = PyErr_Occurred() != nullptr ? take_raised() : nullptr;
+    // No tealet refers to it any more, so main is what runs, and alone.
+    if (!close_domain(main)) PyErr_WriteUnraisable(self);
+    set_raised(raised);
+    if (Py_REFCNT(self) > 1) {
+      PyObject_GC_Track(self);
+      Py_DECREF(self);
+      return;
+    }
+    Py_SET_REFCNT(self, 0);
+    // On another thread it cannot be closed: that thread still has it.
+    if (!domain->is_open()) delete domain;
+  }
+  if (main->base.weakrefs != nullptr) PyObject_ClearWeakRefs(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+void set_up(PyHeapTypeObject* heap) {
+  PyTypeObject& type = heap->ht_type;
+  type.tp_name = "tealetpp.Main";
+  type.tp_basicsize = sizeof(TealetObject);
+  type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+  type.tp_methods = methods;
+  type.tp_getset = attributes;
+  type.tp_init = slot_init;
+  type.tp_dealloc = slot_dealloc;
+  type.tp_traverse = tealet_type->tp_traverse;
+  type.tp_clear = tealet_type->tp_clear;
+  type.tp_repr = tealet_type->tp_repr;
+  heap->as_number.nb_bool = tealet_type->tp_as_number->nb_bool;
+}
+
+}  // namespace
+
+void register_main(py::module_& module) {
+  const py::class_<Main, Tealet> type(
+      module, "Main", py::custom_type_setup(set_up),
+      "Main(*, memory_limit=None)\n--\n\n"
+      "A domain of tealets on this thread, and itself the main tealet: the execution that made it.\n\n"
+      "A context manager: leaving it closes every tealet still alive, then the domain.\n"
+      "``memory_limit`` is the most bytes that the domain may take at once; past it, MemoryError.");
+  main_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+}
+
+}  // namespace tealetpp

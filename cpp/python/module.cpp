@@ -1,0 +1,19 @@
+// The extension module: its table of contents.
+#include "errors.hpp"
+#include "registry.hpp"
+
+#include <tealet/config.hpp>
+
+PYBIND11_MODULE(_tealetpp, module) {
+  module.doc() = "The compiled part of tealetpp.";
+  module.attr("__version__") = TEALETPP_VERSION;
+  tealetpp::register_errors(module);
+  tealetpp::register_status(module);
+  tealetpp::register_stats(module);
+  tealetpp::register_tealet(module);
+  tealetpp::register_main(module);
+  // Users know the package, which hands out everything that is here.
+  for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
+    if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
+  }
+}

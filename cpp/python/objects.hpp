@@ -1,0 +1,134 @@
+// The Python objects for tealets, and what ties them to the engine.
+//
+// pybind11 makes the types; the objects are laid out here, in one block each, because there may be a
+// million of them. Whatever may run Python code, or switch, is a plain method of the type and not a
+// function that pybind11 dispatches: its dispatcher keeps a per-thread list on the C stack that must
+// be left in the order in which it was entered, and a switch in between would break that order.
+#pragma once
+
+#include "thread_state.hpp"
+
+#include <pybind11/pybind11.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "domain.hpp"
+
+namespace tealetpp {
+
+namespace py = pybind11;
+using tealet::Errc;
+using tealet::Stats;
+using tealet::Status;
+using tealet::core::Node;
+using tealet::core::Signal;
+using tealet::core::Transfer;
+
+class PythonDomain;
+struct TealetObject;
+
+// The C++ value of a Python Tealet, as pybind11 sees it.
+struct Tealet {
+  Node* node;            // nullptr once it has ended
+  PythonDomain* domain;  // nullptr if it was never initialised
+  TealetObject* main;    // strong, except in the main tealet itself
+  TealetObject* parent;  // strong while the node exists; nullptr for main
+};
+
+struct Main : Tealet {};
+
+// The Python object: what pybind11 keeps per object, and the value right behind it.
+struct TealetObject {
+  py::detail::instance base;
+  Main value;
+
+  PyObject* object() noexcept { return reinterpret_cast<PyObject*>(this); }
+  Node* node() const noexcept { return value.node; }
+  PythonDomain& domain() const noexcept { return *value.domain; }
+  bool is_main() const noexcept { return value.main == this; }
+};
+
+inline TealetObject* as_tealet(PyObject* object) noexcept {
+  return reinterpret_cast<TealetObject*>(object);
+}
+inline TealetObject* object_of(const Node& node) noexcept {
+  return static_cast<TealetObject*>(node.held_by);
+}
+inline Execution& execution_of(Node& node) noexcept {
+  return *static_cast<Execution*>(node.extra());
+}
+
+extern PyTypeObject* tealet_type;
+extern PyTypeObject* main_type;
+
+// The arguments for the function of a tealet that is about to begin.
+struct Call {
+  PyObject* const* arguments = nullptr;
+  Py_ssize_t count = 0;
+  PyObject* keywords = nullptr;   // a tuple of names whose values follow the arguments
+  PyObject* owned = nullptr;      // strong: a tuple with the arguments, if they are not borrowed
+};
+
+// A domain whose tealets run Python.
+class PythonDomain : public tealet::core::Domain {
+ public:
+  explicit PythonDomain(std::size_t limit) noexcept;
+
+  // Whether it can be used here and now, and `target` too. Sets an exception if not.
+  bool check() const noexcept;
+  bool check(TealetObject* target) const noexcept;
+
+  // Closes, discards or forgets what could not be when its last reference went. Called where any
+  // code may run.
+  void settle() noexcept {
+    if (!kept_.empty()) settle_kept();
+  }
+  // Takes over the last reference to a tealet that cannot be ended right now.
+  void keep(TealetObject* tealet) noexcept;
+
+  // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
+  bool make_data_stack(Execution& execution) noexcept;
+  void free_data_stack(Execution& execution) noexcept;
+  // The function of `execution` needs this many words; or, if 0, more than it had.
+  void learn_words(const Execution& execution, std::size_t words) noexcept;
+
+  TealetObject* main_object = nullptr;     // borrowed
+  TealetObject* current_object = nullptr;  // strong, unless it is main
+  Call call;
+  std::uint64_t thread_state = 0;
+  bool closing = false;
+  bool adopting = false;  // the engine is changing the tree: nothing may switch
+
+ private:
+  void settle_kept() noexcept;
+
+  std::vector<TealetObject*> kept_;
+  // How many words of data stack functions turned out to need beyond their own frame, by a hash of
+  // their code: only a hint, so that a collision does no harm.
+  std::array<std::uint16_t, 256> more_words_{};
+};
+
+// --- switching.cpp: nothing here may be called from a function that pybind11 dispatches ---
+
+// Hands `out` over to `target` and returns what the next switch to the caller brings: a new
+// reference, or nullptr with an exception set. Consumes the reference in `out`, also on failure.
+PyObject* exchange(TealetObject* target, Transfer out) noexcept;
+// Whether a tealet is new or a stub, and can be switched to. Sets an exception if not.
+bool can_begin(TealetObject* target) noexcept;
+// Begins a tealet that can_begin(), whose function is set, with these arguments.
+PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
+                PyObject* keywords) noexcept;
+// Ends a tealet and returns then; false with an exception set.
+bool close_tealet(TealetObject* tealet) noexcept;
+// Ends every tealet, then the domain. False with the first exception set.
+bool close_domain(TealetObject* main) noexcept;
+// Without unwinding, and whatever it is: for one that has not begun, or can never be resumed.
+void discard_tealet(TealetObject* tealet) noexcept;
+// Opens the domain of a Main object. False with an exception set.
+bool open_domain(TealetObject* main, std::size_t limit) noexcept;
+// A new object for `node`; nullptr with an exception set, and the node discarded.
+TealetObject* wrap_node(PythonDomain& domain, Node* node) noexcept;
+
+}  // namespace tealetpp

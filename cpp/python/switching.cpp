@@ -1,0 +1,357 @@
+// Switching between Python tealets: the engine's switch, with CPython's state around it.
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include "errors.hpp"
+#include "objects.hpp"
+
+namespace tealetpp {
+
+namespace {
+
+void hold(TealetObject* tealet) noexcept {
+  if (!tealet->is_main()) Py_INCREF(tealet->object());
+}
+
+void let_go(TealetObject* tealet) noexcept {
+  if (!tealet->is_main()) Py_DECREF(tealet->object());
+}
+
+PyObject* value_of(const Transfer& transfer) noexcept {
+  return static_cast<PyObject*>(transfer.value);
+}
+
+// Takes what came with the switch to the running tealet, and makes that tealet the current one. The
+// one that was left may lose its last reference here, and be closed: any code may run.
+Transfer arrive(PythonDomain& domain) noexcept {
+  const Transfer arrived = std::exchange(domain.arrived(), Transfer{});
+  TealetObject* const left = domain.current_object;
+  domain.current_object = object_of(domain.current());
+  hold(domain.current_object);
+  let_go(left);
+  domain.settle();
+  return arrived;
+}
+
+// The result of a switch: a new reference, or nullptr with an exception set.
+PyObject* unpack(const Transfer& arrived) noexcept {
+  switch (arrived.signal) {
+    case Signal::value:
+      break;
+    case Signal::error:
+      set_raised(value_of(arrived));
+      return nullptr;
+    case Signal::unwind:
+      PyErr_SetNone(tealet_exit);
+      return nullptr;
+  }
+  return value_of(arrived);
+}
+
+// Where the C stack of the running tealet stays as it is while others run. Main goes on above all
+// that tealets ever touched; but a domain inside a tealet moves with that tealet.
+const void* in_place(const PythonDomain& domain) noexcept {
+  if (domain.current().is_main() && !domain.nested()) return domain.highest_far();
+  return tealet::core::unbounded;
+}
+
+// Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
+template <class Jump>
+Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
+  PyThreadState* const thread = PyThreadState_Get();
+  if (!domain.current().is_main()) {
+    if (const std::size_t words = words_outgrown(thread)) {
+      domain.learn_words(execution_of(domain.current()), words);
+    }
+  }
+  PausedState paused(thread, in_place(domain));
+  const Errc code = jump();
+  paused.resume();
+  return code;
+}
+
+// What is raised, or a normal end: only TealetExit is both.
+Transfer take_result(PyObject* result) noexcept {
+  if (result == nullptr && !PyErr_ExceptionMatches(tealet_exit)) {
+    return {Signal::error, take_raised()};
+  }
+  if (result == nullptr) {
+    PyErr_Clear();
+    result = Py_NewRef(Py_None);
+  }
+  return {Signal::value, result};
+}
+
+void drop(Call& call) noexcept {
+  if (call.owned == nullptr) return;
+  Py_DECREF(call.owned);
+  Py_XDECREF(call.keywords);
+}
+
+// Calls the function of a tealet that begins. Without a Call it is the end of another tealet that
+// begins it, and what that one returned is its only argument.
+Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) noexcept {
+  PyObject* const function = execution_of(*self->node()).function;
+  if (function == nullptr) {
+    Py_XDECREF(value_of(arrived));
+    PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
+    return take_result(nullptr);
+  }
+  PyObject* only = value_of(arrived);
+  const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
+  PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
+  const Transfer out =
+      take_result(PyObject_Vectorcall(function, arguments, count, call.keywords));
+  Py_XDECREF(only);
+  drop(call);
+  return out;
+}
+
+// --- the engine's callbacks ---
+
+Transfer run(Node& node, Transfer) noexcept {
+  auto& domain = static_cast<PythonDomain&>(*node.domain);
+  Execution& execution = execution_of(node);
+  PyThreadState* const thread = PyThreadState_Get();
+  begin_execution(thread, execution);
+  Call call = std::exchange(domain.call, Call{});
+  Transfer out = arrive(domain);
+  // Thrown into before it began: there is nothing on its stack that could catch it.
+  if (out.signal == Signal::value) out = call_function(object_of(node), call, out);
+  domain.close_inner_domains(node);
+  if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
+  end_execution(thread, execution);
+  Node& receiver = domain.receiver();
+  if (receiver.status == Status::New) {
+    // It begins where this one ends, and so does its data stack.
+    execution_of(receiver).data_stack = std::exchange(execution.data_stack, nullptr);
+  }
+  domain.free_data_stack(execution);
+  return out;
+}
+
+bool release(Node& node) noexcept {
+  TealetObject* object = object_of(node);
+  if (object == nullptr) return true;
+  auto& domain = static_cast<PythonDomain&>(*node.domain);
+  object->value.node = nullptr;
+  domain.free_data_stack(execution_of(node));
+  if (TealetObject* parent = std::exchange(object->value.parent, nullptr)) {
+    const bool adopting = std::exchange(domain.adopting, true);
+    let_go(parent);
+    domain.adopting = adopting;
+  }
+  return true;
+}
+
+void close(tealet::core::Domain& domain) noexcept {
+  TealetObject* main = static_cast<PythonDomain&>(domain).main_object;
+  if (!close_domain(main)) PyErr_WriteUnraisable(main->object());
+}
+
+// Every tealet keeps its parent, which may be waiting for nothing but its end.
+void adopted(Node& child) noexcept {
+  TealetObject* object = object_of(child);
+  if (object == nullptr) return;  // just created: wrap_node() does it
+  auto& domain = static_cast<PythonDomain&>(*child.domain);
+  const bool adopting = std::exchange(domain.adopting, true);
+  TealetObject* parent = object_of(*child.parent);
+  hold(parent);
+  let_go(std::exchange(object->value.parent, parent));
+  domain.adopting = adopting;
+}
+
+constexpr tealet::core::Face face{run, release, close, adopted};
+
+// The arguments, borrowed if the function is certain to take its own references before anything
+// else can run, which is so for Python functions called without keywords. False with MemoryError.
+bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py_ssize_t count,
+                  PyObject* keywords, bool stack_stays) noexcept {
+  static PyObject* const no_arguments[1] = {nullptr};
+  call = Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
+  if (stack_stays && keywords == nullptr && PyFunction_Check(function)) return true;
+  const Py_ssize_t all = count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
+  call.owned = PyTuple_New(all);
+  if (call.owned == nullptr) return false;
+  for (Py_ssize_t i = 0; i < all; ++i) PyTuple_SET_ITEM(call.owned, i, Py_NewRef(arguments[i]));
+  if (all != 0) call.arguments = &PyTuple_GET_ITEM(call.owned, 0);
+  Py_XINCREF(keywords);
+  return true;
+}
+
+}  // namespace
+
+PythonDomain::PythonDomain(std::size_t limit) noexcept
+    : Domain(face, tealet::malloc_resource(), limit) {}
+
+PyObject* exchange(TealetObject* target, Transfer out) noexcept {
+  PythonDomain& domain = target->domain();
+  Node& node = *target->node();
+  // Thrown into before it began: it begins all the same, and ends at once.
+  const bool begins = node.status == Status::New || node.status == Status::Stub;
+  Errc code = Errc::memory;
+  if (!begins || domain.make_data_stack(execution_of(node))) {
+    code = with_paused_state(domain, [&] { return domain.switch_to(node, out); });
+    if (code == Errc::ok) return unpack(arrive(domain));
+    if (begins) domain.free_data_stack(execution_of(node));
+  }
+  Py_XDECREF(value_of(out));
+  set_error(code, target);
+  return nullptr;
+}
+
+PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
+                PyObject* keywords) noexcept {
+  PythonDomain& domain = target->domain();
+  Execution& execution = execution_of(*target->node());
+  // A stub's stack may go where the arguments are, should they be on the C stack.
+  const bool stack_stays = target->node()->status == Status::New;
+  Call call;
+  if (!prepare_call(call, execution.function, arguments, count, keywords, stack_stays)) {
+    return nullptr;
+  }
+  // Making a tuple may have collected garbage, and that may have run anything.
+  if (call.owned != nullptr && !can_begin(target)) {
+    drop(call);
+    return nullptr;
+  }
+  Errc code = Errc::memory;
+  if (domain.make_data_stack(execution)) {
+    domain.call = call;
+    code = with_paused_state(
+        domain, [&] { return domain.switch_to(*target->node(), {Signal::value, nullptr}); });
+    if (code == Errc::ok) return unpack(arrive(domain));
+    domain.call = Call{};
+    domain.free_data_stack(execution);
+  }
+  drop(call);
+  set_error(code, target);
+  return nullptr;
+}
+
+bool can_begin(TealetObject* target) noexcept {
+  if (!target->domain().check(target)) return false;
+  const Status status = target->node()->status;
+  if (status == Status::New || status == Status::Stub) return true;
+  PyErr_Format(invalid_error, "%R has begun already", target->object());
+  return false;
+}
+
+TealetObject* wrap_node(PythonDomain& domain, Node* node) noexcept {
+  // Allocating may collect garbage, and run any code, so the node must be in order already: nobody
+  // can find it without an object.
+  PyObject* object = tealet_type->tp_alloc(tealet_type, 0);
+  if (object == nullptr) {
+    domain.discard(*node);
+    return nullptr;
+  }
+  TealetObject* tealet = as_tealet(object);
+  tealet->base.simple_layout = true;
+  tealet->base.simple_value_holder[0] = &tealet->value;
+  tealet->value.node = node;
+  tealet->value.domain = &domain;
+  tealet->value.main = domain.main_object;
+  Py_INCREF(domain.main_object->object());
+  tealet->value.parent = object_of(*node->parent);
+  hold(tealet->value.parent);
+  node->held_by = tealet;
+  return tealet;
+}
+
+void discard_tealet(TealetObject* tealet) noexcept {
+  Execution& execution = execution_of(*tealet->node());
+  PyObject* function = std::exchange(execution.function, nullptr);
+  PyObject* context = std::exchange(execution.context, nullptr);
+  tealet->domain().discard(*tealet->node());
+  Py_XDECREF(function);
+  Py_XDECREF(context);
+  tealet->domain().settle();
+}
+
+bool close_tealet(TealetObject* tealet) noexcept {
+  PythonDomain& domain = tealet->domain();
+  if (tealet->node() == nullptr) return true;
+  if (!domain.check()) return false;
+  if (tealet->is_main()) return close_domain(tealet);
+  Node& node = *tealet->node();
+  if (&node == &domain.current()) {
+    PyErr_SetNone(tealet_exit);
+    return false;
+  }
+  if (domain.status(node) != Status::Suspended) {
+    discard_tealet(tealet);
+    return true;
+  }
+  Py_INCREF(tealet->object());
+  const Errc code = with_paused_state(domain, [&] { return domain.unwind(node); });
+  bool closed = code == Errc::ok;
+  if (closed) {
+    PyObject* value = unpack(arrive(domain));
+    closed = value != nullptr;
+    Py_XDECREF(value);
+    if (closed && tealet->node() != nullptr) {
+      set_error(Errc::refused, tealet);
+      closed = false;
+    }
+  } else {
+    set_error(code, tealet);
+  }
+  Py_DECREF(tealet->object());
+  domain.settle();
+  return closed;
+}
+
+bool open_domain(TealetObject* main, std::size_t limit) noexcept {
+  auto* domain = new (std::nothrow) PythonDomain(limit);
+  if (domain == nullptr || domain->open(sizeof(Execution)) != Errc::ok) {
+    delete domain;
+    PyErr_NoMemory();
+    return false;
+  }
+  domain->thread_state = thread_state_id(PyThreadState_Get());
+  domain->main_object = domain->current_object = main;
+  domain->main().held_by = main;
+  main->value.node = &domain->main();
+  main->value.domain = domain;
+  main->value.main = main;
+  return true;
+}
+
+bool close_domain(TealetObject* main) noexcept {
+  PythonDomain& domain = main->domain();
+  if (!domain.is_open()) return true;
+  if (!domain.check()) return false;
+  if (!domain.current().is_main()) {
+    PyErr_Format(invalid_error, "%R can be closed by its main tealet only, not by %R",
+                 main->object(), domain.current_object->object());
+    return false;
+  }
+  if (domain.closing) {
+    PyErr_Format(invalid_error, "%R is being closed already", main->object());
+    return false;
+  }
+  domain.closing = true;
+  domain.memory().set_limit(tealet::CountingAllocator::no_limit);
+  PyObject* raised = nullptr;
+  while (Node* node = domain.newest_leaf()) {
+    TealetObject* tealet = object_of(*node);
+    Py_INCREF(tealet->object());
+    if (!close_tealet(tealet)) {
+      if (raised == nullptr) {
+        raised = take_raised();
+      } else {
+        PyErr_WriteUnraisable(tealet->object());
+      }
+    }
+    // Asked once. What its frames hold is lost, as for anybody who refuses to end.
+    if (tealet->node() != nullptr) discard_tealet(tealet);
+    Py_DECREF(tealet->object());
+  }
+  domain.settle();
+  domain.close();
+  set_raised(raised);
+  return raised == nullptr;
+}
+
+}  // namespace tealetpp

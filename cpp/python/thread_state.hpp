@@ -1,0 +1,341 @@
+// What CPython keeps per execution rather than per thread. This is the one file that knows CPython's
+// thread state, and the only place where its version matters.
+//
+// A tealet that pauses keeps all of it in a PausedState on its own C stack, which is saved and
+// restored with everything else there. What must stay in place while it is paused, because CPython
+// may look at it from elsewhere, lies on the heap: see Execution.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#if PY_VERSION_HEX < 0x030b0000 || PY_VERSION_HEX >= 0x030e0000
+#error "tealetpp knows the thread state of CPython 3.11, 3.12 and 3.13 only"
+#endif
+#ifdef Py_GIL_DISABLED
+#error "tealetpp does not support CPython without the global interpreter lock"
+#endif
+#ifdef PYPY_VERSION
+#error "tealetpp works on the C stack of CPython"
+#endif
+
+// The layout of interpreter frames is internal.
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#define TEALETPP_UNDEFINE_PY_BUILD_CORE
+#endif
+#include <internal/pycore_frame.h>
+#ifdef TEALETPP_UNDEFINE_PY_BUILD_CORE
+#undef Py_BUILD_CORE
+#undef TEALETPP_UNDEFINE_PY_BUILD_CORE
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tealetpp {
+
+// --- exceptions as single objects, as CPython has had them since 3.12 ---
+
+// Takes the exception that is set, which must be one; a new reference, traceback included.
+inline PyObject* take_raised() noexcept {
+#if PY_VERSION_HEX >= 0x030c0000
+  return PyErr_GetRaisedException();
+#else
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  if (type == nullptr) return nullptr;
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_DECREF(type);
+  Py_XDECREF(traceback);
+  return value;
+#endif
+}
+
+// Sets `exception`, consuming the reference; nothing if it is nullptr.
+inline void set_raised(PyObject* exception) noexcept {
+#if PY_VERSION_HEX >= 0x030c0000
+  PyErr_SetRaisedException(exception);
+#else
+  if (exception == nullptr) return;
+  PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception))), exception,
+                PyException_GetTraceback(exception));
+#endif
+}
+
+// --- the data stack: where Python frames lie ---
+
+// CPython gives every new data stack a first chunk of 16 KiB and keeps it for the thread's life.
+// A tealet gets a first chunk of its own, just large enough for its function; when that is used up
+// CPython adds its 16 KiB chunks behind it, and takes them away again.
+constexpr std::size_t largest_first_chunk = 16 * 1024;
+
+// Words that a frame of `function` takes; 0 if it is not a Python function.
+inline std::size_t frame_words(PyObject* function) noexcept {
+  if (!PyFunction_Check(function)) return 0;
+  const auto* code = reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(function));
+#if PY_VERSION_HEX >= 0x030c0000
+  return static_cast<std::size_t>(code->co_framesize);
+#else
+  return static_cast<std::size_t>(code->co_nlocalsplus + code->co_stacksize) + FRAME_SPECIALS_SIZE;
+#endif
+}
+
+// Bytes of a first chunk that holds frames of `words` words together. CPython asks for one word more
+// than it uses, and the first word of a chunk without a predecessor stays empty: that keeps CPython
+// from freeing the chunk with its first frame.
+inline std::size_t first_chunk_size(std::size_t words) noexcept {
+  const std::size_t size = sizeof(_PyStackChunk) + sizeof(PyObject*) * (words + 1);
+  return (size + 15) / 16 * 16;
+}
+
+inline _PyStackChunk* make_first_chunk(void* block, std::size_t size) noexcept {
+  auto* chunk = static_cast<_PyStackChunk*>(block);
+  chunk->previous = nullptr;
+  chunk->size = size;
+  chunk->top = 0;  // CPython sets it when it adds a chunk behind this one
+  return chunk;
+}
+
+// Whether the first chunk was ever too small.
+inline bool outgrown(const _PyStackChunk* first) noexcept { return first->top != 0; }
+
+// Words that the frames of the running execution take, if they have outgrown its first chunk and
+// still do; else 0.
+inline std::size_t words_outgrown(const PyThreadState* thread) noexcept {
+  const _PyStackChunk* chunk = thread->datastack_chunk;
+  if (chunk == nullptr || chunk->previous == nullptr) return 0;
+  auto words = static_cast<std::size_t>(thread->datastack_top - &chunk->data[0]);
+  while ((chunk = chunk->previous) != nullptr) words += chunk->top;
+  return words;
+}
+
+// --- one execution ---
+
+// The parts of an execution's state that other parts point to.
+struct Execution {
+  PyObject* function;         // strong: what it runs
+  PyObject* context;          // strong: the context variables that it begins with
+  _PyStackChunk* data_stack;  // owned: the first chunk, while it runs or is paused
+  _PyErr_StackItem handled;   // the outermost entry of its chain of handled exceptions
+};
+
+inline std::uint64_t thread_state_id(const PyThreadState* thread) noexcept { return thread->id; }
+
+// A new reference to a copy of the running execution's context variables; nullptr if it has none,
+// and with an exception set if there is no memory.
+inline PyObject* copy_context(const PyThreadState* thread) noexcept {
+  return thread->context == nullptr ? nullptr : PyContext_CopyCurrent();
+}
+
+#if PY_VERSION_HEX >= 0x030c0000
+
+inline _PyInterpreterFrame*& running_frame(PyThreadState* thread) noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  return thread->current_frame;
+#else
+  return thread->cframe->current_frame;
+#endif
+}
+
+// Since 3.12 the chain of frames also leads through frames that lie on the C stack, one for each
+// call of the interpreter loop, and anybody who holds a frame object may follow the chain: f_back,
+// or a traceback. While the execution is paused other bytes may lie there. So a paused chain leads
+// past them.
+class CStackFrames {
+ public:
+  // Takes all of them below `in_place` out of the chain: what lies at or above stays where it is.
+  void take_out(PyThreadState* thread, const void* in_place) noexcept {
+    for (_PyInterpreterFrame* frame = running_frame(thread); frame != nullptr;) {
+      _PyInterpreterFrame* below = frame->previous;
+      while (below != nullptr && below->owner == FRAME_OWNED_BY_CSTACK) {
+        if (static_cast<const void*>(below) >= in_place) return;
+        // Such a frame has no locals and no frame object, so it has room to remember its place.
+        below->frame_obj = reinterpret_cast<PyFrameObject*>(frame);
+        below->f_locals = reinterpret_cast<PyObject*>(last_);
+        last_ = below;
+        below = below->previous;
+        frame->previous = below;
+      }
+      frame = below;
+    }
+  }
+  // The last one taken out goes back first, so that two in a row end up in their order.
+  void put_back() noexcept {
+    while (last_ != nullptr) {
+      _PyInterpreterFrame* next = reinterpret_cast<_PyInterpreterFrame*>(last_->f_locals);
+      reinterpret_cast<_PyInterpreterFrame*>(last_->frame_obj)->previous = last_;
+      last_->frame_obj = nullptr;
+      last_->f_locals = nullptr;
+      last_ = next;
+    }
+  }
+
+ private:
+  _PyInterpreterFrame* last_ = nullptr;
+};
+
+#endif
+
+// Everything of the running execution that the next one must not see. Made before a switch; after
+// it, whether or not it took place, resume() makes the thread state this execution's again.
+class PausedState {
+ public:
+  // `in_place`: bytes of this execution's C stack from there up will not be overwritten.
+  PausedState(PyThreadState* thread, [[maybe_unused]] const void* in_place) noexcept
+      : thread_(thread),
+#if PY_VERSION_HEX >= 0x030d0000
+        frame_(thread->current_frame),
+        what_(thread->what_event),
+        recursion_(thread->py_recursion_limit - thread->py_recursion_remaining),
+        c_recursion_(thread->c_recursion_remaining),
+#elif PY_VERSION_HEX >= 0x030c0000
+        frame_(thread->cframe),
+        what_(thread->what_event),
+        trash_(thread->trash.delete_nesting),
+        recursion_(thread->py_recursion_limit - thread->py_recursion_remaining),
+        c_recursion_(thread->c_recursion_remaining),
+#else
+        frame_(thread->cframe),
+        what_(thread->tracing_what),
+        trash_(thread->trash_delete_nesting),
+        recursion_(thread->recursion_limit - thread->recursion_remaining),
+#endif
+        data_stack_(thread->datastack_chunk),
+        data_top_(thread->datastack_top),
+        data_limit_(thread->datastack_limit),
+        handled_(thread->exc_info),
+        context_(thread->context),
+        tracing_(thread->tracing),
+        headroom_(thread->recursion_headroom) {
+#if PY_VERSION_HEX >= 0x030c0000
+    c_stack_frames_.take_out(thread, in_place);
+#endif
+  }
+
+  void resume() noexcept {
+    PyThreadState* thread = thread_;
+    thread->datastack_chunk = data_stack_;
+    thread->datastack_top = data_top_;
+    thread->datastack_limit = data_limit_;
+    thread->exc_info = handled_;
+    if (thread->context != context_) {
+      thread->context = context_;
+      thread->context_ver++;  // or ContextVar.get() would answer from its cache
+    }
+    thread->tracing = tracing_;
+    thread->recursion_headroom = headroom_;
+#if PY_VERSION_HEX >= 0x030d0000
+    thread->current_frame = frame_;
+    thread->what_event = what_;
+    thread->py_recursion_remaining = thread->py_recursion_limit - recursion_;
+    thread->c_recursion_remaining = c_recursion_;
+#elif PY_VERSION_HEX >= 0x030c0000
+    thread->cframe = frame_;
+    thread->what_event = what_;
+    thread->trash.delete_nesting = trash_;
+    thread->py_recursion_remaining = thread->py_recursion_limit - recursion_;
+    thread->c_recursion_remaining = c_recursion_;
+#else
+    thread->cframe = frame_;
+    thread->tracing_what = what_;
+    thread->trash_delete_nesting = trash_;
+    thread->recursion_remaining = thread->recursion_limit - recursion_;
+    resume_tracing(thread);
+#endif
+#if PY_VERSION_HEX >= 0x030c0000
+    c_stack_frames_.put_back();
+#endif
+  }
+
+#if PY_VERSION_HEX < 0x030c0000
+  // sys.settrace() sets a flag in the running interpreter loop only, on its C stack. It may have
+  // been called while another execution ran.
+  static void resume_tracing(PyThreadState* thread) noexcept {
+    const bool traced = thread->c_tracefunc != nullptr || thread->c_profilefunc != nullptr;
+    thread->cframe->use_tracing = traced && thread->tracing == 0 ? 255 : 0;
+  }
+#endif
+
+ private:
+  PyThreadState* thread_;
+#if PY_VERSION_HEX >= 0x030d0000
+  _PyInterpreterFrame* frame_;
+  int what_;
+  int recursion_;
+  int c_recursion_;
+#elif PY_VERSION_HEX >= 0x030c0000
+  _PyCFrame* frame_;
+  int what_;
+  int trash_;
+  int recursion_;
+  int c_recursion_;
+#else
+  _PyCFrame* frame_;
+  int what_;
+  int trash_;
+  int recursion_;
+#endif
+  _PyStackChunk* data_stack_;
+  PyObject** data_top_;
+  PyObject** data_limit_;
+  _PyErr_StackItem* handled_;
+  PyObject* context_;
+  int tracing_;
+  int headroom_;
+#if PY_VERSION_HEX >= 0x030c0000
+  CStackFrames c_stack_frames_;
+#endif
+};
+
+// Makes the thread state that of an execution that begins here, on top of whatever was there: no
+// frames, no handled exception, its own data stack and context variables.
+inline void begin_execution(PyThreadState* thread, Execution& execution) noexcept {
+  _PyStackChunk* chunk = execution.data_stack;
+  thread->datastack_chunk = chunk;
+  thread->datastack_top = &chunk->data[1];
+  thread->datastack_limit =
+      reinterpret_cast<PyObject**>(reinterpret_cast<char*>(chunk) + chunk->size);
+  execution.handled.exc_value = nullptr;
+  execution.handled.previous_item = nullptr;
+  thread->exc_info = &execution.handled;
+  thread->context = execution.context;
+  execution.context = nullptr;
+  thread->context_ver++;
+  thread->tracing = 0;
+  thread->recursion_headroom = 0;
+#if PY_VERSION_HEX >= 0x030d0000
+  thread->current_frame = nullptr;
+  thread->what_event = -1;
+  thread->py_recursion_remaining = thread->py_recursion_limit;
+#elif PY_VERSION_HEX >= 0x030c0000
+  thread->cframe = &thread->root_cframe;
+  thread->what_event = -1;
+  thread->trash.delete_nesting = 0;
+  thread->py_recursion_remaining = thread->py_recursion_limit;
+#else
+  // One counter limits Python's recursion and the use of the C stack. It goes on counting, since
+  // this execution lies on top of the one that began it.
+  thread->cframe = &thread->root_cframe;
+  thread->tracing_what = 0;
+  thread->trash_delete_nesting = 0;
+  PausedState::resume_tracing(thread);
+#endif
+}
+
+// Gives up what the running execution holds, at its end; what is dropped may run any code. Only its
+// data stack is left, which nothing must use from now on.
+inline void end_execution(PyThreadState* thread, Execution& execution) noexcept {
+  Py_CLEAR(execution.handled.exc_value);
+  Py_CLEAR(execution.function);
+  while (PyObject* context = thread->context) {
+    thread->context = nullptr;
+    thread->context_ver++;
+    Py_DECREF(context);
+  }
+}
+
+}  // namespace tealetpp
