@@ -65,39 +65,44 @@ PyObject* method_tealet(PyObject* self, PyObject* const* arguments, Py_ssize_t c
                         PyObject* keywords) noexcept {
   TealetArguments parsed;
   if (!parse(parsed, arguments, count, keywords)) return nullptr;
-  PyObject* context = copy_context(PyThreadState_Get());
-  if (context == nullptr && PyErr_Occurred()) return nullptr;
   TealetObject* main = as_tealet(self);
   TealetObject* parent = parsed.parent != Py_None ? as_tealet(parsed.parent) : nullptr;
-  if (!can_create(main) ||
-      (parent != nullptr && !can_be_parent(main->domain(), parent))) {
+  TealetObject* tealet = new_object();
+  if (tealet == nullptr) return nullptr;
+  PyObject* context = copy_context(PyThreadState_Get());
+  const bool failed = (context == nullptr && PyErr_Occurred() != nullptr) || !can_create(main) ||
+                      (parent != nullptr && !can_be_parent(main->domain(), parent));
+  Node* node = failed ? nullptr : main->domain().create(sizeof(Execution));
+  if (node == nullptr) {
+    if (!failed) set_error(Errc::memory, main);
     Py_XDECREF(context);
+    Py_DECREF(tealet->object());
     return nullptr;
   }
   PythonDomain& domain = main->domain();
-  Node* node = domain.create(sizeof(Execution));
-  if (node == nullptr) {
-    Py_XDECREF(context);
-    set_error(Errc::memory, main);
-    return nullptr;
-  }
   if (parent != nullptr) domain.set_parent(*node, *parent->node());
   Execution& execution = execution_of(*node);
   execution.context = context;
   if (parsed.run != Py_None) execution.function = Py_NewRef(parsed.run);
-  return reinterpret_cast<PyObject*>(wrap_node(domain, node));
+  return bind(tealet, domain, *node);
 }
 
 PyObject* method_stub(PyObject* self, PyObject*) noexcept {
   TealetObject* main = as_tealet(self);
-  if (!can_create(main)) return nullptr;
-  PythonDomain& domain = main->domain();
+  TealetObject* tealet = new_object();
+  if (tealet == nullptr) return nullptr;
   Node* node = nullptr;
-  if (const Errc code = domain.capture(sizeof(Execution), node); code != Errc::ok) {
-    set_error(code, main);
+  bool failed = !can_create(main);
+  if (!failed) {
+    const Errc code = main->domain().capture(sizeof(Execution), node);
+    failed = code != Errc::ok;
+    if (failed) set_error(code, main);
+  }
+  if (failed) {
+    Py_DECREF(tealet->object());
     return nullptr;
   }
-  return reinterpret_cast<PyObject*>(wrap_node(domain, node));
+  return bind(tealet, main->domain(), *node);
 }
 
 PyObject* method_stats(PyObject* self, PyObject*) noexcept {
@@ -166,7 +171,9 @@ PyObject* get_current(PyObject* self, void*) noexcept {
 PyObject* get_previous(PyObject* self, void*) noexcept {
   PythonDomain* domain = as_tealet(self)->value.domain;
   Node* node = domain != nullptr && domain->is_open() ? domain->previous() : nullptr;
-  return node == nullptr ? Py_NewRef(Py_None) : Py_NewRef(object_of(*node)->object());
+  // A stub that was captured just now may have no object yet.
+  if (node == nullptr || node->held_by == nullptr) Py_RETURN_NONE;
+  return Py_NewRef(object_of(*node)->object());
 }
 
 PyGetSetDef attributes[] = {
@@ -228,14 +235,15 @@ void slot_dealloc(PyObject* self) noexcept {
     // No tealet refers to it any more, so main is what runs, and alone.
     if (!close_domain(main)) PyErr_WriteUnraisable(self);
     set_raised(raised);
-    if (Py_REFCNT(self) > 1) {
+    if (domain->is_open() || Py_REFCNT(self) > 1) {
+      // It is used again, or cannot be closed on this thread: then it stays for good, since the
+      // engine still has it in that thread's domains.
       PyObject_GC_Track(self);
-      Py_DECREF(self);
+      if (!domain->is_open()) Py_DECREF(self);
       return;
     }
     Py_SET_REFCNT(self, 0);
-    // On another thread it cannot be closed: that thread still has it.
-    if (!domain->is_open()) delete domain;
+    delete domain;
   }
   if (main->base.weakrefs != nullptr) PyObject_ClearWeakRefs(self);
   type->tp_free(self);

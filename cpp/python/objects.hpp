@@ -128,7 +128,10 @@ bool close_domain(TealetObject* main) noexcept;
 void discard_tealet(TealetObject* tealet) noexcept;
 // Opens the domain of a Main object. False with an exception set.
 bool open_domain(TealetObject* main, std::size_t limit) noexcept;
-// A new object for `node`; nullptr with an exception set, and the node discarded.
-TealetObject* wrap_node(PythonDomain& domain, Node* node) noexcept;
+// A Tealet object without a node; nullptr with an exception set. It may collect garbage, and that may
+// run any code, so it comes before the node, which nobody could find without its object.
+TealetObject* new_object() noexcept;
+// Ties a new object to a new node. Returns the object.
+PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept;
 
 }  // namespace tealetpp

@@ -238,29 +238,31 @@ bool can_begin(TealetObject* target) noexcept {
   return false;
 }
 
-TealetObject* wrap_node(PythonDomain& domain, Node* node) noexcept {
-  // Allocating may collect garbage, and run any code, so the node must be in order already: nobody
-  // can find it without an object.
+TealetObject* new_object() noexcept {
   PyObject* object = tealet_type->tp_alloc(tealet_type, 0);
-  if (object == nullptr) {
-    domain.discard(*node);
-    return nullptr;
-  }
+  if (object == nullptr) return nullptr;
   TealetObject* tealet = as_tealet(object);
   tealet->base.simple_layout = true;
   tealet->base.simple_value_holder[0] = &tealet->value;
-  tealet->value.node = node;
-  tealet->value.domain = &domain;
-  tealet->value.main = domain.main_object;
-  Py_INCREF(domain.main_object->object());
-  tealet->value.parent = object_of(*node->parent);
-  hold(tealet->value.parent);
-  node->held_by = tealet;
   return tealet;
 }
 
+PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept {
+  tealet->value.node = &node;
+  tealet->value.domain = &domain;
+  tealet->value.main = domain.main_object;
+  Py_INCREF(domain.main_object->object());
+  tealet->value.parent = object_of(*node.parent);
+  hold(tealet->value.parent);
+  node.held_by = tealet;
+  return tealet->object();
+}
+
 void discard_tealet(TealetObject* tealet) noexcept {
+  const Status status = tealet->node()->status;
   Execution& execution = execution_of(*tealet->node());
+  // Frame objects may still point to the frames of one that was paused, so those must stay.
+  if (status == Status::Suspended || status == Status::Defunct) execution.data_stack = nullptr;
   PyObject* function = std::exchange(execution.function, nullptr);
   PyObject* context = std::exchange(execution.context, nullptr);
   tealet->domain().discard(*tealet->node());

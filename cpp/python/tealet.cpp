@@ -47,6 +47,12 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
   return exchange(tealet, {Signal::value, value});
 }
 
+bool has_no_function(TealetObject* tealet) noexcept {
+  if (execution_of(*tealet->node()).function == nullptr) return true;
+  refuse(tealet, "%R has a function already: use switch()");
+  return false;
+}
+
 PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                      PyObject* keywords) noexcept {
   TealetObject* tealet = as_tealet(self);
@@ -59,19 +65,15 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
     PyErr_Format(PyExc_TypeError, "run() needs a callable, not %R", arguments[0]);
     return nullptr;
   }
+  // Copying may collect garbage, and that may run anything.
+  PyObject* context = copy_context(PyThreadState_Get());
+  if (context == nullptr && PyErr_Occurred()) return nullptr;
+  if (!can_begin(tealet) || !has_no_function(tealet)) {
+    Py_XDECREF(context);
+    return nullptr;
+  }
   Execution& execution = execution_of(*tealet->node());
-  if (execution.function != nullptr) {
-    return refuse(tealet, "%R has a function already: use switch()");
-  }
-  if (execution.context == nullptr) {
-    PyObject* context = copy_context(PyThreadState_Get());
-    if (context == nullptr && PyErr_Occurred()) return nullptr;
-    if (!can_begin(tealet)) {
-      Py_XDECREF(context);
-      return nullptr;
-    }
-    Py_XSETREF(execution.context, context);
-  }
+  Py_XSETREF(execution.context, context);
   execution.function = Py_NewRef(arguments[0]);
   PyObject* result = start(tealet, arguments + 1, count - 1, keywords);
   if (result == nullptr && tealet->node() != nullptr) {
@@ -109,25 +111,32 @@ PyObject* method_throw(PyObject* self, PyObject* exception) noexcept {
   return exchange(tealet, {Signal::error, exception});
 }
 
-PyObject* method_duplicate(PyObject* self, PyObject*) noexcept {
-  TealetObject* tealet = as_tealet(self);
-  if (!ready(tealet)) return nullptr;
+// Whether `tealet` is a stub, and can be used here and now. Sets an exception if not.
+bool can_duplicate(TealetObject* tealet) noexcept {
+  if (!ready(tealet)) return false;
   const Status status = tealet->node()->status;
   if (status == Status::New) {
-    return refuse(tealet, "%R has no stack yet that could be shared: only a stub can be duplicated");
+    refuse(tealet, "%R has no stack yet that could be shared: only a stub can be duplicated");
+  } else if (status != Status::Stub) {
+    refuse(tealet,
+           "%R has Python frames on its stack, which must not run twice: only a stub can be "
+           "duplicated");
   }
-  if (status != Status::Stub) {
-    return refuse(tealet,
-                  "%R has Python frames on its stack, which must not run twice: only a stub can be "
-                  "duplicated");
-  }
-  PythonDomain& domain = tealet->domain();
-  Node* twin = domain.duplicate(*tealet->node());
-  if (twin == nullptr) {
-    set_error(Errc::memory, tealet);
+  return status == Status::Stub;
+}
+
+PyObject* method_duplicate(PyObject* self, PyObject*) noexcept {
+  TealetObject* tealet = as_tealet(self);
+  TealetObject* twin = new_object();
+  if (twin == nullptr) return nullptr;
+  const bool refused = !can_duplicate(tealet);
+  Node* node = refused ? nullptr : tealet->domain().duplicate(*tealet->node());
+  if (node == nullptr) {
+    if (!refused) set_error(Errc::memory, tealet);
+    Py_DECREF(twin->object());
     return nullptr;
   }
-  return reinterpret_cast<PyObject*>(wrap_node(domain, twin));
+  return bind(twin, tealet->domain(), *node);
 }
 
 PyObject* method_close(PyObject* self, PyObject*) noexcept {
