@@ -78,7 +78,7 @@ class Domain {
   Errc switch_to(Node& target, Transfer out, bool force = false) noexcept;
   // Asks a paused tealet to end, with the running one as its parent from now on. It may have switched
   // away instead when this returns; the face knows whether its node was released.
-  Errc unwind(Node& paused) noexcept;
+  Errc unwind(Node& node) noexcept;
   // The next to end when all must: a tealet without children; nullptr when only main is left.
   Node* newest_leaf() noexcept;
   // Frees a node that does not run, as it is: nothing on its stack is unwound.

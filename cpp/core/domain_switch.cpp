@@ -47,7 +47,7 @@ Errc Domain::unwind(Node& node) noexcept {
   Node* branch = current_;
   while (branch != nullptr && branch->parent != &node) branch = branch->parent;
   if (branch != nullptr) adopt(*branch, *old_parent);
-  adopt(node, *current_);
+  adopt(node, *current_);  // NOLINT(*.NonNullParamChecker): there is always one that runs
 
   transfer_ = {Signal::unwind, nullptr};
   const Errc code = jump(node, Leaving::pause, false);
@@ -105,6 +105,7 @@ bool Domain::save(char* near) noexcept {
     from.caught_exceptions = exceptions->caught;
     from.uncaught_exceptions = exceptions->uncaught;
   }
+  // NOLINTNEXTLINE(*.CallAndMessage): what has begun and does not run has a stack.
   entry_ = fresh ? limit : to.stack->near();
 #if TEALETPP_ASAN
   if (near < deepest_near_) deepest_near_ = near;

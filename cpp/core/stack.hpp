@@ -37,7 +37,7 @@ class Stack {
 
   // Copies what lies between edge() and `limit` into a further chunk. False if there is no memory:
   // nothing has changed then.
-  bool grow(CountingAllocator& memory, Totals& totals, char* limit) noexcept;
+  bool grow(CountingAllocator& memory, Totals& totals, const char* limit) noexcept;
   // Frees the chunk that the last grow() made: its bytes are still in place.
   void ungrow(CountingAllocator& memory, Totals& totals) noexcept;
 

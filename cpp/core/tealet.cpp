@@ -175,7 +175,10 @@ Tealet Tealet::duplicate() const {
 }
 
 void Tealet::close() {
-  if (!alive()) return let_go();
+  if (!alive()) {
+    let_go();
+    return;
+  }
   MainState& state = MainState::of(*node_);
   if (const Errc code = state.check(); code != Errc::ok) throw_error(code, "closing a tealet");
   if (node_ == &state.current()) throw Exit();
