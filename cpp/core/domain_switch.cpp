@@ -41,8 +41,8 @@ Errc Domain::capture(std::size_t extra, Node*& stub) noexcept {
 }
 
 Errc Domain::unwind(Node& node) noexcept {
-  // The running tealet becomes the parent. Should it descend from `node`, then the branch that leads
-  // to it moves to the parent that `node` has now, as it would when `node` ends.
+  // The running tealet becomes the parent. Should it descend from `node`, then the branch that
+  // leads to it moves to the parent that `node` has now, as it would when `node` ends.
   Node* const old_parent = node.parent;
   Node* branch = current_;
   while (branch != nullptr && branch->parent != &node) branch = branch->parent;

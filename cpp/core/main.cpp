@@ -126,7 +126,8 @@ Main::Main(const Options& options) : state_(new MainState(options)) {
 Main::~Main() {
   if (state_->check() != Errc::ok || !state_->current().is_main()) {
     // Its tealets run on, or are, the very stack that this destructor runs on.
-    std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n", stderr);
+    std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n",
+               stderr);
     std::abort();
   }
   state_->end_all();

@@ -48,8 +48,8 @@ class Stack {
   void share(Totals& totals) noexcept;
   void release(CountingAllocator& memory, Totals& totals) noexcept;
 
-  // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What is
-  // saved stays, and stays counted, until the owners let go of it.
+  // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What
+  // is saved stays, and stays counted, until the owners let go of it.
   void lose() noexcept { lost_ = true; }
 
   char* near() const noexcept { return near_; }
