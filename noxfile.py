@@ -167,7 +167,7 @@ def lint(session: nox.Session) -> None:
     pybind11 = session.run("pybind11-config", "--cmakedir", silent=True)
     folder = configure(
         session,
-        *("-Wdev", "-Werror=dev", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"),
+        *("-Werror=dev", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"),
         *("-DTEALETPP_BUILD_PYTHON=ON", f"-Dpybind11_DIR={str(pybind11).strip()}"),
     )
     clang_tidy(session, folder, sources("*.c", "*.cpp"))
