@@ -106,7 +106,10 @@ void* CountingAllocator::do_allocate(std::size_t bytes, std::size_t alignment) {
 }
 
 void CountingAllocator::do_deallocate(void* block, std::size_t bytes, std::size_t alignment) {
-  if (alignment <= granule) return give(block, bytes);
+  if (alignment <= granule) {
+    give(block, bytes);
+    return;
+  }
   count_given(bytes);
   give_to_upstream(block, bytes, alignment);
 }

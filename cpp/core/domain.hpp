@@ -50,14 +50,14 @@ class Domain {
   Domain(const Domain&) = delete;
   Domain& operator=(const Domain&) = delete;
 
-  // Begins the domain on this thread, in whatever tealet runs there now: makes the main tealet, with
-  // `extra` bytes behind it.
+  // Begins the domain on this thread, in whatever tealet runs there now: makes the main tealet,
+  // with `extra` bytes behind it.
   Errc open(std::size_t extra) noexcept;
-  // Ends it: frees every node as it is, without unwinding, and gives all memory back. Only from main.
+  // Ends it, only from main: frees every node as it is, without unwinding; gives all memory back.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
 
-  // Whether this domain can be used here and now: its thread, and the tealet in which it was opened.
+  // Whether this domain can be used here and now: its thread, the tealet in which it was opened.
   Errc check() const noexcept;
   // The same, and whether `target` can be switched to.
   Errc check(const Node& target) const noexcept;
@@ -76,17 +76,17 @@ class Domain {
   // with that is in arrived(). `force` gives up tealets that cannot be saved for want of memory,
   // rather than fail; switching to main then always succeeds.
   Errc switch_to(Node& target, Transfer out, bool force = false) noexcept;
-  // Asks a paused tealet to end, with the running one as its parent from now on. It may have switched
-  // away instead when this returns; the face knows whether its node was released.
-  Errc unwind(Node& paused) noexcept;
+  // Asks a paused tealet to end, with the running one as its parent from now on. It may have
+  // switched away instead when this returns; the face knows whether its node was released.
+  Errc unwind(Node& node) noexcept;
   // The next to end when all must: a tealet without children; nullptr when only main is left.
   Node* newest_leaf() noexcept;
   // Frees a node that does not run, as it is: nothing on its stack is unwound.
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
   void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
-  // Closes the domains that were opened in `outer` and are open still. A face that must do so before
-  // its own clean-up calls this at the end of run(); otherwise the engine does.
+  // Closes the domains that were opened in `outer` and are open still. A face that must do so
+  // before its own clean-up calls this at the end of run(); otherwise the engine does.
   void close_inner_domains(const Node& outer) noexcept;
   // Who the end of the running tealet will be delivered to: its nearest ancestor that is not defunct.
   Node& receiver() noexcept;
@@ -155,10 +155,10 @@ class Domain {
   void* exceptions_ = nullptr;            // the exceptions in flight on this thread
 
   std::uint64_t thread_ = 0;
-  Node* outer_ = nullptr;     // the tealet of another domain in which this one was opened
-  Domain* inner_ = nullptr;   // domains opened in tealets of this one
-  Domain* next_ = nullptr;    // the next in the list that this domain is in
-  bool stranded_ = false;     // the tealet in which it was opened is gone
+  Node* outer_ = nullptr;    // the tealet of another domain in which this one was opened
+  Domain* inner_ = nullptr;  // domains opened in tealets of this one
+  Domain* next_ = nullptr;   // the next in the list that this domain is in
+  bool stranded_ = false;    // the tealet in which it was opened is gone
 };
 
 }  // namespace tealet::core

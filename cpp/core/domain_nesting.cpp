@@ -1,6 +1,6 @@
 // Domains inside tealets of other domains. One that is opened inside a tealet is part of that
-// tealet's execution: its bytes on the C stack move with that tealet's, so it can be used only while
-// that tealet runs.
+// tealet's execution: its bytes on the C stack move with that tealet's, so it can be used only
+// while that tealet runs.
 #include "domain.hpp"
 #include "thread.hpp"
 
@@ -43,8 +43,8 @@ void Domain::join_enclosing() noexcept {
 
 void Domain::leave_enclosing() noexcept {
   if (stranded_ || thread_ != current_thread()) return;
-  // What was opened in this main tealet has been running in the enclosing tealet all along. There is
-  // one such domain at most, since the next to be opened there is opened inside that one.
+  // What was opened in this main tealet has been running in the enclosing tealet all along. There
+  // is one such domain at most, since the next to be opened there is opened inside that one.
   Domain* heir = nullptr;
   if (inner_ != nullptr) {
     heir = inner_;

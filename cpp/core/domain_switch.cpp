@@ -41,13 +41,13 @@ Errc Domain::capture(std::size_t extra, Node*& stub) noexcept {
 }
 
 Errc Domain::unwind(Node& node) noexcept {
-  // The running tealet becomes the parent. Should it descend from `node`, then the branch that leads
-  // to it moves to the parent that `node` has now, as it would when `node` ends.
+  // The running tealet becomes the parent. Should it descend from `node`, then the branch that
+  // leads to it moves to the parent that `node` has now, as it would when `node` ends.
   Node* const old_parent = node.parent;
   Node* branch = current_;
   while (branch != nullptr && branch->parent != &node) branch = branch->parent;
   if (branch != nullptr) adopt(*branch, *old_parent);
-  adopt(node, *current_);
+  adopt(node, *current_);  // NOLINT(*.NonNullParamChecker): there is always one that runs
 
   transfer_ = {Signal::unwind, nullptr};
   const Errc code = jump(node, Leaving::pause, false);
@@ -105,6 +105,7 @@ bool Domain::save(char* near) noexcept {
     from.caught_exceptions = exceptions->caught;
     from.uncaught_exceptions = exceptions->uncaught;
   }
+  // NOLINTNEXTLINE(*.CallAndMessage): what has begun and does not run has a stack.
   entry_ = fresh ? limit : to.stack->near();
 #if TEALETPP_ASAN
   if (near < deepest_near_) deepest_near_ = near;

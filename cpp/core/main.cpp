@@ -93,6 +93,7 @@ Errc MainState::end_other(Node& node) noexcept {
 
 void MainState::end_all() noexcept {
   memory().set_limit(CountingAllocator::no_limit);
+  // NOLINTNEXTLINE(*.NewDelete): unrefer() deletes only what is abandoned; this is not.
   while (Node* node = newest_leaf()) {
     refer(*node);
     end_other(*node);
@@ -125,7 +126,8 @@ Main::Main(const Options& options) : state_(new MainState(options)) {
 Main::~Main() {
   if (state_->check() != Errc::ok || !state_->current().is_main()) {
     // Its tealets run on, or are, the very stack that this destructor runs on.
-    std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n", stderr);
+    std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n",
+               stderr);
     std::abort();
   }
   state_->end_all();

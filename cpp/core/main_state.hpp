@@ -23,8 +23,8 @@ struct MainState : core::Domain {
   void* exchange(core::Node& target, core::Transfer out, const char* doing);
   // What has arrived with the switch that just returned; throws it if it is an exception.
   void* receive();
-  // Ends a tealet that does not run, whatever its status, from the running one. What is raised while
-  // it unwinds is left in `raised`.
+  // Ends a tealet that does not run, whatever its status, from the running one. What is raised
+  // while it unwinds is left in `raised`.
   Errc end_other(core::Node& node) noexcept;
   // Ends every tealet but main.
   void end_all() noexcept;

@@ -14,8 +14,8 @@ namespace tealet::core {
 // parent. A tealet that ends hands its children on to its own parent, so a parent always exists.
 struct Node {
   Domain* domain = nullptr;
-  Stack* stack = nullptr;  // while paused
-  char* far = nullptr;     // where it began; nullptr until then, `unbounded` for main
+  Stack* stack = nullptr;   // while paused
+  char* far = nullptr;      // where it began; nullptr until then, `unbounded` for main
   void* held_by = nullptr;  // for the use of a face: who must know of the end of this tealet
 
   Node* parent = nullptr;

@@ -19,7 +19,7 @@ Stack* Stack::save(CountingAllocator& memory, Totals& totals, char* near, char* 
   return stack;
 }
 
-bool Stack::grow(CountingAllocator& memory, Totals& totals, char* limit) noexcept {
+bool Stack::grow(CountingAllocator& memory, Totals& totals, const char* limit) noexcept {
   const auto size = static_cast<std::size_t>((limit < far_ ? limit : far_) - edge());
   void* block = memory.take(sizeof(Chunk) + size);
   if (block == nullptr) return false;

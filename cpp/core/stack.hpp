@@ -37,7 +37,7 @@ class Stack {
 
   // Copies what lies between edge() and `limit` into a further chunk. False if there is no memory:
   // nothing has changed then.
-  bool grow(CountingAllocator& memory, Totals& totals, char* limit) noexcept;
+  bool grow(CountingAllocator& memory, Totals& totals, const char* limit) noexcept;
   // Frees the chunk that the last grow() made: its bytes are still in place.
   void ungrow(CountingAllocator& memory, Totals& totals) noexcept;
 
@@ -48,8 +48,8 @@ class Stack {
   void share(Totals& totals) noexcept;
   void release(CountingAllocator& memory, Totals& totals) noexcept;
 
-  // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What is
-  // saved stays, and stays counted, until the owners let go of it.
+  // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What
+  // is saved stays, and stays counted, until the owners let go of it.
   void lose() noexcept { lost_ = true; }
 
   char* near() const noexcept { return near_; }

@@ -1,4 +1,4 @@
-// One C stack on which tealets take turns, and the list of those whose bytes are partly still there.
+// One C stack on which tealets take turns, and a list of those whose bytes are partly still there.
 #pragma once
 
 #include "stack.hpp"
@@ -12,9 +12,9 @@ class StackArea {
   // Whether a stack that could not be saved fails the whole operation or is lost.
   enum class OnFailure { undo, lose };
 
-  // Rules 1 and 4: saves everything that will be overwritten once a tealet runs nearer than `limit`.
-  // `resumed` is the stack that will be restored then, or nullptr; with one owner it needs no
-  // saving, shared it is completed. False when memory ran out: every stack is as it was. With
+  // Rules 1 and 4: saves everything that will be overwritten once a tealet runs nearer than
+  // `limit`. `resumed` is the stack that will be restored then, or nullptr; with one owner it needs
+  // no saving, shared it is completed. False when memory ran out: every stack is as it was. With
   // OnFailure::lose, false only if the stack that could not be saved must not be lost.
   bool make_room(CountingAllocator& memory, Totals& totals, char* limit, const Stack* resumed,
                  OnFailure on_failure) noexcept;

@@ -112,7 +112,9 @@ std::size_t TealetRef::extent() const noexcept {
   return alive() ? MainState::of(*node_).extent(*node_) : 0;
 }
 
-TealetRef TealetRef::parent() const noexcept { return TealetRef(alive() ? node_->parent : nullptr); }
+TealetRef TealetRef::parent() const noexcept {
+  return TealetRef(alive() ? node_->parent : nullptr);
+}
 
 void TealetRef::set_parent(const TealetRef& parent) const {
   const char* doing = "setting the parent of a tealet";
@@ -175,7 +177,10 @@ Tealet Tealet::duplicate() const {
 }
 
 void Tealet::close() {
-  if (!alive()) return let_go();
+  if (!alive()) {
+    let_go();
+    return;
+  }
   MainState& state = MainState::of(*node_);
   if (const Errc code = state.check(); code != Errc::ok) throw_error(code, "closing a tealet");
   if (node_ == &state.current()) throw Exit();

@@ -19,14 +19,14 @@ extern "C" {
  * Returns the stack pointer to continue at: a `near` of an earlier call, `near` itself for "stay",
  * or any 16-byte aligned address above bytes that nobody needs, where `restore` then never returns.
  */
-typedef void *(*tealetpp_save_fn)(void *context, void *near);
+typedef void* (*tealetpp_save_fn)(void* context, void* near);
 
 /* Called on the stack that is being entered, below the address that `save` returned. The bytes from
  * that address up are whatever happens to lie there: `restore` puts the paused execution's bytes
  * back before it returns. If it never returns it begins a new execution, and nothing above the
  * address is ever used by that one. Its result is the result of tealetpp_switch().
  */
-typedef long (*tealetpp_restore_fn)(void *context);
+typedef long (*tealetpp_restore_fn)(void* context);
 
 /* The contract, the same for every ABI:
  *  1. push every callee-saved register and the floating point control words onto the stack;
@@ -38,7 +38,7 @@ typedef long (*tealetpp_restore_fn)(void *context);
  * undefined return address in the unwind tables, so that debuggers, profilers and C++ unwinding see
  * the outermost frame there: what lies above belongs to somebody else.
  */
-long tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore, void *context)
+long tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context)
 #if defined(__GNUC__)
     __attribute__((visibility("hidden")))
 #endif

@@ -15,10 +15,10 @@ namespace tealet {
 struct Stats {
   std::size_t n_active = 0;  // tealets that exist now: created, not yet deleted, main included
   std::size_t n_total = 0;   // tealets created since the domain began, main included
-  std::size_t bytes_allocated = 0;        // in live blocks, as requested
-  std::size_t bytes_allocated_peak = 0;   // the most there ever were, or since the last reset
-  std::size_t blocks_allocated = 0;       // live blocks
-  std::size_t blocks_allocated_peak = 0;  // the most there ever were, or since the last reset
+  std::size_t bytes_allocated = 0;         // in live blocks, as requested
+  std::size_t bytes_allocated_peak = 0;    // the most there ever were, or since the last reset
+  std::size_t blocks_allocated = 0;        // live blocks
+  std::size_t blocks_allocated_peak = 0;   // the most there ever were, or since the last reset
   std::size_t blocks_allocated_total = 0;  // blocks ever taken
   std::size_t stack_count = 0;             // distinct saved stacks
   std::size_t stack_chunk_count = 0;       // distinct chunks in them
@@ -63,8 +63,8 @@ StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept;
 // Every figure by name, in the order of the definitions: for those who print, compare or bind them.
 struct StatsField {
   const char* name;
-  std::size_t Stats::*value;
-  std::ptrdiff_t StatsDifference::*difference;
+  std::size_t Stats::* value;
+  std::ptrdiff_t StatsDifference::* difference;
 };
 
 inline constexpr std::array<StatsField, 13> stats_fields{{

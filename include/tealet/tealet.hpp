@@ -1,4 +1,4 @@
-// Tealets for C++: coroutines that can pause in the middle of any call, without a stack of their own.
+// Tealets for C++: coroutines that can pause in the middle of any call, without their own stack.
 //
 //   tealet::Main main;
 //   int n = 3;
@@ -7,10 +7,10 @@
 //   });
 //   while (countdown.switch_to(), countdown) std::cout << n << '\n';
 //
-// All tealets of one Main run on the C stack of the thread that made it. While a tealet is paused its
-// own variables may lie in a chunk on the heap with something else in their place: never give
-// another tealet a pointer to them. Variables of the main tealet that are in scope where a tealet is
-// created stay in place (`n` above), and so does everything on the heap. Errors:
+// All tealets of one Main run on the C stack of the thread that made it. While a tealet is paused
+// its own variables may lie in a chunk on the heap with something else in their place: never give
+// another tealet a pointer to them. Variables of the main tealet that are in scope where a tealet
+// is created stay in place (`n` above), and so does everything on the heap. Errors:
 // <tealet/error.hpp>. What it costs: Main::stats() and <tealet/stats.hpp>.
 #pragma once
 
@@ -82,9 +82,9 @@ class TealetRef {
   // Switches to this tealet. Begins it with `value` as its argument, or resumes it with `value` as
   // the result of the switch that paused it. Returns what the next switch to the caller brings.
   // Throws what this brings instead: an exception thrown into the caller, or one that left the
-  // function of a tealet whose parent is the caller. InvalidError if it has ended, is a stub, or its
-  // domain cannot be used here; DefunctError, ThreadError, MemoryError; Error with Errc::no_room.
-  // Nothing has switched then.
+  // function of a tealet whose parent is the caller. InvalidError if it has ended, is a stub, or
+  // its domain cannot be used here; DefunctError, ThreadError, MemoryError; Error with
+  // Errc::no_room. Nothing has switched then.
   void* switch_to(void* value = nullptr) const;
 
   // Resumes it by raising `exception` at its pause point. One that has not begun ends at once, and
@@ -99,8 +99,8 @@ class TealetRef {
   // How deep its stack is, in bytes.
   std::size_t extent() const noexcept;
 
-  // Who receives its result: at first the tealet that created it. Refers to none if this is the main
-  // tealet or has ended.
+  // Who receives its result: at first the tealet that created it. Refers to none if this is the
+  // main tealet or has ended.
   TealetRef parent() const noexcept;
   // InvalidError if this tealet or `parent` has ended, if `parent` is a stub, descends from this
   // tealet or belongs to another Main.
