@@ -32,10 +32,11 @@ struct Face {
   // Runs the function of a tealet that has just begun, on its own stack, with what arrived there.
   // The result is delivered to its parent.
   Transfer (*run)(Node& self, Transfer arrived);
-  // Frees what the face has attached to the node of a tealet that is gone. False if somebody still
+  // Frees what the face has attached to the node of a tealet that is gone. Of one that has ended this
+  // happens in the middle of the switch to its parent: what may switch is for run() to free. False if somebody still
   // refers to the node: it is then for the face to call free_block() in the end.
   bool (*release)(Node& node);
-  // Closes a whole domain, because the tealet in which it was opened ends.
+  // Closes a domain, with Domain::close() in the end, because the tealet in which it was opened ends.
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
   void (*adopted)(Node& child);
@@ -56,6 +57,8 @@ class Domain {
   // Ends it, only from main: frees every node as it is, without unwinding; gives all memory back.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
+  // Whether the tealet in which it was opened is gone, without having closed it.
+  bool stranded() const noexcept { return stranded_; }
 
   // Whether this domain can be used here and now: its thread, the tealet in which it was opened.
   Errc check() const noexcept;
@@ -88,7 +91,8 @@ class Domain {
   // Closes the domains that were opened in `outer` and are open still. A face that must do so
   // before its own clean-up calls this at the end of run(); otherwise the engine does.
   void close_inner_domains(const Node& outer) noexcept;
-  // Who the end of the running tealet will be delivered to: its nearest ancestor that is not defunct.
+  // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
+  // A defunct one cannot, nor a stub, which has no function that would.
   Node& receiver() noexcept;
   // Errc::invalid if `parent` descends from `node`; Errc::foreign if it is of another domain.
   Errc set_parent(Node& node, Node& parent) noexcept;
@@ -158,7 +162,7 @@ class Domain {
   Node* outer_ = nullptr;    // the tealet of another domain in which this one was opened
   Domain* inner_ = nullptr;  // domains opened in tealets of this one
   Domain* next_ = nullptr;   // the next in the list that this domain is in
-  bool stranded_ = false;    // the tealet in which it was opened is gone
+  bool stranded_ = false;
 };
 
 }  // namespace tealet::core

@@ -33,11 +33,13 @@ Errc Domain::capture(std::size_t extra, Node*& stub) noexcept {
   stub = create(extra);
   if (stub == nullptr) return Errc::memory;
   stub->status = Status::Stub;  // begin() reads it
-  if (jump(*stub, Leaving::pause, false) != Errc::ok) {
-    discard(*stub);
-    return Errc::memory;
-  }
-  return transfer_.signal == Signal::value ? Errc::ok : Errc::memory;
+  Node* const previous = previous_;
+  const Errc code = jump(*stub, Leaving::pause, false);
+  if (code != Errc::ok) discard(*stub);
+  previous_ = previous;  // it is not the stub that switched to the running tealet
+  if (code == Errc::ok && transfer_.signal == Signal::value) return Errc::ok;
+  totals_.creation_undone();
+  return Errc::memory;
 }
 
 Errc Domain::unwind(Node& node) noexcept {
@@ -177,7 +179,9 @@ void Domain::end(Transfer out) noexcept {
 
 Node& Domain::receiver() noexcept {
   Node* parent = current_->parent;
-  while (status(*parent) == Status::Defunct) parent = parent->parent;
+  while (status(*parent) == Status::Defunct || parent->status == Status::Stub) {
+    parent = parent->parent;
+  }
   return *parent;
 }
 

@@ -14,28 +14,48 @@ using core::Signal;
 using core::StubBody;
 using core::Transfer;
 
+void destroy(Body& body) noexcept {
+  if (body.operate == nullptr) return;
+  body.operate(body, Body::Operation::destroy, nullptr);
+  body.operate = nullptr;
+}
+
 Transfer run(Node& node, Transfer arrived) {
-  // Thrown into before it began: there is nothing on its stack that could catch it.
-  if (arrived.signal == Signal::error) return arrived;
-  Transfer out;
   Body& body = MainState::body_of(node);
-  try {
-    out.value = body.operate(body, Body::Operation::invoke, arrived.value);
-  } catch (const Exit&) {
-  } catch (...) {
-    MainState::of(node).raised = std::current_exception();
-    out.signal = Signal::error;
+  std::exception_ptr raised;
+  Transfer out;
+  if (arrived.signal == Signal::error) {
+    // Thrown into before it began: there is nothing on its stack that could catch it.
+    out = arrived;
+    raised = std::exchange(MainState::of(node).raised, nullptr);
+  } else {
+    try {
+      out.value = body.operate(body, Body::Operation::invoke, arrived.value);
+    } catch (const Exit&) {
+    } catch (...) {
+      raised = std::current_exception();
+      out.signal = Signal::error;
+    }
   }
+  // Not left to release(): what the callable owns may be tealets, which switch to end.
+  destroy(body);
+  MainState::of(node).raised = std::move(raised);
   return out;
 }
 
 bool release(Node& node) {
   Body& body = MainState::body_of(node);
-  if (body.operate != nullptr) body.operate(body, Body::Operation::destroy, nullptr);
+  // The callable may hold the last reference to its own tealet.
+  body.references += 1;
+  destroy(body);
+  body.references -= 1;
   return body.references == 0;
 }
 
-void close(core::Domain& domain) { static_cast<MainState&>(domain).end_all(); }
+void close(core::Domain& domain) {
+  static_cast<MainState&>(domain).end_all();
+  domain.close();
+}
 
 constexpr core::Face face{run, release, close, nullptr};
 
@@ -46,7 +66,7 @@ void* operate_stub(Body& body, Body::Operation operation, void* argument) {
     return stub.function->operate(*stub.function, operation, argument);
   }
   if (stub.function != nullptr) {
-    auto& node = *(reinterpret_cast<Node*>(&stub) - 1);
+    const auto& node = *(reinterpret_cast<Node*>(&stub) - 1);
     stub.function->operate(*stub.function, operation, nullptr);
     MainState::of(node).memory().give(stub.function, stub.function_size);
   }
@@ -124,14 +144,20 @@ Main::Main(const Options& options) : state_(new MainState(options)) {
 }
 
 Main::~Main() {
-  if (state_->check() != Errc::ok || !state_->current().is_main()) {
-    // Its tealets run on, or are, the very stack that this destructor runs on.
-    std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n",
-               stderr);
-    std::abort();
+  if (state_->is_open()) {
+    const Errc code = state_->check();
+    // Where the stack that its tealets ran on is gone, there is nothing to unwind.
+    if (!state_->stranded()) {
+      if (code != Errc::ok || !state_->current().is_main()) {
+        // Its tealets run on, or are, the very stack that this destructor runs on.
+        std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n",
+                   stderr);
+        std::abort();
+      }
+      state_->end_all();
+    }
+    state_->close();
   }
-  state_->end_all();
-  state_->close();
   state_->abandoned = true;
   if (state_->references == 0) delete state_;
 }
@@ -153,9 +179,13 @@ Tealet Main::stub() {
   return Tealet(node);
 }
 
-TealetRef Main::self() const noexcept { return TealetRef(&state_->main()); }
+TealetRef Main::self() const noexcept {
+  return TealetRef(state_->is_open() ? &state_->main() : nullptr);
+}
 
-TealetRef Main::current() const noexcept { return TealetRef(&state_->current()); }
+TealetRef Main::current() const noexcept {
+  return TealetRef(state_->is_open() ? &state_->current() : nullptr);
+}
 
 TealetRef Main::previous() const noexcept { return TealetRef(state_->previous()); }
 
