@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "collector.hpp"
 #include "errors.hpp"
 #include "objects.hpp"
 
@@ -21,10 +22,16 @@ bool PythonDomain::check() const noexcept {
     PyErr_Format(invalid_error, "the domain of %R is closed", main_object->object());
     return false;
   }
-  // Equal numbers mean the same thread too, unless somebody hands thread states round.
+  // A thread that is gone may have had the same address, but never the same number.
   Errc code = Errc::thread;
   if (thread_state_id(PyThreadState_Get()) == thread_state) code = Domain::check();
-  if (code != Errc::ok) set_error(code, main_object);
+  if (code != Errc::ok) {
+    set_error(code, main_object);
+  } else if (collecting_thread_state == thread_state) {
+    PyErr_SetString(invalid_error,
+                    "nothing can switch while the garbage collector runs on this thread");
+    code = Errc::invalid;
+  }
   return code == Errc::ok;
 }
 
@@ -39,18 +46,22 @@ bool PythonDomain::check(TealetObject* target) const noexcept {
   return false;
 }
 
+PythonDomain::~PythonDomain() { forget_after_collection(*this); }
+
 void PythonDomain::keep(TealetObject* tealet) noexcept {
   try {
     kept_.push_back(tealet);
-  } catch (...) {
-    // Nobody can end it then until its Main is closed, which finds it in the tree.
+  } catch (...) {  // NOLINT(bugprone-empty-catch): its Main finds it in the tree, in the end
   }
+  if (collecting_thread_state != 0) settle_after_collection(*this);
 }
 
 void PythonDomain::settle_kept() noexcept {
-  if (adopting) return;
-  std::vector<TealetObject*> kept = std::exchange(kept_, {});
-  for (TealetObject* tealet : kept) Py_DECREF(tealet->object());
+  if (adopting || collecting_thread_state == thread_state) return;
+  const std::vector<TealetObject*> kept = std::exchange(kept_, {});
+  for (TealetObject* tealet : kept) {
+    if (end_unreachable(tealet)) Py_DECREF(tealet->object());
+  }
 }
 
 bool PythonDomain::make_data_stack(Execution& execution) noexcept {

@@ -1,4 +1,5 @@
 // The extension module: its table of contents.
+#include "collector.hpp"
 #include "errors.hpp"
 #include "registry.hpp"
 
@@ -12,6 +13,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_stats(module);
   tealetpp::register_tealet(module);
   tealetpp::register_main(module);
+  tealetpp::register_collector(module);
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
     if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";

@@ -35,6 +35,7 @@ struct Tealet {
   PythonDomain* domain;  // nullptr if it was never initialised
   TealetObject* main;    // strong, except in the main tealet itself
   TealetObject* parent;  // strong while the node exists; nullptr for main
+  bool orphan;           // nobody refers to it, but it could not be ended: its Main keeps it
 };
 
 struct Main : Tealet {};
@@ -75,17 +76,18 @@ struct Call {
 class PythonDomain : public tealet::core::Domain {
  public:
   explicit PythonDomain(std::size_t limit) noexcept;
+  ~PythonDomain();
 
   // Whether it can be used here and now, and `target` too. Sets an exception if not.
   bool check() const noexcept;
   bool check(TealetObject* target) const noexcept;
 
-  // Closes, discards or forgets what could not be when its last reference went. Called where any
+  // Ends the tealets that could not be ended when nobody could reach them any more. Called where any
   // code may run.
   void settle() noexcept {
     if (!kept_.empty()) settle_kept();
   }
-  // Takes over the last reference to a tealet that cannot be ended right now.
+  // Takes over a reference to a tealet that nobody can reach, and that cannot be ended right now.
   void keep(TealetObject* tealet) noexcept;
 
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
@@ -124,6 +126,9 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
 bool close_tealet(TealetObject* tealet) noexcept;
 // Ends every tealet, then the domain. False with the first exception set.
 bool close_domain(TealetObject* main) noexcept;
+// Ends a tealet that nobody can reach any more. False if that must wait, or it refuses: then its
+// domain has taken over one reference.
+bool end_unreachable(TealetObject* tealet) noexcept;
 // Without unwinding, and whatever it is: for one that has not begun, or can never be resumed.
 void discard_tealet(TealetObject* tealet) noexcept;
 // Opens the domain of a Main object. False with an exception set.

@@ -60,13 +60,16 @@ const void* in_place(const PythonDomain& domain) noexcept {
 template <class Jump>
 Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
   PyThreadState* const thread = PyThreadState_Get();
-  if (!domain.current().is_main()) {
-    if (const std::size_t words = words_outgrown(thread)) {
-      domain.learn_words(execution_of(domain.current()), words);
-    }
+  Node& self = domain.current();
+  Execution& execution = execution_of(self);
+  if (!self.is_main()) {
+    if (const std::size_t words = words_outgrown(thread)) domain.learn_words(execution, words);
   }
   PausedState paused(thread, in_place(domain));
+  // Main's frames are not shown to the garbage collector: its callers' are not either.
+  if (!self.is_main()) execution.paused_frame = running_frame(thread);
   const Errc code = jump();
+  execution.paused_frame = nullptr;
   paused.resume();
   return code;
 }
@@ -304,6 +307,28 @@ bool close_tealet(TealetObject* tealet) noexcept {
   return closed;
 }
 
+bool end_unreachable(TealetObject* tealet) noexcept {
+  PythonDomain& domain = tealet->domain();
+  if (!domain.adopting && tealet->node() == nullptr) return true;
+  PyObject* raised = PyErr_Occurred() != nullptr ? take_raised() : nullptr;
+  bool ended = false;
+  if (domain.adopting) {
+    domain.keep(tealet);
+  } else if (domain.status(*tealet->node()) != Status::Suspended) {
+    discard_tealet(tealet);
+    ended = true;
+  } else if (!domain.check()) {
+    PyErr_Clear();
+    domain.keep(tealet);
+  } else {
+    if (!close_tealet(tealet)) PyErr_WriteUnraisable(tealet->object());
+    ended = tealet->node() == nullptr;
+    tealet->value.orphan = !ended;
+  }
+  set_raised(raised);
+  return ended;
+}
+
 bool open_domain(TealetObject* main, std::size_t limit) noexcept {
   auto* domain = new (std::nothrow) PythonDomain(limit);
   if (domain == nullptr || domain->open(sizeof(Execution)) != Errc::ok) {
@@ -348,6 +373,7 @@ bool close_domain(TealetObject* main) noexcept {
     }
     // Asked once. What its frames hold is lost, as for anybody who refuses to end.
     if (tealet->node() != nullptr) discard_tealet(tealet);
+    if (std::exchange(tealet->value.orphan, false)) Py_DECREF(tealet->object());
     Py_DECREF(tealet->object());
   }
   domain.settle();

@@ -270,15 +270,10 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
   // Main tealets are not counted as parents: value.main keeps them.
   TealetObject* parent = tealet->value.parent;
   if (parent != nullptr && !parent->is_main()) Py_VISIT(parent);
-  if (tealet->node() != nullptr) {
-    const Execution& execution = execution_of(*tealet->node());
-    Py_VISIT(execution.function);
-    Py_VISIT(execution.context);
-  }
-  return 0;
+  return tealet->node() == nullptr ? 0 : visit_execution(execution_of(*tealet->node()), visit, arg);
 }
 
-// A new tealet whose function refers to it: the one cycle that can be broken from outside.
+// A new tealet whose function refers to it. One that was paused has ended by now: slot_finalize().
 int slot_clear(PyObject* self) noexcept {
   const TealetObject* tealet = as_tealet(self);
   if (tealet->node() != nullptr && tealet->node()->status == Status::New) {
@@ -287,27 +282,12 @@ int slot_clear(PyObject* self) noexcept {
   return 0;
 }
 
-// Ends a tealet whose last reference is gone. False if that must wait.
-bool end_unreferenced(TealetObject* tealet) noexcept {
-  PythonDomain& domain = tealet->domain();
-  if (domain.adopting) {
-    domain.keep(tealet);
-    return false;
-  }
-  if (tealet->node() == nullptr) return true;
-  const Status status = domain.status(*tealet->node());
-  if (status != Status::Suspended) {
-    discard_tealet(tealet);
-    return true;
-  }
-  if (!domain.check()) {
-    PyErr_Clear();
-    domain.keep(tealet);
-    return false;
-  }
-  if (!close_tealet(tealet)) PyErr_WriteUnraisable(tealet->object());
-  // If it is still there it stays with its Main, whose end is its end.
-  return tealet->node() == nullptr;
+// In a cycle that the garbage collector is about to break.
+void slot_finalize(PyObject* self) noexcept {
+  TealetObject* tealet = as_tealet(self);
+  if (tealet->value.domain == nullptr || tealet->node() == nullptr) return;
+  if (tealet->domain().status(*tealet->node()) != Status::Suspended) return;
+  if (!end_unreachable(tealet)) Py_INCREF(self);
 }
 
 void slot_dealloc(PyObject* self) noexcept {
@@ -317,9 +297,7 @@ void slot_dealloc(PyObject* self) noexcept {
   if (tealet->value.domain != nullptr) {
     // Alive again while it ends: that may run any code, which may even keep it.
     Py_SET_REFCNT(self, 1);
-    PyObject* raised = PyErr_Occurred() != nullptr ? take_raised() : nullptr;
-    const bool ended = end_unreferenced(tealet);
-    set_raised(raised);
+    const bool ended = end_unreachable(tealet);
     if (!ended || Py_REFCNT(self) > 1) {
       PyObject_GC_Track(self);
       if (ended) Py_DECREF(self);
@@ -345,6 +323,7 @@ void set_up(PyHeapTypeObject* heap) {
   type.tp_dealloc = slot_dealloc;
   type.tp_traverse = slot_traverse;
   type.tp_clear = slot_clear;
+  type.tp_finalize = slot_finalize;
   heap->as_number.nb_bool = slot_bool;
 }
 

@@ -121,7 +121,45 @@ struct Execution {
   PyObject* context;          // strong: the context variables that it begins with
   _PyStackChunk* data_stack;  // owned: the first chunk, while it runs or is paused
   _PyErr_StackItem handled;   // the outermost entry of its chain of handled exceptions
+  _PyInterpreterFrame* paused_frame;  // where it paused; nullptr while it runs
 };
+
+inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  return thread->current_frame;
+#else
+  return thread->cframe->current_frame;
+#endif
+}
+
+// Shows the garbage collector what the frames of a paused execution own. Without that a tealet that
+// is referred to by its own variables would never be found. What lies on the frames' evaluation
+// stacks, or in C variables, stays hidden: it counts as referred to from outside, which is safe.
+inline int visit_execution(const Execution& execution, visitproc visit, void* arg) noexcept {
+  Py_VISIT(execution.function);
+  Py_VISIT(execution.context);
+  if (execution.paused_frame == nullptr) return 0;
+  Py_VISIT(execution.handled.exc_value);
+  for (const _PyInterpreterFrame* frame = execution.paused_frame; frame != nullptr;
+       frame = frame->previous) {
+    if (frame->owner != FRAME_OWNED_BY_THREAD) continue;  // a generator shows its own
+#if PY_VERSION_HEX >= 0x030d0000
+    auto* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
+    Py_VISIT(frame->f_funcobj);
+#elif PY_VERSION_HEX >= 0x030c0000
+    PyCodeObject* code = frame->f_code;
+    Py_VISIT(frame->f_funcobj);
+#else
+    PyCodeObject* code = frame->f_code;
+    Py_VISIT(frame->f_func);
+#endif
+    Py_VISIT(code);
+    Py_VISIT(frame->f_locals);
+    Py_VISIT(frame->frame_obj);
+    for (int i = 0; i < code->co_nlocalsplus; ++i) Py_VISIT(frame->localsplus[i]);
+  }
+  return 0;
+}
 
 inline std::uint64_t thread_state_id(const PyThreadState* thread) noexcept { return thread->id; }
 
@@ -132,14 +170,6 @@ inline PyObject* copy_context(const PyThreadState* thread) noexcept {
 }
 
 #if PY_VERSION_HEX >= 0x030c0000
-
-inline _PyInterpreterFrame*& running_frame(PyThreadState* thread) noexcept {
-#if PY_VERSION_HEX >= 0x030d0000
-  return thread->current_frame;
-#else
-  return thread->cframe->current_frame;
-#endif
-}
 
 // Since 3.12 the chain of frames also leads through frames that lie on the C stack, one for each
 // call of the interpreter loop, and anybody who holds a frame object may follow the chain: f_back,

@@ -1,0 +1,66 @@
+#include "collector.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace tealetpp {
+
+std::uint64_t collecting_thread_state = 0;
+
+namespace {
+
+// Of all threads: each collection settles those of its own thread.
+std::vector<PythonDomain*> waiting;
+
+void settle_waiting(std::uint64_t thread_state) noexcept {
+  for (;;) {
+    const auto found =
+        std::find_if(waiting.begin(), waiting.end(), [&](const PythonDomain* domain) {
+          return domain->thread_state == thread_state;
+        });
+    if (found == waiting.end()) return;
+    PythonDomain* domain = *found;
+    waiting.erase(found);
+    domain->settle();
+  }
+}
+
+// What gc.callbacks calls, with "start" or "stop", on the thread that collects.
+PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count) noexcept {
+  if (count != 2 || !PyUnicode_Check(arguments[0])) Py_RETURN_NONE;
+  const std::uint64_t thread_state = thread_state_id(PyThreadState_Get());
+  if (PyUnicode_CompareWithASCIIString(arguments[0], "start") == 0) {
+    collecting_thread_state = thread_state;
+  } else if (collecting_thread_state == thread_state) {
+    collecting_thread_state = 0;
+    settle_waiting(thread_state);
+  }
+  Py_RETURN_NONE;
+}
+
+PyMethodDef callback = {
+    "_on_collection", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(on_collection)),
+    METH_FASTCALL, "What gc.callbacks must hold for as long as there are tealets."};
+
+}  // namespace
+
+void settle_after_collection(PythonDomain& domain) noexcept {
+  try {
+    forget_after_collection(domain);
+    waiting.push_back(&domain);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): its next switch settles it too
+  }
+}
+
+void forget_after_collection(const PythonDomain& domain) noexcept {
+  waiting.erase(std::remove(waiting.begin(), waiting.end(), &domain), waiting.end());
+}
+
+void register_collector(py::module_& module) {
+  auto function = py::reinterpret_steal<py::object>(PyCFunction_New(&callback, nullptr));
+  if (!function) throw py::error_already_set();
+  module.add_object("_on_collection", function);
+  py::module_::import("gc").attr("callbacks").attr("append")(function);
+}
+
+}  // namespace tealetpp

@@ -1,0 +1,23 @@
+// Keeps switches away from a running garbage collection.
+//
+// CPython's collector works through lists of objects whose heads are variables on the C stack. An
+// object that is freed meanwhile takes itself out of its list, and so writes to its neighbours. If a
+// finalizer switched to a tealet, the heads could be sliced away and something else lie in their
+// place. So nothing switches while a collection runs on this thread: a switch is refused, and
+// tealets that have lost their last reference are ended when it is over.
+#pragma once
+
+#include "objects.hpp"
+
+namespace tealetpp {
+
+// The number of the thread state that collects garbage right now, or 0.
+extern std::uint64_t collecting_thread_state;
+
+// `domain` has tealets to end when the collection is over; or is gone, and has not.
+void settle_after_collection(PythonDomain& domain) noexcept;
+void forget_after_collection(const PythonDomain& domain) noexcept;
+
+void register_collector(py::module_& module);
+
+}  // namespace tealetpp
