@@ -72,8 +72,8 @@ def read_sources(directory: str | None = None, limit: int | None = None) -> Sour
 
 
 def printable(name: str) -> str:
-    """A file name as text that any stream for UTF-8 takes: undecodable bytes are escaped."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """A file name as it can be shown in a line: what is not printable, or no text, is escaped."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
 
 
 def _files(
