@@ -85,7 +85,7 @@ def test_walk_flattens_what_is_too_deep() -> None:
     assert result.flattened == 3000 - _walk.DEEPEST
     # As deep as can be, and not one deeper.
     just_fits = b"\n".join(
-        NESTED.splitlines()[: _walk.DEEPEST] + [b" " * (_walk.DEEPEST - 1) + b"x"]
+        [*NESTED.splitlines()[: _walk.DEEPEST], b" " * (_walk.DEEPEST - 1) + b"x"]
     )
     assert plain(just_fits).levels == _walk.DEEPEST
     assert plain(just_fits).flattened == 0

@@ -21,7 +21,7 @@ def recurse(depth: int, main: Main) -> int:
     if depth == 0:
         main.switch()
         return 0
-    return 1 + max(map(lambda d: recurse(d, main), [depth - 1]))
+    return 1 + max(map(recurse, [depth - 1], [main]))
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,7 @@ def run_demo(sources: list[Source]) -> Demo:
             Paused(source.name, line, tealet.extent, tealet.saved_bytes)
             for source, line, tealet in zip(sources, pauses, tealets, strict=True)
         ]
-        _check_paused(demo, tealets)
+        demo.check("tealets paused at once", len(tealets), _count(tealets, Status.SUSPENDED))
         with demo.phase("resume"):
             demo.results = [tealet.switch() for tealet in tealets]
         demo.check("tealets that ended", len(tealets), _count(tealets, Status.EXITED))
@@ -125,10 +125,6 @@ def _do_not_pause(line: int) -> None:
 
 def _count(tealets: list[Tealet], status: Status) -> int:
     return sum(tealet.status is status for tealet in tealets)
-
-
-def _check_paused(demo: Demo, tealets: list[Tealet]) -> None:
-    demo.check("tealets paused at once", len(tealets), _count(tealets, Status.SUSPENDED))
 
 
 def _check_results(demo: Demo) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from . import _format
 from ._demo import Demo, Paused, totals
-from ._report import COMPILED_OUT, FIXED_STACK_SIZES, to_json_values
+from ._report import FIXED_STACK_SIZES, to_json_values
 from ._sources import Sources
 
 _PHASES = {
@@ -24,13 +24,15 @@ _WIDEST_NAME = 44
 
 def demo_text(sources: Sources, demo: Demo) -> str:
     """The report for people: at most 100 columns if the directory's name is not longer."""
+    counted = demo.stats["fullest"].enabled  # if not, the fullest moment says so
     sections = [
         _input_lines(sources, demo),
         _phase_lines(demo),
-        _sharing_lines(demo),
+        *([_sharing_lines(demo)] if counted else []),
         _fullest_lines(demo),
         _result_lines(demo),
-        _left_lines(demo),
+        *([_left_lines(demo)] if counted else []),
+        _verdict_lines(demo),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections)
 
@@ -97,14 +99,13 @@ def _phase_lines(demo: Demo) -> Iterator[str]:
     yield from _format.table(
         [(_PHASES[name], _format.seconds(seconds)) for name, seconds in demo.seconds.items()]
     )
+    yield "  With tealets the outlines of all files are in memory at once, for Python's garbage"
+    yield "  collector to look through; without, that of one file."
 
 
 def _sharing_lines(demo: Demo) -> Iterator[str]:
     stats = demo.stats["shared"]
     yield "Sharing: before they start, all tealets are duplicates of one stub"
-    if not stats.enabled:
-        yield f"  {COMPILED_OUT}"
-        return
     saved = stats.stack_bytes_expanded - stats.stack_bytes
     yield from _format.table(
         [
@@ -144,25 +145,24 @@ def _result_lines(demo: Demo) -> Iterator[str]:
 
 def _left_lines(demo: Demo) -> Iterator[str]:
     yield "What is left"
-    finished, closed = demo.stats["finished"], demo.stats["closed"]
-    if finished.enabled:
-        rows: list[tuple[str, ...]] = [("", "tealets", "saved stacks", "blocks", "bytes")]
-        for label, stats in (
-            ("before the first tealet", demo.stats["opened"]),
-            ("after the last one ended", finished),
-            ("after main was closed", closed),
-        ):
-            figures = (
-                stats.n_active,
-                stats.stack_count,
-                stats.blocks_allocated,
-                stats.bytes_allocated,
-            )
-            rows.append((label, *map(_format.count, figures)))
-        yield from _format.table(rows)
-    else:
-        yield f"  {COMPILED_OUT}"
-    yield ""
+    rows: list[tuple[str, ...]] = [("", "tealets", "saved stacks", "blocks", "bytes")]
+    for label, moment in (
+        ("before the first tealet", "opened"),
+        ("after the last one ended", "finished"),
+        ("after main was closed", "closed"),
+    ):
+        stats = demo.stats[moment]
+        figures = (
+            stats.n_active,
+            stats.stack_count,
+            stats.blocks_allocated,
+            stats.bytes_allocated,
+        )
+        rows.append((label, *map(_format.count, figures)))
+    yield from _format.table(rows)
+
+
+def _verdict_lines(demo: Demo) -> Iterator[str]:
     if demo.failed:
         yield f"{len(demo.failed)} of {len(demo.checks)} checks failed."
     else:
