@@ -1,17 +1,17 @@
 """Tealets: coroutines that pause in the middle of any call, and tell what they cost.
 
-    from tealetpp import Main
+from tealetpp import Main
 
-    with Main() as main:
-        def countdown(n):
-            while n:
-                main.switch(n)      # pause here, hand n to main
-                n -= 1
-            return "liftoff"        # ends the tealet; delivered to its parent
+with Main() as main:
+    def countdown(n):
+        while n:
+            main.switch(n)      # pause here, hand n to main
+            n -= 1
+        return "liftoff"        # ends the tealet; delivered to its parent
 
-        with main.tealet(countdown) as t:
-            print(t.switch(3), t.switch(), t.switch(), t.switch())
-        print(main.stats())
+    with main.tealet(countdown) as t:
+        print(t.switch(3), t.switch(), t.switch(), t.switch())
+    print(main.stats())
 """
 
 from ._tealetpp import (

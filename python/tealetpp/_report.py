@@ -1,7 +1,170 @@
-"""How statistics read: as a dict, as JSON, as text, as HTML."""
+"""How statistics read: as a dict, as JSON, as text, as HTML.
+
+The types Stats and StatsDifference call these functions; nobody else needs to.
+"""
+
 from __future__ import annotations
-def to_dict(s): return {}
-def to_json(s): return ""
-def to_text(s): return repr(s.n_active)
-def to_repr(s): return "Stats()"
-def to_html(s): return ""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import NamedTuple
+
+from . import _format
+from ._tealetpp import Stats, StatsDifference
+
+FIELDS = (
+    "n_active",
+    "n_total",
+    "bytes_allocated",
+    "bytes_allocated_peak",
+    "blocks_allocated",
+    "blocks_allocated_peak",
+    "blocks_allocated_total",
+    "stack_count",
+    "stack_chunk_count",
+    "stack_bytes",
+    "stack_bytes_expanded",
+    "stack_bytes_naive",
+    "bytes_cached",
+)
+
+# What users would otherwise give each coroutine, and what the system gives each thread.
+FIXED_STACK_SIZES = (64 * 1024, 8 * 1024 * 1024)
+
+COMPILED_OUT = "Statistics are compiled out (TEALET_WITH_STATS=0): every figure reads as zero."
+
+_LABELS = {
+    "n_active": "tealets now, main included",
+    "n_total": "tealets since the domain began",
+    "bytes_allocated": "bytes allocated",
+    "bytes_allocated_peak": "bytes allocated at the peak",
+    "bytes_cached": "bytes kept for reuse",
+    "blocks_allocated": "blocks allocated",
+    "blocks_allocated_peak": "blocks allocated at the peak",
+    "blocks_allocated_total": "blocks ever taken",
+    "stack_count": "saved stacks",
+    "stack_chunk_count": "chunks in them",
+    "stack_bytes": "bytes saved",
+    "stack_bytes_expanded": "one copy for each tealet (expanded)",
+    "stack_bytes_naive": "stacks cut exactly to size (naive)",
+}
+
+# How the readable forms group the fields; FIELDS has the order of their definitions.
+_GROUPS = (
+    ("n_active", "n_total"),
+    ("bytes_allocated", "bytes_allocated_peak", "bytes_cached"),
+    ("blocks_allocated", "blocks_allocated_peak", "blocks_allocated_total"),
+    ("stack_count", "stack_chunk_count", "stack_bytes"),
+)
+_COMPARED = ("stack_bytes_expanded", "stack_bytes_naive")
+
+
+class Row(NamedTuple):
+    """A line of the readable forms; what does not apply is empty."""
+
+    label: str
+    exact: str
+    human: str = ""
+    ratio: str = ""
+
+
+def to_dict(stats: Stats | StatsDifference) -> dict[str, int | float | bool]:
+    """All figures by name; for Stats also ``enabled`` and both ratios, NaN if nothing is saved."""
+    figures: dict[str, int | float | bool] = {name: getattr(stats, name) for name in FIELDS}
+    if not isinstance(stats, StatsDifference):
+        figures["enabled"] = stats.enabled
+        figures["sharing_ratio"] = stats.sharing_ratio
+        figures["memory_efficiency"] = stats.memory_efficiency
+    return figures
+
+
+def to_json_values(stats: Stats | StatsDifference) -> dict[str, int | float | bool | None]:
+    """The same as to_dict() in what JSON has: None, which is ``null`` there, for NaN."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in to_dict(stats).items()
+    }
+
+
+def to_json(stats: Stats | StatsDifference) -> str:
+    """One JSON object; an undefined ratio is ``null``."""
+    return json.dumps(to_json_values(stats), allow_nan=False)
+
+
+def to_repr(stats: Stats | StatsDifference) -> str:
+    """The fields by name, in the order of their definitions."""
+    figures = ", ".join(f"{name}={getattr(stats, name)}" for name in FIELDS)
+    return f"{type(stats).__name__}({figures})"
+
+
+def to_text(stats: Stats | StatsDifference) -> str:
+    """A table for people: exact figures, and larger units beside the bytes."""
+    if isinstance(stats, StatsDifference):
+        sections = _difference_sections(stats)
+    elif stats.enabled:
+        sections = _sections(stats)
+    else:
+        return COMPILED_OUT
+    rows = [row for section in sections for row in (*section, Row("", ""))]
+    return "\n".join(_format.table(rows[:-1], indent=""))
+
+
+def to_html(stats: Stats | StatsDifference) -> str:
+    """The same table for notebooks."""
+    if isinstance(stats, StatsDifference):
+        sections = _difference_sections(stats)
+    elif stats.enabled:
+        sections = _sections(stats)
+    else:
+        return f"<p>{escape(COMPILED_OUT)}</p>"
+    bodies = "".join(f"<tbody>{''.join(map(_html_row, section))}</tbody>" for section in sections)
+    return f"<table>{bodies}</table>"
+
+
+def _html_row(row: Row) -> str:
+    label, *cells = map(escape, row)
+    figures = "".join(f'<td style="text-align: right">{cell}</td>' for cell in cells)
+    return f'<tr><th style="text-align: left">{label}</th>{figures}</tr>'
+
+
+def _sections(stats: Stats) -> Iterator[list[Row]]:
+    yield from _counted(lambda name: getattr(stats, name), signed=False)
+    yield [
+        Row("instead, these stacks would take", "bytes", "", "times as much"),
+        _compared(_LABELS["stack_bytes_expanded"], stats.stack_bytes_expanded, stats.sharing_ratio),
+        _compared(_LABELS["stack_bytes_naive"], stats.stack_bytes_naive, stats.memory_efficiency),
+        *(
+            _compared(
+                f"fixed stacks of {stack_size_name(stack_size)}",
+                stats.fixed_stack_bytes(stack_size),
+                stats.efficiency_vs(stack_size),
+            )
+            for stack_size in FIXED_STACK_SIZES
+        ),
+    ]
+
+
+def _difference_sections(difference: StatsDifference) -> Iterator[list[Row]]:
+    yield from _counted(lambda name: getattr(difference, name), signed=True)
+    yield [_counted_row(name, getattr(difference, name), signed=True) for name in _COMPARED]
+
+
+def _counted(value_of: Callable[[str], int], *, signed: bool) -> Iterator[list[Row]]:
+    for group in _GROUPS:
+        yield [_counted_row(name, value_of(name), signed=signed) for name in group]
+
+
+def _counted_row(name: str, value: int, *, signed: bool) -> Row:
+    human = _format.size(value, signed=signed) if "bytes" in name else ""
+    return Row(_LABELS[name], _format.count(value, signed=signed), human)
+
+
+def _compared(label: str, value: int, ratio: float) -> Row:
+    return Row(label, _format.count(value), _format.size(value), _format.ratio(ratio))
+
+
+def stack_size_name(stack_size: int) -> str:
+    """A size that is a power of two as people name it: "64 KiB"."""
+    return _format.size(stack_size).replace(".0 ", " ")

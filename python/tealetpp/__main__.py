@@ -1,0 +1,90 @@
+"""The command line: ``tealetpp``, or ``python -m tealetpp``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from time import perf_counter
+
+from . import __version__
+from ._demo import run_demo
+from ._demo_report import demo_json, demo_text, failed_text
+from ._sources import SourceError, read_sources
+
+EXIT_CHECK_FAILED = 1
+EXIT_BAD_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    0: all is well. 1: a check of the demo failed. 2: bad input (argparse raises SystemExit(2)).
+    """
+    parsed = _parser().parse_args(arguments)
+    # A file name may hold what the terminal's encoding has not.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return _demo(parsed.directory, parsed.limit, parsed.json)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. The interpreter would flush once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _demo(directory: str | None, limit: int | None, as_json: bool) -> int:
+    begin = perf_counter()
+    try:
+        sources = read_sources(directory, limit)
+    except SourceError as error:
+        print(f"tealetpp demo: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    read_seconds = perf_counter() - begin
+    demo = run_demo(sources.read)
+    demo.seconds = {"read": read_seconds, **demo.seconds}
+    print(demo_json(sources, demo) if as_json else demo_text(sources, demo), flush=True)
+    if demo.failed:
+        print(f"tealetpp demo: {failed_text(demo)}", file=sys.stderr)
+        return EXIT_CHECK_FAILED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tealetpp", description="Stackful coroutines that tell exactly what they cost."
+    )
+    parser.add_argument("--version", action="version", version=f"tealetpp {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    demo = commands.add_parser(
+        "demo",
+        help="walk many files at once, each in a tealet of its own, and show what that costs",
+        description="Walk every file of a directory recursively, each in a tealet of its own, all "
+        "of them paused in the middle at once; check the results against the same walk without "
+        "tealets, and show what it cost.",
+    )
+    demo.add_argument(
+        "directory",
+        metavar="DIR",
+        nargs="?",
+        help="where the files are, of any kind; the .py files of Python's standard library if not "
+        "given",
+    )
+    demo.add_argument(
+        "--limit", metavar="N", type=_positive, help="walk the first N files only, by name"
+    )
+    demo.add_argument("--json", action="store_true", help="print the figures as JSON")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a positive number is needed, not {text!r}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

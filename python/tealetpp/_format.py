@@ -1,0 +1,69 @@
+"""How a number reads: one place, so that every report of the package writes it the same way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+
+NOTHING_SAVED = "nothing saved"
+
+_KIBI = 1024
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def count(number: int, *, signed: bool = False) -> str:
+    """Every digit, in groups of three; with ``signed`` an increase has its sign too."""
+    return f"{number:+,}" if signed and number else f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """So many of what a regular noun names: "1 file", "2,000 files"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def size(number: int, *, signed: bool = False) -> str:
+    """So many bytes in the unit that suits them, to a tenth; less than 1 KiB stays in bytes."""
+    if abs(number) < _KIBI:
+        return f"{count(number, signed=signed)} B"
+    value = float(number)
+    for unit in _UNITS:
+        value /= _KIBI
+        # What would be rounded up to 1024.0 belongs to the next unit.
+        if abs(value) < _KIBI - 0.05 or unit == _UNITS[-1]:
+            break
+    return f"{value:+,.1f} {unit}" if signed else f"{value:,.1f} {unit}"
+
+
+def exact_size(number: int) -> str:
+    """Bytes to the last one and, where that helps, in a larger unit as well."""
+    digits = plural(number, "byte")
+    return digits if number < _KIBI else f"{digits} ({size(number)})"
+
+
+def ratio(value: float) -> str:
+    """How many times as much; NaN, the ratio to no bytes at all, is said in words."""
+    if math.isnan(value):
+        return NOTHING_SAVED
+    return f"{value:,.2f}x" if value < 100 else f"{value:,.0f}x"
+
+
+def seconds(value: float) -> str:
+    """A duration in the unit that suits it."""
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.1f} ms"
+
+
+def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
+    """Lines of aligned columns: the first to the left, the others to the right. An empty row is an
+    empty line."""
+    rows = list(rows)
+    columns = zip_longest(*rows, fillvalue="")
+    widths = [max(map(len, column)) for column in columns]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ]
+        lines.append((indent + "  ".join(cells)).rstrip())
+    return lines
