@@ -18,7 +18,9 @@ double Stats::sharing_ratio() const noexcept { return ratio(stack_bytes_expanded
 double Stats::memory_efficiency() const noexcept { return ratio(stack_bytes_naive, stack_bytes); }
 
 std::size_t Stats::fixed_stack_bytes(std::size_t stack_size) const noexcept {
-  return n_active == 0 ? 0 : (n_active - 1) * stack_size;
+  const std::size_t tealets = n_active == 0 ? 0 : n_active - 1;
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+  return tealets != 0 && stack_size > most / tealets ? most : tealets * stack_size;
 }
 
 double Stats::efficiency_vs(std::size_t stack_size) const noexcept {
