@@ -87,6 +87,11 @@ class PythonDomain : public tealet::core::Domain {
   void settle() noexcept {
     if (!kept_.empty()) settle_kept();
   }
+  // Whether a switch away from the running tealet now, which lets go of it, runs no other code.
+  bool arrives_quietly() const noexcept {
+    return kept_.empty() &&
+           (current_object == main_object || Py_REFCNT(current_object->object()) > 1);
+  }
   // Takes over a reference to a tealet that nobody can reach, and that cannot be ended right now.
   void keep(TealetObject* tealet) noexcept;
 

@@ -208,8 +208,9 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
                 PyObject* keywords) noexcept {
   PythonDomain& domain = target->domain();
   Execution& execution = execution_of(*target->node());
-  // A stub's stack may go where the arguments are, should they be on the C stack.
-  const bool stack_stays = target->node()->status == Status::New;
+  // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
+  // there may run other tealets, or end this one, the arguments may be gone when that is done.
+  const bool stack_stays = target->node()->status == Status::New && domain.arrives_quietly();
   Call call;
   if (!prepare_call(call, execution.function, arguments, count, keywords, stack_stays)) {
     return nullptr;

@@ -225,7 +225,37 @@ PyObject* get_main(PyObject* self, void*) noexcept {
   return main == nullptr ? Py_NewRef(Py_None) : Py_NewRef(reinterpret_cast<const PyObject*>(main));
 }
 
+// Plain getters: pybind11 would make up a C++ value for an object that was never initialised.
+PyObject* get_status(PyObject* self, void*) noexcept {
+  try {
+    return py::cast(status_of(as_tealet(self)->value)).release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+    return nullptr;
+  } catch (...) {
+    return PyErr_NoMemory();
+  }
+}
+
+PyObject* get_saved_bytes(PyObject* self, void*) noexcept {
+  const TealetObject* tealet = as_tealet(self);
+  const Node* node = tealet->node();
+  return PyLong_FromSize_t(node != nullptr ? tealet->domain().saved_bytes(*node) : 0);
+}
+
+PyObject* get_extent(PyObject* self, void*) noexcept {
+  const TealetObject* tealet = as_tealet(self);
+  const Node* node = tealet->node();
+  return PyLong_FromSize_t(node != nullptr ? tealet->domain().extent(*node) : 0);
+}
+
 PyGetSetDef attributes[] = {
+    {"status", get_status, nullptr, "What it is doing now: a Status.", nullptr},
+    {"saved_bytes", get_saved_bytes, nullptr,
+     "Bytes of its stack on the heap now; those of a shared stack count in full.", nullptr},
+    {"extent", get_extent, nullptr,
+     "How deep its stack is, in bytes: from where it paused, or is now, to where it began.",
+     nullptr},
     {"parent", get_parent, set_parent,
      "The tealet that receives this one's result; at first the one that created it. None for a\n"
      "main tealet and for one that has ended. Setting it raises InvalidError if the new parent\n"
@@ -282,12 +312,15 @@ int slot_clear(PyObject* self) noexcept {
   return 0;
 }
 
-// In a cycle that the garbage collector is about to break.
+// In a cycle that the garbage collector is about to break: it must not, since the stack of a paused
+// tealet may borrow anything that is in reach. So the tealet lives on, and ends when the collection
+// is over; with its frames the cycle goes too.
 void slot_finalize(PyObject* self) noexcept {
   TealetObject* tealet = as_tealet(self);
   if (tealet->value.domain == nullptr || tealet->node() == nullptr) return;
   if (tealet->domain().status(*tealet->node()) != Status::Suspended) return;
-  if (!end_unreachable(tealet)) Py_INCREF(self);
+  Py_INCREF(self);
+  tealet->domain().keep(tealet);
 }
 
 void slot_dealloc(PyObject* self) noexcept {
@@ -354,20 +387,6 @@ void register_tealet(py::module_& module) {
       "A coroutine that can pause in the middle of any call. Made by Main.tealet() and Main.stub().\n"
       "A context manager: leaving it closes the tealet.");
   tealet_type = reinterpret_cast<PyTypeObject*>(type.ptr());
-  py::class_<Tealet>(type)
-      .def_property_readonly("status", &status_of, "What it is doing now: a Status.")
-      .def_property_readonly(
-          "saved_bytes",
-          [](const Tealet& self) {
-            return self.node == nullptr ? 0 : self.domain->saved_bytes(*self.node);
-          },
-          "Bytes of its stack on the heap now; those of a shared stack count in full.")
-      .def_property_readonly(
-          "extent",
-          [](const Tealet& self) {
-            return self.node == nullptr ? 0 : self.domain->extent(*self.node);
-          },
-          "How deep its stack is, in bytes: from where it paused, or is now, to where it began.");
 }
 
 }  // namespace tealetpp

@@ -73,9 +73,9 @@ inline void set_raised(PyObject* exception) noexcept {
 // CPython adds its 16 KiB chunks behind it, and takes them away again.
 constexpr std::size_t largest_first_chunk = 16 * 1024;
 
-// Words that a frame of `function` takes; 0 if it is not a Python function.
+// Words that a frame of `function` takes; 0 if it is not a Python function, or there is none.
 inline std::size_t frame_words(PyObject* function) noexcept {
-  if (!PyFunction_Check(function)) return 0;
+  if (function == nullptr || !PyFunction_Check(function)) return 0;
   const auto* code = reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(function));
 #if PY_VERSION_HEX >= 0x030c0000
   return static_cast<std::size_t>(code->co_framesize);

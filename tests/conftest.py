@@ -1,0 +1,80 @@
+"""What the tests share: a domain that is closed in the end, and a check of its statistics."""
+
+import gc
+import sys
+
+import pytest
+
+from tealetpp import Main
+
+CURRENT_FIGURES = (
+    "n_active",
+    "bytes_allocated",
+    "blocks_allocated",
+    "stack_count",
+    "stack_chunk_count",
+    "stack_bytes",
+    "stack_bytes_expanded",
+    "stack_bytes_naive",
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--schedule-seconds",
+        type=float,
+        default=None,
+        help="how long to run random schedules, with a new seed each time",
+    )
+
+
+@pytest.fixture
+def main():
+    with Main() as domain:
+        yield domain
+
+
+@pytest.fixture
+def unraisable(monkeypatch):
+    """What reaches sys.unraisablehook, as (type, message); objects themselves are let go."""
+    seen = []
+    monkeypatch.setattr(
+        sys, "unraisablehook", lambda args: seen.append((args.exc_type, str(args.exc_value)))
+    )
+    yield seen
+
+
+@pytest.fixture(autouse=True)
+def recursion_limit_stays():
+    limit = sys.getrecursionlimit()
+    yield
+    sys.setrecursionlimit(limit)
+
+
+@pytest.fixture
+def eager_gc():
+    """Garbage is collected at nearly every allocation."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    yield
+    gc.set_threshold(*thresholds)
+
+
+def check_stats(domain):
+    """The figures agree with a walk over everything, and with each other. Returns them."""
+    stats = domain.stats()
+    walked = domain._stats_by_walk()
+    differing = [name for name in CURRENT_FIGURES if getattr(stats, name) != getattr(walked, name)]
+    assert not differing, [(name, getattr(stats, name), getattr(walked, name)) for name in differing]
+    assert stats == walked
+    assert stats.stack_bytes <= stats.stack_bytes_expanded <= stats.stack_bytes_naive
+    assert stats.stack_count <= stats.stack_chunk_count
+    assert stats.bytes_allocated <= stats.bytes_allocated_peak
+    assert stats.blocks_allocated <= stats.blocks_allocated_peak <= stats.blocks_allocated_total
+    assert stats.n_active <= stats.n_total
+    assert stats.stack_bytes <= stats.bytes_allocated
+    return stats
+
+
+def current_figures(stats):
+    return {name: getattr(stats, name) for name in CURRENT_FIGURES}

@@ -1,0 +1,260 @@
+"""Dropping the last reference to a tealet closes it."""
+
+import gc
+import threading
+import weakref
+
+import pytest
+
+from tealetpp import Main, Status, TealetError, TealetExit
+
+
+@pytest.fixture
+def paused(main):
+    """Makes a paused tealet; what happens to it is in paused.log."""
+
+    def make(after=lambda: None):
+        def run():
+            try:
+                main.switch()
+            except TealetExit:
+                make.log.append("unwound")
+                after()
+                raise
+
+        t = main.tealet(run)
+        t.switch()
+        return t
+
+    make.log = []
+    return make
+
+
+def test_a_paused_one_is_unwound_at_once(main, paused):
+    t = paused()
+    del t
+    assert paused.log == ["unwound"]
+    assert main.stats().n_active == 1
+
+
+def test_one_that_has_not_begun_is_freed(main):
+    began = []
+    t, stub = main.tealet(began.append), main.stub()
+    twin = stub.duplicate()
+    del t, stub, twin
+    assert main.stats().n_active == 1
+    assert not began
+
+
+def test_inside_another_tealet(main, paused):
+    holder = [paused()]
+
+    def drop():
+        holder.clear()
+        return list(paused.log)
+
+    assert main.tealet(drop).switch() == ["unwound"]
+
+
+def test_by_an_assignment_from_within_a_switch(main, paused):
+    holder = [paused()]
+
+    def drop():
+        holder[0] = None
+        main.switch("dropped")
+        return "end"
+
+    t = main.tealet(drop)
+    assert t.switch() == "dropped"
+    assert paused.log == ["unwound"]
+    assert t.switch() == "end"
+
+
+def test_a_child_keeps_its_parent(main):
+    def end_with_child(child):
+        return "parent got " + child.switch()
+
+    def child():
+        main.switch("paused")
+        return "result"
+
+    kept = []
+
+    def parent():
+        kept.append(main.tealet(child))
+        return "parent got " + kept[0].switch()
+
+    t = main.tealet(parent)
+    assert t.switch() == "paused"
+    gone = weakref.ref(t)
+    del t
+    assert gone().status is Status.SUSPENDED
+    assert kept.pop().switch() == "parent got result"
+    assert gone() is None
+
+
+def test_of_the_running_tealet_it_goes_on_until_it_pauses(main):
+    log = []
+
+    def child():
+        main.switch()
+
+    def run():
+        children.append(main.tealet(child))
+        children[0].switch()
+        # Only the domain refers to this one now.
+        log.append("resumed")
+        try:
+            main.switch()
+        finally:
+            log.append("unwound")
+
+    children = []
+    t = main.tealet(run)
+    t.switch()
+    del t
+    children[0].switch()
+    assert log == ["resumed", "unwound"]
+    assert main.stats().n_active == 1
+
+
+def test_of_a_tealet_that_begins_another_the_arguments_live(main):
+    """The one that passes them is closed before the other begins."""
+
+    class Value:
+        pass
+
+    def receive(a, b):
+        assert type(a) is type(b) is Value
+        return "received"
+
+    def run():
+        children.append(main.tealet(lambda: main.switch()))
+        children[0].switch()
+        # Only the domain refers to this one now, so that it ends when it begins another.
+        main.tealet(receive, parent=main).switch(Value(), Value())
+
+    children = []
+    t = main.tealet(run)
+    t.switch()
+    del t
+    assert children[0].switch() == "received"
+
+
+def test_what_goes_wrong_reaches_the_unraisablehook(main, paused, unraisable):
+    def fail():
+        raise KeyError("while unwinding")
+
+    t = paused(fail)
+    del t
+    assert unraisable == [(KeyError, "'while unwinding'")]
+
+
+def test_refusing_to_end_reaches_the_unraisablehook(main, unraisable):
+    def refuse():
+        try:
+            main.switch()
+        except TealetExit:
+            main.switch()
+
+    t = main.tealet(refuse)
+    t.switch()
+    del t
+    assert [error for error, _ in unraisable] == [TealetError]
+
+
+def test_the_exception_being_raised_is_kept(main, paused):
+    def drop_and_raise():
+        t = paused()
+        assert t
+        raise ValueError("goes on")
+
+    with pytest.raises(ValueError, match="goes on") as caught:
+        drop_and_raise()
+    assert paused.log == []
+    caught.value.__traceback__ = None
+    del caught
+    gc.collect()
+    assert paused.log == ["unwound"]
+
+
+def test_on_another_thread_it_is_closed_when_its_domain_is_used_next(main, paused):
+    holder = [paused()]
+    thread = threading.Thread(target=holder.clear)
+    thread.start()
+    thread.join()
+    assert paused.log == []
+    main.tealet(lambda: None).switch()
+    assert paused.log == ["unwound"]
+
+
+def test_on_another_thread_it_is_closed_with_its_main():
+    log = []
+    with Main() as main:
+
+        def run():
+            try:
+                main.switch()
+            finally:
+                log.append("unwound")
+
+        holder = [main.tealet(run)]
+        holder[0].switch()
+        thread = threading.Thread(target=holder.clear)
+        thread.start()
+        thread.join()
+    assert log == ["unwound"]
+
+
+def test_of_an_inner_domains_tealet_from_outside_it_waits(main):
+    log = []
+    holder = []
+
+    def inner_run(inner):
+        try:
+            inner.switch()
+        finally:
+            log.append("unwound")
+
+    def outer_run():
+        with Main() as inner:
+            holder.append(inner.tealet(inner_run))
+            holder[0].switch(inner)
+            main.switch("inner paused")
+            inner.tealet(lambda: None).switch()
+            assert log == ["unwound"]
+        return "end"
+
+    t = main.tealet(outer_run)
+    assert t.switch() == "inner paused"
+    holder.clear()
+    assert log == []
+    assert t.switch() == "end"
+
+
+def test_a_tealet_that_comes_back_to_life_while_it_ends(main):
+    saved = []
+
+    def run():
+        try:
+            main.switch()
+        except TealetExit:
+            saved.append(main.current)
+            raise
+
+    t = main.tealet(run)
+    t.switch()
+    del t
+    assert saved[0].status is Status.EXITED
+    assert main.stats().n_active == 1
+    saved.clear()
+
+
+def test_weak_references_die_with_it(main, paused):
+    t = paused()
+    dead = []
+    ref = weakref.ref(t, dead.append)
+    assert ref() is t
+    del t
+    assert ref() is None
+    assert dead == [ref]
