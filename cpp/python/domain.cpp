@@ -60,7 +60,10 @@ void PythonDomain::settle_kept() noexcept {
   if (adopting || collecting_thread_state == thread_state) return;
   const std::vector<TealetObject*> kept = std::exchange(kept_, {});
   for (TealetObject* tealet : kept) {
-    if (end_unreachable(tealet)) Py_DECREF(tealet->object());
+    // With the last reference, unless somebody has found it again through the tree, it ends by
+    // itself. In a cycle it does not.
+    const bool ends = std::exchange(tealet->value.collected, false);
+    if (!ends || end_unreachable(tealet)) Py_DECREF(tealet->object());
   }
 }
 

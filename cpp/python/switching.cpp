@@ -315,6 +315,8 @@ bool end_unreachable(TealetObject* tealet) noexcept {
   bool ended = false;
   if (domain.adopting) {
     domain.keep(tealet);
+  } else if (&domain.current() == tealet->node()) {
+    ended = true;  // reachable after all: it runs
   } else if (domain.status(*tealet->node()) != Status::Suspended) {
     discard_tealet(tealet);
     ended = true;

@@ -320,6 +320,7 @@ void slot_finalize(PyObject* self) noexcept {
   if (tealet->value.domain == nullptr || tealet->node() == nullptr) return;
   if (tealet->domain().status(*tealet->node()) != Status::Suspended) return;
   Py_INCREF(self);
+  tealet->value.collected = true;
   tealet->domain().keep(tealet);
 }
 
