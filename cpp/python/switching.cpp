@@ -104,8 +104,7 @@ Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) n
   PyObject* only = value_of(arrived);
   const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
   PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
-  const Transfer out =
-      take_result(PyObject_Vectorcall(function, arguments, count, call.keywords));
+  const Transfer out = take_result(PyObject_Vectorcall(function, arguments, count, call.keywords));
   Py_XDECREF(only);
   drop(call);
   return out;
@@ -172,7 +171,8 @@ constexpr tealet::core::Face face{run, release, close, adopted};
 bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py_ssize_t count,
                   PyObject* keywords, bool stack_stays) noexcept {
   static PyObject* const no_arguments[1] = {nullptr};
-  call = Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
+  call =
+      Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
   if (stack_stays && keywords == nullptr && PyFunction_Check(function)) return true;
   const Py_ssize_t all = count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
   call.owned = PyTuple_New(all);
