@@ -226,7 +226,9 @@ class Schedule:
         if self.closing:
             return
         if expected != (me, *got):
-            self.differences.append(f"step {len(self.steps)}: {expected} foretold, {(me, *got)} came")
+            self.differences.append(
+                f"step {len(self.steps)}: {expected} foretold, {(me, *got)} came"
+            )
         assert not self.differences
         # One that ends because its last reference is gone has no handle.
         assert me not in self.handles or self.main.current is self.handles[me]

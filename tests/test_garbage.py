@@ -99,9 +99,9 @@ def test_collection_in_every_tealet_while_all_are_paused(main):
 
     ts = [main.tealet(run) for _ in range(20)]
     for _ in range(3):
-        assert [t.switch(n) if t.status is Status.NEW else t.switch() for n, t in enumerate(ts)] == [
-            *range(20)
-        ]
+        assert [
+            t.switch(n) if t.status is Status.NEW else t.switch() for n, t in enumerate(ts)
+        ] == [*range(20)]
         gc.collect()
 
 
