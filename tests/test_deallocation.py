@@ -1,4 +1,4 @@
-"""Deeply nested deallocation, which CPython spreads over time, with switches in the middle of it."""
+"""Deeply nested deallocation, which CPython spreads over time, with switches in its midst."""
 
 import gc
 
