@@ -14,6 +14,7 @@ import random
 import sys
 
 from conftest import check_stats
+from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 

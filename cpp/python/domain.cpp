@@ -93,4 +93,10 @@ void PythonDomain::free_data_stack(Execution& execution) noexcept {
   memory().give(chunk, chunk->size);
 }
 
+void PythonDomain::abandon_data_stack(Execution& execution) noexcept {
+  if (_PyStackChunk* chunk = std::exchange(execution.data_stack, nullptr)) {
+    memory().abandon(chunk, chunk->size);
+  }
+}
+
 }  // namespace tealetpp

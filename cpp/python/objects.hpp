@@ -99,6 +99,8 @@ class PythonDomain : public tealet::core::Domain {
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
   bool make_data_stack(Execution& execution) noexcept;
   void free_data_stack(Execution& execution) noexcept;
+  // For an execution that never ended: anybody may hold its frames, so they stay where they are.
+  void abandon_data_stack(Execution& execution) noexcept;
   // The function of `execution` needs this many words; or, if 0, more than it had.
   void learn_words(const Execution& execution, std::size_t words) noexcept;
 

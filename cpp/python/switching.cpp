@@ -138,7 +138,7 @@ bool release(Node& node) noexcept {
   if (object == nullptr) return true;
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   object->value.node = nullptr;
-  domain.free_data_stack(execution_of(node));
+  domain.abandon_data_stack(execution_of(node));  // if it never ended
   if (TealetObject* parent = std::exchange(object->value.parent, nullptr)) {
     const bool adopting = std::exchange(domain.adopting, true);
     let_go(parent);

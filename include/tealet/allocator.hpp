@@ -46,6 +46,8 @@ class CountingAllocator final : public std::pmr::memory_resource {
   [[nodiscard]] void* take(std::size_t bytes) noexcept;
   // Takes back a block of take(); `bytes` as given there.
   void give(void* block, std::size_t bytes) noexcept;
+  // Counts a block of take() as returned, but leaves it to whoever may still look at it, for ever.
+  void abandon(void* block, std::size_t bytes) noexcept;
 
   // Returns every kept block to upstream, and how many bytes that were.
   std::size_t trim() noexcept;
