@@ -263,10 +263,7 @@ PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept 
 }
 
 void discard_tealet(TealetObject* tealet) noexcept {
-  const Status status = tealet->node()->status;
   Execution& execution = execution_of(*tealet->node());
-  // Frame objects may still point to the frames of one that was paused, so those must stay.
-  if (status == Status::Suspended || status == Status::Defunct) execution.data_stack = nullptr;
   PyObject* function = std::exchange(execution.function, nullptr);
   PyObject* context = std::exchange(execution.context, nullptr);
   tealet->domain().discard(*tealet->node());
