@@ -155,6 +155,7 @@ def test_switching_from_inside_a_trace_function(main):
     assert events == ["paused in tracer", "traced", "resumed in tracer", "traced", "traced"]
 
 
+@pytest.mark.filterwarnings("ignore:assigning None")
 def test_which_event_is_traced_is_kept_apart(main):
     """A trace function may move its frame to another line, but only in a line event."""
 
