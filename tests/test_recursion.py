@@ -118,6 +118,19 @@ def test_deep_recursion_in_many(main):
     assert [t.switch(n) for n, t in enumerate(ts)] == [2000 + n for n in range(30)]
 
 
+def test_the_depth_of_c_calls_of_one_is_not_counted_for_another(main):
+    def through_c(n):
+        return list(map(through_c, [n - 1])) if n else main.switch()
+
+    ts = [main.tealet(through_c) for _ in range(1500)]
+    for t in ts:
+        t.switch(20)
+    # Together they are beyond every limit.
+    assert main.tealet(through_c).switch(20) is None
+    for t in ts:
+        t.switch()
+
+
 def test_tealets_that_begin_tealets_without_end(main):
     begun = []
 

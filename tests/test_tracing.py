@@ -155,6 +155,38 @@ def test_switching_from_inside_a_trace_function(main):
     assert events == ["paused in tracer", "traced", "resumed in tracer", "traced", "traced"]
 
 
+@pytest.mark.filterwarnings("ignore:assigning None")
+def test_which_event_is_traced_is_kept_apart(main):
+    """A trace function may move its frame to another line, but only in a line event."""
+
+    def tracer(frame, event, arg):
+        line = frame.f_lineno - frame.f_code.co_firstlineno
+        if frame.f_code is jumper.__code__ and (event, line) == ("line", 1):
+            main.switch()
+            frame.f_lineno += 3
+        if frame.f_code is other.__code__ and event == "call":
+            main.switch()
+        return tracer
+
+    def jumper():
+        first = "this line is left"
+        if first:
+            raise KeyError(first)
+        return "jumped"
+
+    def other():
+        pass
+
+    ts = main.tealet(jumper), main.tealet(other)
+    sys.settrace(tracer)
+    for t in ts:
+        t.switch()
+    result = ts[0].switch()
+    ts[1].switch()
+    sys.settrace(None)
+    assert result == "jumped"
+
+
 def test_a_tealet_begun_inside_a_trace_function_is_traced(main):
     seen = []
 
