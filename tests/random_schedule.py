@@ -16,8 +16,6 @@ import sys
 from conftest import check_stats
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 
-from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
-
 MAIN = 0
 whose = contextvars.ContextVar("whose", default=None)
 

@@ -74,7 +74,7 @@ def test_it_can_be_closed(lost):
 
 
 def test_it_can_be_dropped(lost):
-    main, t, frames = lost
+    main, t, _ = lost
     del t
     gc.collect()
     check_stats(main)

@@ -227,3 +227,28 @@ def test_closing_a_domain_at_its_limit_unwinds_everybody():
                 fill.append(main.tealet())
         log.clear()
     assert len(log) == len(ts) > 2
+
+
+def test_tealets_can_be_closed_at_the_limit():
+    with Main(memory_limit=20_000) as main:
+        ts = []
+        with pytest.raises(MemoryError):
+            for _ in range(1000):
+                t = main.tealet(lambda: main.switch())
+                t.switch()
+                ts.append(t)
+        assert ts
+
+        def deep(n):
+            if n:
+                return list(map(deep, [n - 1]))
+            # Saving this deep a stack takes more than is left.
+            with pytest.raises(MemoryError):
+                ts[0].switch()
+            return ts[0].close()
+
+        deep(50)
+        assert ts[0].status is Status.EXITED
+        for t in ts[1:]:
+            t.close()
+        assert main.stats().stack_bytes == 0

@@ -3,8 +3,8 @@
 import sys
 
 import pytest
-from conftest import check_stats
 
+from conftest import check_stats
 from tealetpp import (
     DefunctError,
     InvalidError,

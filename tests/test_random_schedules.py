@@ -6,6 +6,7 @@ import random
 import time
 
 import pytest
+
 from random_schedule import Schedule
 
 SEEDS = range(60)

@@ -1,8 +1,8 @@
 """Stubs and their duplicates share one saved stack until they run."""
 
 import pytest
-from conftest import check_stats, current_figures
 
+from conftest import check_stats, current_figures
 from tealetpp import Status
 
 

@@ -5,8 +5,8 @@ import math
 import random
 
 import pytest
-from conftest import CURRENT_FIGURES, check_stats, current_figures
 
+from conftest import CURRENT_FIGURES, check_stats, current_figures
 from tealetpp import Main, StatsDifference, Status
 
 FIELDS = (*CURRENT_FIGURES, "n_total", "bytes_allocated_peak", "blocks_allocated_peak")

@@ -34,13 +34,26 @@ Transfer arrive(PythonDomain& domain) noexcept {
   return arrived;
 }
 
+// Raises an exception that comes from elsewhere, consuming the reference. As with any `raise`, the
+// one that is being handled here is its context, unless it has one from there.
+void raise_here(PyObject* exception) noexcept {
+  PyObject* context = PyException_GetContext(exception);
+  if (context != nullptr) {
+    Py_DECREF(context);
+    set_raised(exception);
+    return;
+  }
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
+  Py_DECREF(exception);
+}
+
 // The result of a switch: a new reference, or nullptr with an exception set.
 PyObject* unpack(const Transfer& arrived) noexcept {
   switch (arrived.signal) {
     case Signal::value:
       break;
     case Signal::error:
-      set_raised(value_of(arrived));
+      raise_here(value_of(arrived));
       return nullptr;
     case Signal::unwind:
       PyErr_SetNone(tealet_exit);

@@ -65,15 +65,19 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
     PyErr_Format(PyExc_TypeError, "run() needs a callable, not %R", arguments[0]);
     return nullptr;
   }
-  // Copying may collect garbage, and that may run anything.
-  PyObject* context = copy_context(PyThreadState_Get());
-  if (context == nullptr && PyErr_Occurred()) return nullptr;
+  // A stub has the context variables of where it is run; a new tealet, of where it was created.
+  // Copying them may collect garbage, and that may run anything.
+  PyObject* context = nullptr;
+  if (tealet->node()->status == Status::Stub) {
+    context = copy_context(PyThreadState_Get());
+    if (context == nullptr && PyErr_Occurred()) return nullptr;
+  }
   if (!can_begin(tealet) || !has_no_function(tealet)) {
     Py_XDECREF(context);
     return nullptr;
   }
   Execution& execution = execution_of(*tealet->node());
-  Py_XSETREF(execution.context, context);
+  if (context != nullptr) Py_XSETREF(execution.context, context);
   execution.function = Py_NewRef(arguments[0]);
   PyObject* result = start(tealet, arguments + 1, count - 1, keywords);
   if (result == nullptr && tealet->node() != nullptr) {

@@ -61,6 +61,22 @@ class CountingAllocator final : public std::pmr::memory_resource {
   std::size_t limit() const noexcept { return limit_; }
   // What is already taken stays, also beyond the new limit.
   void set_limit(std::size_t bytes) noexcept { limit_ = bytes; }
+
+  // Lifts the limit while it exists, if `lift` is true.
+  class WithoutLimit {
+   public:
+    WithoutLimit(CountingAllocator& memory, bool lift) noexcept
+        : memory_(memory), limit_(memory.limit_) {
+      if (lift) memory_.limit_ = no_limit;
+    }
+    ~WithoutLimit() { memory_.limit_ = limit_; }
+    WithoutLimit(const WithoutLimit&) = delete;
+    WithoutLimit& operator=(const WithoutLimit&) = delete;
+
+   private:
+    CountingAllocator& memory_;
+    std::size_t limit_;
+  };
   std::pmr::memory_resource* upstream() const noexcept { return upstream_; }
 
  private:
