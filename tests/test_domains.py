@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from tealetpp import InvalidError, Main, Status, Tealet, ThreadError
+from tealetpp import InvalidError, Main, Status, Tealet, TealetError, TealetExit, ThreadError
 
 
 def test_two_domains_side_by_side():
@@ -359,3 +359,49 @@ def test_locks_held_while_paused(main):
 def test_tealets_are_instances_of_tealet():
     with Main() as main:
         assert type(main.tealet()) is Tealet
+
+
+def test_closing_a_tealet_that_was_left_from_inside_a_domain_of_its_own(main):
+    log = []
+
+    def outer():
+        with Main() as inner:
+
+            def innermost():
+                try:
+                    main.switch("from inside")
+                finally:
+                    log.append("innermost unwound")
+
+            t = inner.tealet(innermost)
+            try:
+                t.switch()
+                log.append("went on")
+            finally:
+                log.append("outer unwound")
+
+    t = main.tealet(outer)
+    assert t.switch() == "from inside"
+    t.close()
+    assert log == ["innermost unwound", "outer unwound"]
+    assert t.status is Status.EXITED
+
+
+def test_a_tealet_that_swallowed_its_exit_closes_inner_tealets_normally(main):
+    def outer():
+        try:
+            main.switch("paused")
+        except TealetExit:
+            main.switch("refused")
+        with Main() as inner:
+
+            def innermost():
+                raise TealetExit
+
+            return inner.tealet(innermost).switch()
+
+    t = main.tealet(outer, parent=main)
+    assert t.switch() == "paused"
+    with pytest.raises(TealetError):
+        t.close()
+    assert t.switch() is None

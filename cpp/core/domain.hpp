@@ -110,7 +110,8 @@ class Domain {
   std::size_t extent(const Node& node) const noexcept;
   // No tealet but main has ever had bytes at or above this address.
   const char* highest_far() const noexcept { return highest_far_; }
-  bool nested() const noexcept { return outer_ != nullptr; }
+  // The tealet of another domain in which this one was opened; nullptr if there is none.
+  const Node* outer() const noexcept { return outer_; }
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }

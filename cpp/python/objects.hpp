@@ -36,6 +36,7 @@ struct Tealet {
   TealetObject* main;    // strong, except in the main tealet itself
   TealetObject* parent;  // strong while the node exists; nullptr for main
   bool orphan;           // nobody refers to it, but it could not be ended: its Main keeps it
+  bool exiting;          // TealetExit was raised at its pause point
   bool collected;        // the garbage collector has found it in a cycle that nobody refers to
 };
 

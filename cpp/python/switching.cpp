@@ -48,7 +48,7 @@ void raise_here(PyObject* exception) noexcept {
 }
 
 // The result of a switch: a new reference, or nullptr with an exception set.
-PyObject* unpack(const Transfer& arrived) noexcept {
+PyObject* unpack(PythonDomain& domain, const Transfer& arrived) noexcept {
   switch (arrived.signal) {
     case Signal::value:
       break;
@@ -56,6 +56,7 @@ PyObject* unpack(const Transfer& arrived) noexcept {
       raise_here(value_of(arrived));
       return nullptr;
     case Signal::unwind:
+      domain.current_object->value.exiting = true;
       PyErr_SetNone(tealet_exit);
       return nullptr;
   }
@@ -65,7 +66,7 @@ PyObject* unpack(const Transfer& arrived) noexcept {
 // Where the C stack of the running tealet stays as it is while others run. Main goes on above all
 // that tealets ever touched; but a domain inside a tealet moves with that tealet.
 const void* in_place(const PythonDomain& domain) noexcept {
-  if (domain.current().is_main() && !domain.nested()) return domain.highest_far();
+  if (domain.current().is_main() && domain.outer() == nullptr) return domain.highest_far();
   return tealet::core::unbounded;
 }
 
@@ -87,9 +88,18 @@ Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
   return code;
 }
 
+// Whether a tealet that `domain` was opened in is being closed. If that one was left from a tealet of
+// this domain, then this is where TealetExit was raised.
+bool is_inside_exiting(const PythonDomain& domain) noexcept {
+  for (const Node* outer = domain.outer(); outer != nullptr; outer = outer->domain->outer()) {
+    if (outer->held_by != nullptr && object_of(*outer)->value.exiting) return true;
+  }
+  return false;
+}
+
 // What is raised, or a normal end: only TealetExit is both.
-Transfer take_result(PyObject* result) noexcept {
-  if (result == nullptr && !PyErr_ExceptionMatches(tealet_exit)) {
+Transfer take_result(const PythonDomain& domain, PyObject* result) noexcept {
+  if (result == nullptr && (!PyErr_ExceptionMatches(tealet_exit) || is_inside_exiting(domain))) {
     return {Signal::error, take_raised()};
   }
   if (result == nullptr) {
@@ -112,12 +122,13 @@ Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) n
   if (function == nullptr) {
     Py_XDECREF(value_of(arrived));
     PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
-    return take_result(nullptr);
+    return take_result(self->domain(), nullptr);
   }
   PyObject* only = value_of(arrived);
   const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
   PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
-  const Transfer out = take_result(PyObject_Vectorcall(function, arguments, count, call.keywords));
+  const Transfer out = take_result(
+      self->domain(), PyObject_Vectorcall(function, arguments, count, call.keywords));
   Py_XDECREF(only);
   drop(call);
   return out;
@@ -209,7 +220,7 @@ PyObject* exchange(TealetObject* target, Transfer out) noexcept {
   Errc code = Errc::memory;
   if (!begins || domain.make_data_stack(execution_of(node))) {
     code = with_paused_state(domain, [&] { return domain.switch_to(node, out); });
-    if (code == Errc::ok) return unpack(arrive(domain));
+    if (code == Errc::ok) return unpack(domain, arrive(domain));
     if (begins) domain.free_data_stack(execution_of(node));
   }
   Py_XDECREF(value_of(out));
@@ -238,7 +249,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
     domain.call = call;
     code = with_paused_state(
         domain, [&] { return domain.switch_to(*target->node(), {Signal::value, nullptr}); });
-    if (code == Errc::ok) return unpack(arrive(domain));
+    if (code == Errc::ok) return unpack(domain, arrive(domain));
     domain.call = Call{};
     domain.free_data_stack(execution);
   }
@@ -303,9 +314,10 @@ bool close_tealet(TealetObject* tealet) noexcept {
   const Errc code = with_paused_state(domain, [&] { return domain.unwind(node); });
   bool closed = code == Errc::ok;
   if (closed) {
-    PyObject* value = unpack(arrive(domain));
+    PyObject* value = unpack(domain, arrive(domain));
     closed = value != nullptr;
     Py_XDECREF(value);
+    if (tealet->node() != nullptr) tealet->value.exiting = false;
     if (closed && tealet->node() != nullptr) {
       set_error(Errc::refused, tealet);
       closed = false;
