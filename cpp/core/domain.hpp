@@ -32,9 +32,10 @@ struct Face {
   // Runs the function of a tealet that has just begun, on its own stack, with what arrived there.
   // The result is delivered to its parent.
   Transfer (*run)(Node& self, Transfer arrived);
-  // Frees what the face has attached to a node that is about to be freed.
+  // Frees what the face has attached to a node that is about to be freed. Of one that has ended, this
+  // happens in the middle of the switch to its parent: what may switch is to be freed in run().
   void (*release)(Node& node);
-  // Closes a whole domain, because the tealet in which it was opened ends.
+  // Closes a domain, with Domain::close() in the end, because the tealet in which it was opened ends.
   void (*close)(Domain& domain);
 };
 
@@ -53,6 +54,8 @@ class Domain {
   // Ends it: frees every node as it is, without unwinding, and gives all memory back. Only from main.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
+  // Whether the tealet in which it was opened is gone, without having closed it.
+  bool stranded() const noexcept { return stranded_; }
 
   // Whether this domain can be used here and now: its thread, and the tealet in which it was opened.
   Errc check() const noexcept;
@@ -147,7 +150,7 @@ class Domain {
   Node* outer_ = nullptr;     // the tealet of another domain in which this one was opened
   Domain* inner_ = nullptr;   // domains opened in tealets of this one
   Domain* next_ = nullptr;    // the next in the list that this domain is in
-  bool stranded_ = false;     // the tealet in which it was opened is gone
+  bool stranded_ = false;
 };
 
 }  // namespace tealet::core

@@ -15,7 +15,7 @@ thread_local Domain* outermost = nullptr;
 
 Errc Domain::check() const noexcept {
   if (thread_ != current_thread()) return Errc::thread;
-  if (stranded_) return Errc::outside;
+  if (stranded_ || !is_open()) return Errc::outside;
   for (const Node* outer = outer_; outer != nullptr; outer = outer->domain->outer_) {
     if (outer->domain->current_ != outer) return Errc::outside;
   }

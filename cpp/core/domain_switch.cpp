@@ -176,10 +176,12 @@ void Domain::end(Transfer out) noexcept {
   std::abort();
 }
 
-// The nearest ancestor that can be resumed: main always can.
+// The nearest ancestor that can receive: main always can, a stub has no function that would.
 Node& Domain::receiver() noexcept {
   Node* parent = current_->parent;
-  while (status(*parent) == Status::Defunct) parent = parent->parent;
+  while (status(*parent) == Status::Defunct || parent->status == Status::Stub) {
+    parent = parent->parent;
+  }
   return *parent;
 }
 

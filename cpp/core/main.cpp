@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "main_state.hpp"
 
@@ -8,40 +9,45 @@ namespace tealet {
 namespace {
 
 using core::Body;
-using core::BorrowedBody;
 using core::Node;
 using core::Signal;
 using core::Transfer;
 
-void* invoke(Node& node, Transfer arrived) {
-  auto& body = *static_cast<Body*>(node.extra());
-  if (body.operate != nullptr) return body.operate(body, Body::Operation::invoke, arrived.value);
-  // A stub: what arrives is the function, on the stack of whoever runs it.
-  const auto& borrowed = *static_cast<BorrowedBody*>(arrived.value);
-  return borrowed.move_and_invoke(borrowed.callable, borrowed.argument);
+void destroy(Body& body) noexcept {
+  if (body.operate == nullptr) return;
+  body.operate(body, Body::Operation::destroy, nullptr);
+  body.operate = nullptr;
 }
 
 Transfer run(Node& node, Transfer arrived) {
-  // Thrown into before it began: there is nothing on its stack that could catch it.
-  if (arrived.signal == Signal::error) return arrived;
+  auto& body = *static_cast<Body*>(node.extra());
+  std::exception_ptr raised;
   Transfer out;
-  MainState& state = MainState::of(node);
-  try {
-    out.value = invoke(node, arrived);
-  } catch (const Exit&) {
-  } catch (...) {
-    state.raised = std::current_exception();
-    out.signal = Signal::error;
+  if (arrived.signal == Signal::error) {
+    // Thrown into before it began: there is nothing on its stack that could catch it.
+    out = arrived;
+    raised = std::exchange(MainState::of(node).raised, nullptr);
+  } else {
+    try {
+      out.value = body.operate(body, Body::Operation::invoke, arrived.value);
+    } catch (const Exit&) {
+    } catch (...) {
+      raised = std::current_exception();
+      out.signal = Signal::error;
+    }
   }
+  // Here rather than in release(): what the callable owns may be tealets, which switch to end.
+  destroy(body);
+  MainState::of(node).raised = std::move(raised);
   return out;
 }
 
-void release(Node& node) {
-  auto& body = *static_cast<Body*>(node.extra());
-  if (body.operate != nullptr) body.operate(body, Body::Operation::destroy, nullptr);
-}
+void release(Node& node) { destroy(*static_cast<Body*>(node.extra())); }
 
-void close(core::Domain& domain) { static_cast<MainState&>(domain).end_all(); }
+void close(core::Domain& domain) {
+  static_cast<MainState&>(domain).end_all();
+  domain.close();
+}
 
 constexpr core::Face face{run, release, close};
 
@@ -87,7 +93,9 @@ Errc MainState::end_other(core::Handle& handle) noexcept {
 
 void MainState::end_all() noexcept {
   memory().set_limit(CountingAllocator::no_limit);
-  while (Node* node = newest_leaf()) {
+  // Parents first: a tealet's variables may own its children, and can be reached only while it is the
+  // one that unwinds.
+  while (Node* node = main().first_child) {
     core::Handle handle;
     if (node->owner == nullptr) {
       handle.node = node;
@@ -110,7 +118,13 @@ Main::Main(const Options& options) : state_(std::make_unique<MainState>(options)
 }
 
 Main::~Main() {
-  if (state_->is_open() && (state_->check() != Errc::ok || !state_->current().is_main())) {
+  if (!state_->is_open()) return;
+  const Errc code = state_->check();
+  if (code == Errc::outside && state_->stranded()) {
+    state_->close();  // the stack that its tealets ran on is gone: there is nothing to unwind
+    return;
+  }
+  if (code != Errc::ok || !state_->current().is_main()) {
     // Its tealets run on, or are, the very stack that this destructor runs on.
     std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n", stderr);
     std::abort();
@@ -129,7 +143,7 @@ core::Node& Main::create_node(std::size_t extra) {
 Tealet Main::stub() {
   if (const Errc code = state_->check(); code != Errc::ok) throw_error(code, "capturing a stub");
   Node* node = nullptr;
-  if (const Errc code = state_->capture(sizeof(Body), node); code != Errc::ok) {
+  if (const Errc code = state_->capture(sizeof(core::StubBody), node); code != Errc::ok) {
     throw_error(code, "capturing a stub");
   }
   return Tealet(*node);
@@ -137,7 +151,9 @@ Tealet Main::stub() {
 
 Tealet& Main::self() noexcept { return state_->self; }
 
-Tealet* Main::current() noexcept { return MainState::owner_of(&state_->current()); }
+Tealet* Main::current() noexcept {
+  return state_->is_open() ? MainState::owner_of(&state_->current()) : nullptr;
+}
 
 Tealet* Main::previous() noexcept { return MainState::owner_of(state_->previous()); }
 

@@ -84,14 +84,26 @@ void* Tealet::throw_into(std::exception_ptr exception) {
   return state.exchange(*node, {Signal::error, nullptr}, doing);
 }
 
-void* Tealet::run_borrowed(core::BorrowedBody& body) {
-  const char* doing = "running a stub";
-  MainState& state = usable(node, doing);
+CountingAllocator& Tealet::memory_to_run() const {
+  MainState& state = usable(node, "running a stub");
   if (node->status != Status::Stub) {
     throw InvalidError(Errc::invalid, std::string("running a tealet that is no stub but ") +
                                           describe(node->status));
   }
-  return state.exchange(*node, {Signal::value, &body}, doing);
+  return state.memory();
+}
+
+void* Tealet::run_boxed(core::Body& box, void* value) {
+  auto& body = *static_cast<core::StubBody*>(node->extra());
+  body.set(box);
+  MainState& state = MainState::of(*node);
+  const Errc code = state.switch_to(*node, {Signal::value, value});
+  if (code != Errc::ok) {
+    box.operate(box, core::Body::Operation::destroy, nullptr);
+    body.operate = nullptr;
+    throw_error(code, "running a stub");
+  }
+  return state.receive();
 }
 
 Tealet Tealet::duplicate() const {

@@ -61,11 +61,17 @@ struct Body {
   void* (*operate)(Body& body, Operation operation, void* argument) = nullptr;
 };
 
-// A callable on the stack of whoever starts a stub with it.
-struct BorrowedBody {
-  void* (*move_and_invoke)(void* callable, void* argument);
-  void* callable;
-  void* argument;
+// A stub's: once it runs, the callable in a block of its own, since its node was made before.
+struct StubBody : Body {
+  Body* boxed = nullptr;
+
+  void set(Body& box) noexcept {
+    boxed = &box;
+    operate = [](Body& body, Operation operation, void* argument) -> void* {
+      Body& actual = *static_cast<StubBody&>(body).boxed;
+      return actual.operate(actual, operation, argument);
+    };
+  }
 };
 
 template <class F>
@@ -111,7 +117,8 @@ class Tealet : private core::Handle {
   // its parent gets the exception. Otherwise as switch_to().
   void* throw_into(std::exception_ptr exception);
 
-  // Begins a stub with a function that takes an optional void* and returns void* or nothing.
+  // Begins a stub with a function that takes an optional void* and returns void* or nothing; the
+  // function is destroyed when the tealet ends. Otherwise as switch_to().
   template <class F>
   void* run(F function, void* value = nullptr);
 
@@ -143,12 +150,15 @@ class Tealet : private core::Handle {
   friend struct MainState;
   explicit Tealet(core::Node& owned) noexcept;
 
-  void* run_borrowed(core::BorrowedBody& body);
+  // Where the function of this stub is to be kept; throws unless it can be run now.
+  CountingAllocator& memory_to_run() const;
+  void* run_boxed(core::Body& box, void* value);
   void give_up() noexcept;
 };
 
 // A domain on this thread. Not movable; to be destroyed on its own thread and in its main tealet,
-// that is where it was made. Destroying it ends every tealet still alive.
+// that is where it was made. Destroying it ends every tealet still alive. One that was made in a
+// tealet of another Main is closed when that tealet ends, and can be destroyed anywhere then.
 class Main {
  public:
   struct Options {
@@ -209,6 +219,39 @@ struct OwnedBody : Body {
   F function;
 };
 
+// Not on the stack of whoever runs the stub: the stub may run where that stack was.
+template <class F>
+struct BoxedBody : OwnedBody<F> {
+  // Multiples of 16, as everything that the engine takes.
+  static constexpr std::size_t size = (sizeof(OwnedBody<F>) + sizeof(void*) + 15) / 16 * 16;
+
+  BoxedBody(CountingAllocator& home, F&& from) : OwnedBody<F>(std::move(from)), memory(&home) {
+    this->operate = [](Body& body, Body::Operation operation, void* argument) -> void* {
+      auto& self = static_cast<BoxedBody&>(body);
+      if (operation == Body::Operation::invoke) return call(self.function, argument);
+      CountingAllocator& allocator = *self.memory;
+      self.~BoxedBody();
+      allocator.give(&self, size);
+      return nullptr;
+    };
+  }
+  static BoxedBody& make(CountingAllocator& home, F&& function) {
+    static_assert(alignof(BoxedBody) <= 16, "the callable must not be over-aligned");
+    static_assert(sizeof(BoxedBody) <= size);
+    void* block = home.take(size);
+    if (block == nullptr) throw MemoryError();
+    try {
+      return *::new (block) BoxedBody(home, std::move(function));
+    } catch (...) {
+      home.give(block, size);
+      throw;
+    }
+  }
+  CountingAllocator* memory;
+};
+
+inline constexpr std::size_t largest_extra = std::size_t{16} * UINT16_MAX;
+
 void* extra_of(Node& node) noexcept;
 
 }  // namespace core
@@ -217,6 +260,7 @@ template <class F>
 Tealet Main::create(F function) {
   using Body = core::OwnedBody<F>;
   static_assert(alignof(Body) <= 16, "the callable must not be over-aligned");
+  static_assert(sizeof(Body) <= core::largest_extra, "the callable is too large");
   core::Node& node = create_node(sizeof(Body));
   Tealet tealet(node);
   ::new (core::extra_of(node)) Body(std::move(function));
@@ -225,12 +269,7 @@ Tealet Main::create(F function) {
 
 template <class F>
 void* Tealet::run(F function, void* value) {
-  core::BorrowedBody body{[](void* callable, void* argument) -> void* {
-                            F own = std::move(*static_cast<F*>(callable));
-                            return core::call(own, argument);
-                          },
-                          &function, value};
-  return run_borrowed(body);
+  return run_boxed(core::BoxedBody<F>::make(memory_to_run(), std::move(function)), value);
 }
 
 }  // namespace tealet
