@@ -33,11 +33,13 @@ Errc Domain::capture(std::size_t extra, Node*& stub) noexcept {
   stub = create(extra);
   if (stub == nullptr) return Errc::memory;
   stub->status = Status::Stub;  // begin() reads it
-  if (jump(*stub, Leaving::pause, false) != Errc::ok) {
-    discard(*stub);
-    return Errc::memory;
-  }
-  return transfer_.signal == Signal::value ? Errc::ok : Errc::memory;
+  Node* const previous = previous_;
+  const Errc code = jump(*stub, Leaving::pause, false);
+  if (code != Errc::ok) discard(*stub);
+  previous_ = previous;  // it is not the stub that switched to the running tealet
+  if (code == Errc::ok && transfer_.signal == Signal::value) return Errc::ok;
+  totals_.creation_undone();
+  return Errc::memory;
 }
 
 Errc Domain::unwind(Handle& paused) noexcept {

@@ -22,6 +22,8 @@ class Totals {
 
   void tealet_created() noexcept { tealets += 1, tealets_ever += 1; }
   void tealet_freed() noexcept { tealets -= 1; }
+  // The tealet freed last shall never have been.
+  void creation_undone() noexcept { tealets_ever -= 1; }
 
   // `owners` tealets paused with a stack of `extent` bytes, or are paused no more.
   void paused(std::size_t owners, std::size_t extent) noexcept { bytes_naive += owners * extent; }
@@ -54,6 +56,7 @@ class Totals {
 #else
   void tealet_created() noexcept {}
   void tealet_freed() noexcept {}
+  void creation_undone() noexcept {}
   void paused(std::size_t, std::size_t) noexcept {}
   void unpaused(std::size_t, std::size_t) noexcept {}
   void chunk_added(std::size_t, std::size_t, std::size_t) noexcept {}

@@ -81,12 +81,16 @@ class Upstream final : public std::pmr::memory_resource {
   void run_dry_after(std::size_t allocations) { left_ = allocations, limited_ = true; }
   void refill() { limited_ = false; }
   bool dry() const { return limited_ && left_ == 0; }
+  std::size_t failures() const { return failures_; }
   std::size_t bytes() const { return bytes_; }
   std::size_t blocks() const { return blocks_; }
 
  private:
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
-    if (dry()) throw std::bad_alloc();
+    if (dry()) {
+      ++failures_;
+      throw std::bad_alloc();
+    }
     if (limited_) --left_;
     void* block = tealet::malloc_resource()->allocate(bytes, alignment);
     bytes_ += bytes;
@@ -105,6 +109,7 @@ class Upstream final : public std::pmr::memory_resource {
   std::size_t bytes_ = 0;
   std::size_t blocks_ = 0;
   std::size_t left_ = 0;
+  std::size_t failures_ = 0;
   bool limited_ = false;
 };
 

@@ -232,3 +232,17 @@ TEST_CASE("rule 4: what is shared and complete is not copied again") {
   CHECK(ends == 3);
   CHECK(domain.stats().stack_count == 0);
 }
+
+TEST_CASE("capturing a stub is no switch to whoever captures it") {
+  Main main;
+  Tealet stub = main.stub();
+  CHECK(main.previous() == nullptr);
+  Tealet other = main.create([&] {
+    stub = main.stub();
+    CHECK(main.previous() == &main.self());
+    main.switch_to();
+  });
+  other.switch_to();
+  stub = main.stub();
+  CHECK(main.previous() == &other);
+}
