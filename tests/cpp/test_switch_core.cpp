@@ -91,15 +91,15 @@ TEST_CASE("variables in registers survive") {
       for (long i = 0; i < 8; ++i) CHECK(values[i] == i * 7919);
     }
   });
-  long a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
-  double x = 0.5, y = 0.25, z = 0.125;
-  for (int i = 0; i < 100; ++i) {
-    a += b, b += c, c += d, d += e, e += f, f += 1;
-    x += y, y += z, z += 1;
-    spoiler.switch_to();
-  }
-  CHECK(f == 106);
-  CHECK(e == 5 + 6 * 100 + 99 * 100 / 2);
-  CHECK(z == 100.125);
-  CHECK(y == 0.25 + 0.125 * 100 + 99 * 100 / 2);
+  auto compute = [](auto&& meanwhile) {
+    long a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
+    double x = 0.5, y = 0.25, z = 0.125;
+    for (int i = 0; i < 100; ++i) {
+      a += b, b += c, c += d, d += e, e += f, f += 1;
+      x += y, y += z, z += 1;
+      meanwhile();
+    }
+    return std::vector<double>{static_cast<double>(a + b + c + d + e + f), x, y, z};
+  };
+  CHECK(compute([&] { spoiler.switch_to(); }) == compute([] {}));
 }
