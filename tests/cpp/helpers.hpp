@@ -1,15 +1,14 @@
 // What the tests of the engine share.
 #pragma once
 
-#include <tealet/tealet.hpp>
+#include <doctest/doctest.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
 #include <new>
-
-#include <doctest/doctest.h>
+#include <tealet/tealet.hpp>
 
 #include "domain.hpp"
 
@@ -23,13 +22,13 @@ using tealet::Tealet;
 inline constexpr bool counting = TEALET_WITH_STATS != 0;
 
 // Small numbers as what a switch hands over.
-inline void* token(int number) { return reinterpret_cast<void*>(static_cast<std::intptr_t>(number)); }
+inline void* token(int number) {
+  return reinterpret_cast<void*>(static_cast<std::intptr_t>(number));
+}
 inline int number(void* value) { return static_cast<int>(reinterpret_cast<std::intptr_t>(value)); }
 
 // The engine behind the C++ face. A cast in this notation reaches the private base.
-inline tealet::core::Node& node_of(Tealet& tealet) {
-  return *((tealet::core::Handle&)tealet).node;
-}
+inline tealet::core::Node& node_of(Tealet& tealet) { return *((tealet::core::Handle&)tealet).node; }
 inline tealet::core::Domain& domain_of(Main& main) { return *node_of(main.self()).domain; }
 
 // Bytes on a stack that must be found as they were left. Mismatches are counted here, since the
@@ -123,8 +122,7 @@ inline Main::Options over(Upstream& upstream) {
 inline bool same_now(const Stats& one, const Stats& other) {
   return one.n_active == other.n_active && one.bytes_allocated == other.bytes_allocated &&
          one.blocks_allocated == other.blocks_allocated && one.stack_count == other.stack_count &&
-         one.stack_chunk_count == other.stack_chunk_count &&
-         one.stack_bytes == other.stack_bytes &&
+         one.stack_chunk_count == other.stack_chunk_count && one.stack_bytes == other.stack_bytes &&
          one.stack_bytes_expanded == other.stack_bytes_expanded &&
          one.stack_bytes_naive == other.stack_bytes_naive;
 }
@@ -133,7 +131,8 @@ inline bool same_now(const Stats& one, const Stats& other) {
 inline bool consistent(tealet::core::Domain& domain) {
   tealet::CountingAllocator& memory = domain.memory();
   const Stats stats = domain.stats();
-  if (!counting) return same_now(stats, Stats{}) && stats.n_total == 0 && memory.counts().bytes == 0;
+  if (!counting)
+    return same_now(stats, Stats{}) && stats.n_total == 0 && memory.counts().bytes == 0;
   const Stats walk = domain.stats_by_walk();
   for (const tealet::StatsField& field : tealet::stats_fields) {
     if (stats.*field.value != walk.*field.value) return false;

@@ -31,7 +31,8 @@ TEST_CASE("the byte limit") {
   for (Tealet& tealet : tealets) CHECK_FALSE(tealet);
 
   main.memory().set_limit(1);  // below what is taken already
-  CHECK_THROWS_AS(main.create([numbers = std::array<char, 3000>{}] { (void)numbers; }), tealet::MemoryError);
+  CHECK_THROWS_AS(main.create([numbers = std::array<char, 3000>{}] { (void)numbers; }),
+                  tealet::MemoryError);
   main.memory().set_limit(8000);
   CHECK_NOTHROW(main.create([] {}));
 }

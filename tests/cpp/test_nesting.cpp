@@ -112,9 +112,7 @@ TEST_CASE("domains in one execution, each inside the last one") {
   SUBCASE("closed out of order: the first one first") {
     first.reset();
     CHECK_FALSE(a);
-    third->create([&] {
-      CHECK(code_of([&] { third->create([] {}); }) == Errc::ok);
-    }).switch_to();
+    third->create([&] { CHECK(code_of([&] { third->create([] {}); }) == Errc::ok); }).switch_to();
     second.reset();
     Main fourth;
     CHECK(fourth.create([]() -> void* { return token(1); }).switch_to() == token(1));

@@ -90,7 +90,8 @@ class Crowd {
           if (pick(3) == 0 && &chosen != main_.current()) chosen.close();
           break;
         case 4:
-          if (pick(4) == 0) chosen.throw_into(std::make_exception_ptr(std::runtime_error("random")));
+          if (pick(4) == 0)
+            chosen.throw_into(std::make_exception_ptr(std::runtime_error("random")));
           break;
         case 5:
           main_.switch_to();

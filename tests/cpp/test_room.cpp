@@ -59,10 +59,13 @@ TEST_CASE("tealets on top of each other until there is no room, on a thread with
   REQUIRE(pthread_attr_init(&attributes) == 0);
   REQUIRE(pthread_attr_setstacksize(&attributes, 512 * 1024) == 0);
   pthread_t thread;
-  REQUIRE(pthread_create(&thread, &attributes, [](void*) -> void* {
-            exhaust();
-            return nullptr;
-          }, nullptr) == 0);
+  REQUIRE(pthread_create(
+              &thread, &attributes,
+              [](void*) -> void* {
+                exhaust();
+                return nullptr;
+              },
+              nullptr) == 0);
   pthread_join(thread, nullptr);
   pthread_attr_destroy(&attributes);
 }

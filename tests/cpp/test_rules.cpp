@@ -89,7 +89,8 @@ TEST_CASE("rule 1: what is in place stays in place, and is complete when it is r
       at_depth(20, [&] {
         ladder.next = &main.self();
         for (Tealet& rung : ladder.rungs) {
-          ladder.next = main.current();  // straight back: one chunk, the rest never leaves the stack
+          ladder.next =
+              main.current();  // straight back: one chunk, the rest never leaves the stack
           const Stats before = main.stats();
           rung.switch_to();
           CHECK(main.previous() == &rung);

@@ -32,7 +32,8 @@ void attempt(Main& main, Upstream& upstream, F&& step) {
 }
 
 // Begins tealets at several depths, on top and sideways, duplicates and runs a stub, resumes partly
-// saved ones in all directions; upstream runs dry after `failing` allocations, until that is noticed.
+// saved ones in all directions; upstream runs dry after `failing` allocations, until that is
+// noticed.
 void scenario(Upstream& upstream, std::size_t cache_bytes, std::size_t failing) {
   Main main(over(upstream));
   main.memory().set_cache_bytes(cache_bytes);
@@ -277,8 +278,8 @@ TEST_CASE("with several stacks in the way, a failure undoes what was grown, and 
   Tealet lower, middle, upper;
   upper = main.create([&] {
     const Stats before = main.stats();
-    for (std::size_t allocations : {0, 1, 2}) {  // this one's stack, `middle`, `lower`
-      upstream.run_dry_after(allocations);
+    for (std::size_t allocations = 0; allocations < 3; ++allocations) {
+      upstream.run_dry_after(allocations);  // for: its own stack, `middle`, `lower`
       CHECK_THROWS_AS(main.switch_to(), tealet::MemoryError);
       CHECK(same_now(before, main.stats()));
       CHECK(middle.saved_bytes() == 0);

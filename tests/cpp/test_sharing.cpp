@@ -60,18 +60,21 @@ TEST_CASE("each duplicate runs a function of its own, from any depth") {
   for (std::size_t i = 0; i < twins.size(); ++i) {
     twins[i] = stub.duplicate();
     at_depth(static_cast<int>(3 * i % 31), [&] {
-      twins[i].run([&, i](void* value) {
-        Pattern<> pattern(static_cast<unsigned>(i));
-        for (int round = 0; round < 3; ++round) {
-          sums[i] += number(value);
-          value = main.switch_to();
-        }
-      }, token(static_cast<int>(i)));
+      twins[i].run(
+          [&, i](void* value) {
+            Pattern<> pattern(static_cast<unsigned>(i));
+            for (int round = 0; round < 3; ++round) {
+              sums[i] += number(value);
+              value = main.switch_to();
+            }
+          },
+          token(static_cast<int>(i)));
     });
     CHECK(twins[i].status() == Status::Suspended);
   }
   for (int round = 0; round < 2; ++round) {
-    for (std::size_t i = twins.size(); i-- > 0;) twins[i].switch_to(token(static_cast<int>(100 * i)));
+    for (std::size_t i = twins.size(); i-- > 0;)
+      twins[i].switch_to(token(static_cast<int>(100 * i)));
   }
   CHECK(consistent(main));
   for (std::size_t i = 0; i < twins.size(); ++i) {

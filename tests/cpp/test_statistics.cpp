@@ -48,7 +48,8 @@ TEST_CASE("the twelve figures of one tealet, step by step") {
   auto body = [&] {
     // On top of main, whose stack is all in place: a header without bytes.
     const Stats stats = main.stats();
-    expect(stats, {2, 2, stats.bytes_allocated, stats.bytes_allocated_peak, 3, 3, 3, 0, 0, 0, 0, 0});
+    expect(stats,
+           {2, 2, stats.bytes_allocated, stats.bytes_allocated_peak, 3, 3, 3, 0, 0, 0, 0, 0});
     main.switch_to();
     main.switch_to();
   };

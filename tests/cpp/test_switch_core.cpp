@@ -43,7 +43,8 @@ TEST_CASE("the switch core calls save and restore once each, and returns restore
   CHECK(calls.restore_frame < calls.near);
 }
 
-TEST_CASE("the switch core keeps every callee-saved register and the floating point control words") {
+TEST_CASE(
+    "the switch core keeps every callee-saved register and the floating point control words") {
   Calls calls;
   CHECK(registers_kept(stay, spoil_registers, &calls) == 0);
   CHECK(std::fegetround() == FE_TONEAREST);

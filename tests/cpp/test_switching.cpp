@@ -35,7 +35,8 @@ TEST_CASE("every shape of callable") {
   CHECK(main.create([](void*) {}).switch_to(token(5)) == nullptr);
   CHECK(main.create([] {}).switch_to(token(5)) == nullptr);
   auto owned = std::make_unique<int>(8);
-  CHECK(main.create([own = std::move(owned)]() -> void* { return token(*own); }).switch_to() == token(8));
+  CHECK(main.create([own = std::move(owned)]() -> void* { return token(*own); }).switch_to() ==
+        token(8));
 }
 
 TEST_CASE("switching to the running tealet returns the value at once") {
@@ -126,16 +127,22 @@ TEST_CASE("stacks survive in a ring, at every depth") {
     int steps = 0;
     for (int i = 0; i < members; ++i) {
       ring[static_cast<std::size_t>(i)] = main.create([&, i] {
-        at_depth(depth * (i + 1) % 50, [&] {
-          for (int round = 0; round < 5; ++round) {
-            at_depth(round * i % 11, [&] {
-              Pattern<512> here(static_cast<unsigned>(100 * i + round));
-              ++steps;
-              ring[static_cast<std::size_t>((i + 1) % members)].switch_to();
-            }, static_cast<unsigned>(round));
-          }
-          main.switch_to();
-        }, static_cast<unsigned>(i));
+        at_depth(
+            depth * (i + 1) % 50,
+            [&] {
+              for (int round = 0; round < 5; ++round) {
+                at_depth(
+                    round * i % 11,
+                    [&] {
+                      Pattern<512> here(static_cast<unsigned>(100 * i + round));
+                      ++steps;
+                      ring[static_cast<std::size_t>((i + 1) % members)].switch_to();
+                    },
+                    static_cast<unsigned>(round));
+              }
+              main.switch_to();
+            },
+            static_cast<unsigned>(i));
       });
     }
     ring[0].switch_to();
@@ -153,14 +160,17 @@ TEST_CASE("stacks survive in a chain that starts on top of each other and comes 
   std::vector<Tealet> chain(30);
   std::size_t reached = 0;
   auto link = [&](std::size_t i, const auto& self) -> void {
-    at_depth(static_cast<int>(i % 5), [&] {
-      ++reached;
-      if (i + 1 < chain.size()) {
-        chain[i + 1] = main.create([&, i] { self(i + 1, self); });
-        chain[i + 1].switch_to();
-      }
-      main.switch_to();
-    }, static_cast<unsigned>(i));
+    at_depth(
+        static_cast<int>(i % 5),
+        [&] {
+          ++reached;
+          if (i + 1 < chain.size()) {
+            chain[i + 1] = main.create([&, i] { self(i + 1, self); });
+            chain[i + 1].switch_to();
+          }
+          main.switch_to();
+        },
+        static_cast<unsigned>(i));
   };
   chain[0] = main.create([&] { link(0, link); });
   chain[0].switch_to();
@@ -195,7 +205,8 @@ TEST_CASE("a tealet is resumed from shallower and from deeper than where it bega
     tealet.switch_to();
   });
   for (int depth = 0; depth < 40; ++depth) {
-    at_depth(depth, [&] { tealet.switch_to(); }, 77);
+    at_depth(
+        depth, [&] { tealet.switch_to(); }, 77);
   }
   CHECK(rounds == 41);
   tealet.close();

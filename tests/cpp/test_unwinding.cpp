@@ -197,9 +197,8 @@ TEST_CASE("the running tealet loses its owner, and lives on with its Main") {
       Note note{log, "unwound "};
       owner.reset();
       CHECK(main.current() == nullptr);
-      std::unique_ptr<Tealet> child = std::make_unique<Tealet>(main.create([&] {
-        CHECK(child->parent() == nullptr);
-      }));
+      std::unique_ptr<Tealet> child =
+          std::make_unique<Tealet>(main.create([&] { CHECK(child->parent() == nullptr); }));
       child->switch_to();
       if (pause) {
         main.switch_to();
