@@ -38,7 +38,16 @@ Errc Domain::open(std::size_t extra) noexcept {
 }
 
 void Domain::close() noexcept {
-  while (main_->first_child != nullptr) discard(*main_->first_child);
+  // What is still there is not unwound. Main's own stack is gone, too, if this domain is stranded.
+  for (Node* node = main_; node != nullptr; node = node->next_in_tree()) {
+    if (node->home != nullptr && (stranded_ || node->home != main_)) node->owner = nullptr;
+    node->home = nullptr;
+  }
+  while (main_->first_child != nullptr) {
+    Node& node = *main_->first_child;
+    node.leave_tree();
+    free_node(node);
+  }
   leave_enclosing();
   free_node(*main_);
   main_ = current_ = nullptr;
@@ -87,14 +96,52 @@ Node* Domain::newest_leaf() noexcept {
   return node == main_ ? nullptr : node;
 }
 
+void Domain::set_owner(Node& node, Handle* owner) noexcept {
+  const auto* at = reinterpret_cast<const char*>(owner);
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  // The stack of a main tealet ends where the tealet begins that its domain was opened in.
+  const char* far = current_->far;
+  for (const Node* outer = outer_; far == unbounded && outer != nullptr;) {
+    far = outer->far;
+    outer = outer->domain->outer_;
+  }
+  node.owner = owner;
+  node.home = at > here && at < far ? current_ : nullptr;
+}
+
+void Domain::disown(Node& node) noexcept {
+  if (node.owner == nullptr) return;
+  // While the tealet that it lies on is paused, what is seen at its address may be another's.
+  char* at = reinterpret_cast<char*>(&node.owner->node);
+  if (node.home != nullptr) {
+    if (node.home->stack != nullptr) {
+      at = node.home->stack->where(at);
+    } else if (node.home->status == Status::Defunct) {
+      at = nullptr;
+    }
+  }
+  if (at != nullptr) *reinterpret_cast<Node**>(at) = nullptr;
+  node.owner = nullptr;
+}
+
+// What lies on a stack that nothing returns to is not told of anything.
+void Domain::forget_owners_on_stack_of(const Node& home) noexcept {
+  for (Node* node = main_; node != nullptr; node = node->next_in_tree()) {
+    if (node->home == &home) node->home = nullptr, node->owner = nullptr;
+  }
+}
+
 void Domain::discard(Node& node) noexcept {
+  if (node.status == Status::Suspended || node.status == Status::Defunct) {
+    forget_owners_on_stack_of(node);
+  }
   node.leave_tree();
   free_node(node);
 }
 
 void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
-  if (node.owner != nullptr) node.owner->node = nullptr;
+  disown(node);
   strand_inner_domains(node);
   face_.release(node);
   if (node.stack != nullptr) {

@@ -77,10 +77,14 @@ class Domain {
   // rather than fail; switching to main then always succeeds.
   Errc switch_to(Node& target, Transfer out, bool force = false) noexcept;
   // Makes a paused tealet end, with the running one as its parent meanwhile. Errc::refused if it
-  // switched away instead.
+  // switched away instead; it keeps that parent then. The handle must outlive the call.
   Errc unwind(Handle& paused) noexcept;
   // The next to end when all must: a tealet without children; nullptr when only main is left.
   Node* newest_leaf() noexcept;
+  // From now on `owner` is told when the node is freed, wherever it lies; nullptr for nobody.
+  void set_owner(Node& node, Handle* owner) noexcept;
+  // Tells the owner now that it owns nothing any more.
+  void disown(Node& node) noexcept;
   // Frees a node that does not run, as it is: nothing on its stack is unwound.
   void discard(Node& node) noexcept;
   // Errc::invalid if `parent` descends from `node`; Errc::foreign if it is of another domain.
@@ -120,6 +124,7 @@ class Domain {
   Node& receiver() noexcept;
 
   void free_node(Node& node) noexcept;
+  void forget_owners_on_stack_of(const Node& home) noexcept;
   void join_enclosing() noexcept;
   void leave_enclosing() noexcept;
   void close_inner_domains(const Node& outer) noexcept;

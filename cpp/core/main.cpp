@@ -97,9 +97,11 @@ void MainState::end_all() noexcept {
   // one that unwinds.
   while (Node* node = main().first_child) {
     core::Handle handle;
+    // An owner on a paused stack cannot be looked at: it is told at once.
+    if (node->home != nullptr && node->home != &current()) disown(*node);
     if (node->owner == nullptr) {
       handle.node = node;
-      node->owner = &handle;
+      set_owner(*node, &handle);
     }
     core::Handle& owner = *node->owner;
     end_other(owner);

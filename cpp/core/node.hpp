@@ -12,11 +12,12 @@ namespace tealet::core {
 
 // The tealets of a domain form a tree below the main tealet: every tealet's end is delivered to its
 // parent. A tealet that ends hands its children on to its own parent, so a parent always exists.
-struct Node {
+struct alignas(16) Node {
   Domain* domain = nullptr;
   Stack* stack = nullptr;  // while paused
   char* far = nullptr;     // where it began; nullptr until then, `unbounded` for main
   Handle* owner = nullptr;
+  Node* home = nullptr;    // the tealet on whose stack the owner lies, if it lies on one
 
   Node* parent = nullptr;
   Node* first_child = nullptr;

@@ -52,6 +52,16 @@ void Stack::restore() noexcept {
   copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
 }
 
+char* Stack::where(char* at) noexcept {
+  if (at < near_ || at >= edge()) return lost_ ? nullptr : at;
+  char* end = edge();
+  for (Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
+    end -= chunk->size;
+    if (at >= end) return chunk->data() + (at - end);
+  }
+  return data() + (at - near_);
+}
+
 void Stack::share(Totals& totals) noexcept {
   owners_ += 1;
   totals.paused(1, extent());

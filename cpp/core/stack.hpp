@@ -44,6 +44,9 @@ class Stack {
   // Copies every saved byte back to where it was taken from.
   void restore() noexcept;
 
+  // Where the byte that belongs at `at` is kept now; nullptr if it is lost.
+  char* where(char* at) noexcept;
+
   // One more tealet owns this stack, or one fewer; with the last one the stack is freed.
   void share(Totals& totals) noexcept;
   void release(CountingAllocator& memory, Totals& totals) noexcept;

@@ -39,17 +39,19 @@ MainState& usable(const Node* node, const char* doing) {
 
 }  // namespace
 
-Tealet::Tealet(Node& owned) noexcept : core::Handle{&owned} { owned.owner = this; }
+Tealet::Tealet(Node& owned) noexcept : core::Handle{&owned} {
+  owned.domain->set_owner(owned, this);
+}
 
 Tealet::Tealet(Tealet&& other) noexcept : core::Handle{std::exchange(other.node, nullptr)} {
-  if (node != nullptr) node->owner = this;
+  if (node != nullptr) node->domain->set_owner(*node, this);
 }
 
 Tealet& Tealet::operator=(Tealet&& other) noexcept {
   if (this == &other) return *this;
   give_up();
   node = std::exchange(other.node, nullptr);
-  if (node != nullptr) node->owner = this;
+  if (node != nullptr) node->domain->set_owner(*node, this);
   return *this;
 }
 
@@ -62,7 +64,7 @@ void Tealet::give_up() noexcept {
     state.end_other(*this);
     state.raised = nullptr;
   }
-  if (node != nullptr) node->owner = nullptr;
+  if (node != nullptr) node->domain->set_owner(*node, nullptr);
   node = nullptr;
 }
 

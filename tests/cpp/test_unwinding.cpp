@@ -289,6 +289,97 @@ TEST_CASE("tealets that outlive their Main are ended by it") {
   for (Tealet& one : many) CHECK_FALSE(one);
 }
 
+TEST_CASE("an owner on a paused stack is told of the end, wherever its bytes are") {
+  damaged = 0;
+  Main main;
+  Tealet outer, sideways;
+  bool told = false;
+  at_depth(6, [&] {
+    sideways = main.create([&] {
+      for (;;) main.switch_to();
+    });
+    sideways.switch_to();
+  });
+  SUBCASE("in place") {
+    outer = main.create([&] {
+      Tealet inner = main.create([] {});
+      inner.set_parent(sideways);
+      at_depth(20, [&] { inner.switch_to(); });
+      told = inner.status() == Status::Exited && inner.parent() == nullptr;
+    });
+  }
+  SUBCASE("in a chunk") {
+    outer = main.create([&] {
+      Tealet inner = main.create([] {});
+      inner.set_parent(main.self());
+      at_depth(20, [&] { inner.switch_to(); });
+      told = inner.status() == Status::Exited && inner.parent() == nullptr;
+    });
+  }
+  SUBCASE("in the first chunk") {
+    outer = main.create([&] {
+      at_depth(20, [&] {
+        Tealet inner = main.create([] {});
+        inner.set_parent(sideways);
+        inner.switch_to();
+        told = inner.status() == Status::Exited && inner.parent() == nullptr;
+      });
+    });
+  }
+  outer.switch_to();
+  at_depth(30, [&] { outer.switch_to(); });
+  CHECK_FALSE(outer);
+  CHECK(told);
+  CHECK(damaged == 0);
+  CHECK(consistent(main));
+}
+
+TEST_CASE("a Main ends tealets whose owners lie on each other's stacks") {
+  std::string log;
+  Tealet outer;
+  {
+    Main main;
+    outer = main.create([&] {
+      Note note{log, "outer "};
+      Tealet inner = main.create([&] {
+        Note mine{log, "inner "};
+        main.switch_to();
+      });
+      inner.set_parent(main.self());
+      inner.switch_to();
+    });
+    outer.switch_to();
+  }
+  CHECK(log.size() == 12);
+}
+
+TEST_CASE("an owner on a stack that is given up is forgotten") {
+  damaged = 0;
+  Main main;
+  Tealet stubborn, other;
+  std::string log;
+  {
+    Main::Options options;
+    Main short_lived(options);
+    stubborn = short_lived.create([&] {
+      Tealet inner = short_lived.create([&] {
+        Note note{log, "inner "};
+        short_lived.switch_to();
+      });
+      for (;;) {
+        try {
+          if (inner.status() == Status::New) inner.switch_to();
+          short_lived.switch_to();
+        } catch (const tealet::Exit&) {
+        }
+      }
+    });
+    stubborn.switch_to();
+  }
+  CHECK(log == "inner ");
+  CHECK_FALSE(stubborn);
+}
+
 TEST_CASE("a tealet that is begun by unwinding another is unwound too") {
   std::string log;
   {
