@@ -94,7 +94,8 @@ void* call(F& callable, [[maybe_unused]] void* argument) {
 class Main;
 
 // Owns a tealet. Move-only; destroying it ends the tealet (see ~Tealet). An object that owns none,
-// or whose tealet has ended, is Exited.
+// or whose tealet has ended, is Exited. It may be a variable of another tealet; a pointer to it, as
+// from parent() or Main::current(), is then good only while that one runs.
 class Tealet : private core::Handle {
  public:
   Tealet() noexcept = default;

@@ -1,4 +1,4 @@
-// Ending tealets: Exit at the pause point, destructors, and owners that come and go meanwhile.
+// Ending tealets: Exit at the pause point, and the destructors that run then.
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -169,49 +169,6 @@ TEST_CASE("a tealet destroyed from inside another, and by its own descendant") {
   CHECK(main.stats().n_active == (counting ? 1 : 0));
 }
 
-TEST_CASE("owners move while their tealet runs") {
-  Main main;
-  auto first = std::make_unique<Tealet>();
-  Tealet second;
-  *first = main.create([&] {
-    second = std::move(*first);
-    first.reset();
-    CHECK(main.current() == &second);
-    main.switch_to();
-  });
-  first->switch_to();
-  CHECK(second.status() == Status::Suspended);
-  second.switch_to();
-  CHECK_FALSE(second);
-}
-
-TEST_CASE("the running tealet loses its owner, and lives on with its Main") {
-  bool pause = false;
-  SUBCASE("until it ends") {}
-  SUBCASE("until its Main ends it") { pause = true; }
-  std::string log;
-  {
-    Main main;
-    std::optional<Tealet> owner;
-    owner = main.create([&] {
-      Note note{log, "unwound "};
-      owner.reset();
-      CHECK(main.current() == nullptr);
-      std::unique_ptr<Tealet> child =
-          std::make_unique<Tealet>(main.create([&] { CHECK(child->parent() == nullptr); }));
-      child->switch_to();
-      if (pause) {
-        main.switch_to();
-        log += "never ";
-      }
-    });
-    owner->switch_to();
-    CHECK(consistent(main));
-    CHECK(log == (pause ? "" : "unwound "));
-  }
-  CHECK(log == "unwound ");
-}
-
 TEST_CASE("a callable may own other tealets, which end when it does") {
   Main main;
   std::string log;
@@ -287,97 +244,6 @@ TEST_CASE("tealets that outlive their Main are ended by it") {
   CHECK(fresh.status() == Status::Exited);
   CHECK_THROWS_AS(fresh.switch_to(), tealet::InvalidError);
   for (Tealet& one : many) CHECK_FALSE(one);
-}
-
-TEST_CASE("an owner on a paused stack is told of the end, wherever its bytes are") {
-  damaged = 0;
-  Main main;
-  Tealet outer, sideways;
-  bool told = false;
-  at_depth(6, [&] {
-    sideways = main.create([&] {
-      for (;;) main.switch_to();
-    });
-    sideways.switch_to();
-  });
-  SUBCASE("in place") {
-    outer = main.create([&] {
-      Tealet inner = main.create([] {});
-      inner.set_parent(sideways);
-      at_depth(20, [&] { inner.switch_to(); });
-      told = inner.status() == Status::Exited && inner.parent() == nullptr;
-    });
-  }
-  SUBCASE("in a chunk") {
-    outer = main.create([&] {
-      Tealet inner = main.create([] {});
-      inner.set_parent(main.self());
-      at_depth(20, [&] { inner.switch_to(); });
-      told = inner.status() == Status::Exited && inner.parent() == nullptr;
-    });
-  }
-  SUBCASE("in the first chunk") {
-    outer = main.create([&] {
-      at_depth(20, [&] {
-        Tealet inner = main.create([] {});
-        inner.set_parent(sideways);
-        inner.switch_to();
-        told = inner.status() == Status::Exited && inner.parent() == nullptr;
-      });
-    });
-  }
-  outer.switch_to();
-  at_depth(30, [&] { outer.switch_to(); });
-  CHECK_FALSE(outer);
-  CHECK(told);
-  CHECK(damaged == 0);
-  CHECK(consistent(main));
-}
-
-TEST_CASE("a Main ends tealets whose owners lie on each other's stacks") {
-  std::string log;
-  Tealet outer;
-  {
-    Main main;
-    outer = main.create([&] {
-      Note note{log, "outer "};
-      Tealet inner = main.create([&] {
-        Note mine{log, "inner "};
-        main.switch_to();
-      });
-      inner.set_parent(main.self());
-      inner.switch_to();
-    });
-    outer.switch_to();
-  }
-  CHECK(log.size() == 12);
-}
-
-TEST_CASE("an owner on a stack that is given up is forgotten") {
-  damaged = 0;
-  Main main;
-  Tealet stubborn, other;
-  std::string log;
-  {
-    Main::Options options;
-    Main short_lived(options);
-    stubborn = short_lived.create([&] {
-      Tealet inner = short_lived.create([&] {
-        Note note{log, "inner "};
-        short_lived.switch_to();
-      });
-      for (;;) {
-        try {
-          if (inner.status() == Status::New) inner.switch_to();
-          short_lived.switch_to();
-        } catch (const tealet::Exit&) {
-        }
-      }
-    });
-    stubborn.switch_to();
-  }
-  CHECK(log == "inner ");
-  CHECK_FALSE(stubborn);
 }
 
 TEST_CASE("a tealet that is begun by unwinding another is unwound too") {
