@@ -32,11 +32,13 @@ struct Face {
   // Runs the function of a tealet that has just begun, on its own stack, with what arrived there.
   // The result is delivered to its parent.
   Transfer (*run)(Node& self, Transfer arrived);
-  // Frees what the face has attached to the node of a tealet that is gone. Of one that has ended this
-  // happens in the middle of the switch to its parent: what may switch is for run() to free. False if somebody still
-  // refers to the node: it is then for the face to call free_block() in the end.
+  // Frees what the face has attached to the node of a tealet that is gone. Of one that has ended
+  // this happens in the middle of the switch to its parent: what may switch is for run() to free.
+  // False if somebody still refers to the node: it is then for the face to call free_block() in the
+  // end.
   bool (*release)(Node& node);
-  // Closes a domain, with Domain::close() in the end, because the tealet in which it was opened ends.
+  // Closes a domain, with Domain::close() in the end, because the tealet in which it was opened
+  // ends.
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
   void (*adopted)(Node& child);

@@ -133,8 +133,9 @@ class Tealet : public TealetRef {
   // short, or its domain cannot be used here) stays with its Main, which ends it when closed.
   ~Tealet();
 
-  // Begins a stub with a function that takes an optional void* and returns void* or nothing.
-  // InvalidError if it is not a stub; otherwise as switch_to().
+  // Begins a stub with a function that takes an optional void* and returns void* or nothing; the
+  // function is destroyed when the tealet ends. InvalidError if it is not a stub; otherwise as
+  // switch_to().
   template <class F>
   void* run(F function, void* value = nullptr);
 
@@ -157,7 +158,8 @@ class Tealet : public TealetRef {
 };
 
 // A domain on this thread. Not movable; to be destroyed on its own thread and in its main tealet,
-// that is where it was made. Destroying it ends every tealet still alive.
+// that is where it was made. Destroying it ends every tealet still alive. One that was made in a
+// tealet of another Main is closed when that tealet ends, and can be destroyed anywhere then.
 class Main {
  public:
   struct Options {
@@ -240,6 +242,9 @@ struct OwnedBody : Body {
   ~OwnedBody() {}
 };
 
+// What fits behind a node: see Node::extra_units.
+inline constexpr std::size_t largest_extra = std::size_t{16} * UINT16_MAX;
+
 void* extra_of(Node& node) noexcept;
 
 }  // namespace core
@@ -247,6 +252,8 @@ void* extra_of(Node& node) noexcept;
 template <class F>
 Tealet Main::create(F function) {
   using Body = core::OwnedBody<F>;
+  static_assert(sizeof(Body) <= core::largest_extra,
+                "the callable is too large: let it own its data on the heap");
   Tealet tealet(create_node(sizeof(Body)));
   ::new (core::extra_of(*tealet.node_)) Body(std::move(function), 1);
   return tealet;
