@@ -151,8 +151,14 @@ void Tealet::give_up() noexcept {
   let_go();
 }
 
-std::pmr::memory_resource& Tealet::prepare_run() const {
-  return usable_stub(node_, "running a stub").memory();
+void* Tealet::take_block(std::size_t size) const {
+  void* block = usable_stub(node_, "running a stub").memory().take(size);
+  if (block == nullptr) throw MemoryError();
+  return block;
+}
+
+void Tealet::give_block(void* block, std::size_t size) const noexcept {
+  MainState::of(*node_).memory().give(block, size);
 }
 
 void* Tealet::run_body(Body* function, std::size_t size, void* value) {

@@ -152,7 +152,9 @@ class Tealet : public TealetRef {
   friend class Main;
   explicit Tealet(core::Node* node) noexcept : TealetRef(node) {}
 
-  std::pmr::memory_resource& prepare_run() const;
+  // A block for the function of this stub; throws unless that can run now.
+  void* take_block(std::size_t size) const;
+  void give_block(void* block, std::size_t size) const noexcept;
   void* run_body(core::Body* function, std::size_t size, void* value);
   void give_up() noexcept;
 };
@@ -263,8 +265,16 @@ template <class F>
 void* Tealet::run(F function, void* value) {
   using Body = core::OwnedBody<F>;
   // Not on the caller's stack: what the stub has saved may lie in the same place.
-  void* block = prepare_run().allocate(sizeof(Body), 16);
-  return run_body(::new (block) Body(std::move(function), 0), sizeof(Body), value);
+  constexpr std::size_t size = (sizeof(Body) + 15) / 16 * 16;
+  void* block = take_block(size);
+  Body* body = nullptr;
+  try {
+    body = ::new (block) Body(std::move(function), 0);
+  } catch (...) {
+    give_block(block, size);
+    throw;
+  }
+  return run_body(body, size, value);
 }
 
 }  // namespace tealet

@@ -113,6 +113,28 @@ TEST_CASE("a stub's function may be large, and is destroyed when the tealet ends
   CHECK(damaged == 0);
 }
 
+TEST_CASE("a function that cannot be moved to where it is kept") {
+  struct Once {
+    explicit Once(int moves) : left(moves) {}
+    Once(Once&& other) : left(other.left - 1) {
+      if (left < 0) throw 1;
+    }
+    void operator()() const {}
+    int left;
+  };
+  Upstream upstream;
+  Main main(over(upstream));
+  main.memory().set_cache_bytes(0);
+  Tealet stub = main.stub();
+  const std::size_t blocks = upstream.blocks();
+  CHECK_THROWS_AS(stub.run(Once(0)), int);
+  CHECK_THROWS_AS(main.create(Once(0)), int);
+  CHECK(upstream.blocks() == blocks);
+  CHECK(stub.status() == Status::Stub);
+  CHECK(consistent(main));
+  CHECK(stub.run(Once(1)) == nullptr);
+}
+
 TEST_CASE("what a stub does not do") {
   Main main;
   Tealet stub = main.stub();
