@@ -53,6 +53,16 @@ MainState& usable_stub(const Node* node, const char* doing) {
   return state;
 }
 
+void* switch_to_node(Node* node, void* value) {
+  const char* doing = "switching to a tealet";
+  MainState& state = usable(node, doing);
+  if (node == &state.current()) return value;
+  if (node->status == Status::Stub) {
+    throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
+  }
+  return state.exchange(*node, {Signal::value, value}, doing);
+}
+
 }  // namespace
 
 TealetRef::TealetRef(Node* node) noexcept : node_(node) {
@@ -77,14 +87,11 @@ bool TealetRef::alive() const noexcept {
   return node_ != nullptr && node_->status != Status::Exited;
 }
 
-void* TealetRef::switch_to(void* value) const {
-  const char* doing = "switching to a tealet";
-  MainState& state = usable(node_, doing);
-  if (node_ == &state.current()) return value;
-  if (node_->status == Status::Stub) {
-    throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
-  }
-  return state.exchange(*node_, {Signal::value, value}, doing);
+void* TealetRef::switch_to(void* value) const { return switch_to_node(node_, value); }
+
+// Not through self(): a TealetRef on a stack that is given up would keep the main tealet's node.
+void* Main::switch_to(void* value) const {
+  return switch_to_node(state_->is_open() ? &state_->main() : nullptr, value);
 }
 
 void* TealetRef::throw_into(std::exception_ptr exception) const {

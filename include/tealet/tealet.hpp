@@ -71,7 +71,9 @@ struct OwnedBody;
 class Main;
 
 // Refers to a tealet without owning it: keeping one neither keeps the tealet alive nor ends it. An
-// object that refers to none, or whose tealet has ended, is Exited.
+// object that refers to none, or whose tealet has ended, is Exited. The last Tealet or TealetRef to
+// go frees the one block that is left of a tealet that has ended. Those on a stack that is given
+// up never go, as nothing there is destroyed.
 class TealetRef {
  public:
   TealetRef() noexcept = default;
@@ -187,7 +189,7 @@ class Main {
   // The main tealet itself: the execution that made this object.
   TealetRef self() const noexcept;
   // self().switch_to(value).
-  void* switch_to(void* value = nullptr) const { return self().switch_to(value); }
+  void* switch_to(void* value = nullptr) const;
 
   // The running tealet, and the one that switched to it.
   TealetRef current() const noexcept;
