@@ -113,8 +113,10 @@ Errc MainState::end_other(Node& node) noexcept {
 
 void MainState::end_all() noexcept {
   memory().set_limit(CountingAllocator::no_limit);
+  // Parents first, as if each was ended by its owner: what a tealet's variables own, its children
+  // above all, must still be there for their destructors.
   // NOLINTNEXTLINE(*.NewDelete): unrefer() deletes only what is abandoned; this is not.
-  while (Node* node = newest_leaf()) {
+  while (Node* node = main().first_child) {
     refer(*node);
     end_other(*node);
     raised = nullptr;

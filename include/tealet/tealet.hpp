@@ -162,8 +162,9 @@ class Tealet : public TealetRef {
 };
 
 // A domain on this thread. Not movable; to be destroyed on its own thread and in its main tealet,
-// that is where it was made. Destroying it ends every tealet still alive. One that was made in a
-// tealet of another Main is closed when that tealet ends, and can be destroyed anywhere then.
+// that is where it was made. Destroying it ends every tealet still alive, parents before their
+// children. One that was made in a tealet of another Main is closed when that tealet ends, and can
+// be destroyed anywhere then.
 class Main {
  public:
   struct Options {

@@ -246,6 +246,34 @@ TEST_CASE("tealets that outlive their Main are ended by it") {
   for (Tealet& one : many) CHECK_FALSE(one);
 }
 
+TEST_CASE("a Main ends parents first: their destructors may still use their children") {
+  std::string log;
+  struct Finish {
+    Tealet& worker;
+    ~Finish() { worker.switch_to(); }
+  };
+  Tealet boss;
+  {
+    Main main;
+    boss = main.create([&] {
+      auto worker = std::make_unique<Tealet>();
+      *worker = main.create([&] {
+        Note note{log, "worker "};
+        main.switch_to();
+        log += "finishes ";
+      });
+      worker->switch_to();
+      Finish finish{*worker};
+      Note note{log, "boss "};
+      main.switch_to();
+    });
+    boss.switch_to();
+    boss.switch_to();
+    REQUIRE(boss.status() == Status::Suspended);
+  }
+  CHECK(log == "boss finishes worker ");
+}
+
 TEST_CASE("a tealet that is begun by unwinding another is unwound too") {
   std::string log;
   {
