@@ -111,6 +111,8 @@ class Domain {
   // No tealet but main has ever had bytes at or above this address.
   const char* highest_far() const noexcept { return highest_far_; }
   bool nested() const noexcept { return outer_ != nullptr; }
+  // Whether this domain was opened in `tealet`, or in a tealet of a domain that was.
+  bool is_inside(const Node* tealet) const noexcept;
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }

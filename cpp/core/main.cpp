@@ -31,7 +31,11 @@ Transfer run(Node& node, Transfer arrived) {
   } else {
     try {
       out.value = body.operate(body, Body::Operation::invoke, arrived.value);
-    } catch (const Exit&) {
+    } catch (const Exit& exit) {
+      if (MainState::of(node).must_go_on(exit)) {
+        raised = std::current_exception();
+        out.signal = Signal::error;
+      }
     } catch (...) {
       raised = std::current_exception();
       out.signal = Signal::error;
@@ -92,7 +96,7 @@ void* MainState::receive() {
     case Signal::value:
       break;
     case Signal::unwind:
-      throw Exit();
+      throw Exit(current());
     case Signal::error:
       std::rethrow_exception(std::exchange(raised, nullptr));
   }

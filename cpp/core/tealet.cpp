@@ -196,7 +196,7 @@ void Tealet::close() {
   }
   MainState& state = MainState::of(*node_);
   if (const Errc code = state.check(); code != Errc::ok) throw_error(code, "closing a tealet");
-  if (node_ == &state.current()) throw Exit();
+  if (node_ == &state.current()) throw Exit(*node_);
   const Errc code = state.end_other(*node_);
   std::exception_ptr raised = std::exchange(state.raised, nullptr);
   if (code != Errc::ok) throw_error(code, "closing a tealet");

@@ -39,14 +39,31 @@ enum class Status : std::uint8_t {
 
 const char* describe(Status status) noexcept;
 
-// Raised at the pause point of a tealet that is to end, so that destructors run. It is taken as a
-// normal end. A function that catches everything must let this pass.
-class Exit {};
-
 namespace core {
 
 class Domain;
 struct Node;
+
+}  // namespace core
+
+// Raised at the pause point of a tealet that is to end, so that destructors run. It is taken as a
+// normal end. A function that catches everything must let this pass. If the tealet was paused
+// inside a tealet of a Main that was made in it, that one ends first, and the Exit goes on in its
+// parent like any other exception, until it leaves the one that it is for.
+class Exit {
+ public:
+  // Ends whichever tealet's function it leaves.
+  Exit() noexcept = default;
+
+ private:
+  friend class Tealet;
+  friend struct MainState;
+  explicit Exit(const core::Node& tealet) noexcept : tealet_(&tealet) {}
+
+  const core::Node* tealet_ = nullptr;  // that it is for, if for one only
+};
+
+namespace core {
 
 // What the C++ face keeps behind every node.
 struct Body {

@@ -165,6 +165,55 @@ TEST_CASE("a tealet that ends with a domain open inside closes it") {
   CHECK(upstream.blocks() == 0);
 }
 
+TEST_CASE("Exit ends the tealet that it is for, through the domains inside") {
+  std::string log;
+  Main outer;
+  Tealet host;
+  // Paused, or running, in a tealet of a domain in a tealet of a domain in `host`.
+  auto nest = [&](auto&& innermost) {
+    host = outer.create([&log, innermost] {
+      Note note{log, "host "};
+      Main middle;
+      Tealet parent = middle.create([&] {
+        Note its{log, "parent "};
+        auto inner = std::make_unique<Main>();
+        Tealet worker = inner->create([&] {
+          Note mine{log, "worker "};
+          innermost();
+          log += "worker-ends ";
+        });
+        worker.switch_to();
+        log += "parent-goes-on ";
+      });
+      parent.switch_to();
+      log += "host-goes-on ";
+    });
+    host.switch_to();
+  };
+  const std::string all = "worker parent host ";
+  SUBCASE("closed from outside") {
+    nest([&] { outer.switch_to(); });
+    CHECK(log == "");
+    host.close();
+    CHECK(log == all);
+  }
+  SUBCASE("dropped outside") {
+    nest([&] { outer.switch_to(); });
+    host = Tealet();
+    CHECK(log == all);
+  }
+  SUBCASE("closed from inside") {
+    nest([&] { host.close(); });
+    CHECK(log == all);
+  }
+  SUBCASE("an Exit that is for nobody in particular ends the first that it leaves") {
+    nest([&] { throw tealet::Exit(); });
+    CHECK(log == "worker parent-goes-on parent host-goes-on host ");
+  }
+  CHECK_FALSE(host);
+  CHECK(consistent(outer));
+}
+
 TEST_CASE("a tealet that is given up with a domain open inside leaves it outside") {
   Upstream upstream;
   std::unique_ptr<Main> left;
