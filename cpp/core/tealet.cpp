@@ -135,27 +135,34 @@ void TealetRef::set_parent(const TealetRef& parent) const {
   }
 }
 
-Tealet::Tealet(Tealet&& other) noexcept { node_ = std::exchange(other.node_, nullptr); }
+// An owner may be moved or destroyed by what runs while its tealet is unwound. So these functions
+// leave the object as it is to be before they switch, and do not look at it afterwards.
+
+Node* Tealet::hand_over() noexcept {
+  if (node_ != nullptr) MainState::body_of(*node_).owner_changes += 1;
+  return std::exchange(node_, nullptr);
+}
+
+Tealet::Tealet(Tealet&& other) noexcept { node_ = other.hand_over(); }
 
 Tealet& Tealet::operator=(Tealet&& other) noexcept {
   if (this != &other) {
-    give_up();
-    node_ = std::exchange(other.node_, nullptr);
+    const Tealet former(std::move(*this));
+    node_ = other.hand_over();
   }
   return *this;
 }
 
-Tealet::~Tealet() { give_up(); }
-
-void Tealet::give_up() noexcept {
-  if (alive() && node_->status != Status::Running) {
-    MainState& state = MainState::of(*node_);
-    if (state.check() == Errc::ok) {
-      state.end_other(*node_);
-      state.raised = nullptr;
-    }
+Tealet::~Tealet() {
+  Node* node = hand_over();
+  if (node == nullptr) return;
+  MainState& state = MainState::of(*node);
+  if (node->status != Status::Exited && node->status != Status::Running &&
+      state.check() == Errc::ok) {
+    state.end_other(*node);
+    state.raised = nullptr;
   }
-  let_go();
+  state.unrefer(*node);
 }
 
 void* Tealet::take_block(std::size_t size) const {
@@ -197,10 +204,13 @@ void Tealet::close() {
   MainState& state = MainState::of(*node_);
   if (const Errc code = state.check(); code != Errc::ok) throw_error(code, "closing a tealet");
   if (node_ == &state.current()) throw Exit(*node_);
+  const TealetRef keep(*this);
+  const Body& body = MainState::body_of(*node_);
+  const std::uint32_t owner_changes = body.owner_changes;
   const Errc code = state.end_other(*node_);
   std::exception_ptr raised = std::exchange(state.raised, nullptr);
   if (code != Errc::ok) throw_error(code, "closing a tealet");
-  let_go();
+  if (body.owner_changes == owner_changes) let_go();  // nobody has touched this object
   if (raised != nullptr) std::rethrow_exception(raised);
 }
 

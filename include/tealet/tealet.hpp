@@ -72,6 +72,8 @@ struct Body {
   void* (*operate)(Body& body, Operation operation, void* argument);
   // Tealet and TealetRef objects that refer to the node.
   std::uint32_t references;
+  // How often the Tealet that owns it has become another one, or none.
+  std::uint32_t owner_changes;
 };
 
 // A stub's: its function comes later, in a block of its own.
@@ -164,7 +166,7 @@ class Tealet : public TealetRef {
 
   // Ends it, and returns then: unwinds a paused tealet as ~Tealet does, but throws what went wrong.
   // On the running tealet it throws Exit. Does nothing if it has ended. Errc::refused if it
-  // switched away instead of ending.
+  // switched away instead of ending. What its destructors do may move or destroy this object.
   void close();
 
  private:
@@ -175,7 +177,7 @@ class Tealet : public TealetRef {
   void* take_block(std::size_t size) const;
   void give_block(void* block, std::size_t size) const noexcept;
   void* run_body(core::Body* function, std::size_t size, void* value);
-  void give_up() noexcept;
+  core::Node* hand_over() noexcept;
 };
 
 // A domain on this thread. Not movable; to be destroyed on its own thread and in its main tealet,
@@ -247,7 +249,7 @@ void* call(F& callable, [[maybe_unused]] void* argument) {
 template <class F>
 struct OwnedBody : Body {
   OwnedBody(F&& from, std::uint32_t count)
-      : Body{&OwnedBody::operate_on, count}, function(std::move(from)) {
+      : Body{&OwnedBody::operate_on, count, 0}, function(std::move(from)) {
     static_assert(alignof(OwnedBody) <= 16, "the callable must not be over-aligned");
   }
 

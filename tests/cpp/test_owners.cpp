@@ -1,4 +1,5 @@
 // Owners: they move, they go, and they may lie on the stack of a tealet that is paused or lost.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +33,73 @@ TEST_CASE("owners move while their tealet runs") {
   CHECK(second.status() == Status::Suspended);
   second.switch_to();
   CHECK_FALSE(second);
+}
+
+TEST_CASE("an owner is moved, replaced or destroyed by what it ends") {
+  struct Last {
+    std::function<void()> act;
+    ~Last() { act(); }
+  };
+  Upstream upstream;
+  std::string log;
+  {
+    Main main(over(upstream));
+    main.memory().set_cache_bytes(0);
+    auto owner = std::make_unique<Tealet>();
+    Tealet elsewhere;
+    std::function<void()> act = [] {};
+    bool replaced = false;
+    SUBCASE("moved") {
+      act = [&] { elsewhere = std::move(*owner); };
+    }
+    SUBCASE("moved there and back") {
+      act = [&] {
+        elsewhere = std::move(*owner);
+        *owner = std::move(elsewhere);
+      };
+    }
+    SUBCASE("replaced") {
+      replaced = true;
+      act = [&] { *owner = main.create([] {}); };
+    }
+    SUBCASE("destroyed") {
+      act = [&] { owner.reset(); };
+    }
+    SUBCASE("closed") {
+      act = [&] {
+        try {
+          owner->close();
+        } catch (const tealet::Exit&) {
+        }
+      };
+    }
+    SUBCASE("left alone") {}
+    for (bool assigned : {false, true}) {
+      if (owner == nullptr) owner = std::make_unique<Tealet>();
+      *owner = main.create([&] {
+        Note note{log, "end "};
+        Last last{act};
+        main.switch_to();
+      });
+      owner->switch_to();
+      Tealet* const at = owner.get();
+      if (assigned) {
+        *at = Tealet();
+      } else {
+        at->close();
+      }
+      CHECK(log == "end ");
+      log.clear();
+      CHECK(consistent(main));
+      if (replaced) CHECK(owner->status() == Status::New);
+      if (owner != nullptr && !replaced) CHECK(owner->status() == Status::Exited);
+    }
+    owner.reset();
+    elsewhere = Tealet();
+    CHECK(main.stats().n_active == (counting ? 1 : 0));
+    CHECK(upstream.blocks() == 1);
+  }
+  CHECK(upstream.blocks() == 0);
 }
 
 TEST_CASE("the running tealet loses its owner, and lives on with its Main") {
