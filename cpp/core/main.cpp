@@ -106,11 +106,16 @@ void* MainState::receive() {
 Errc MainState::end_other(Node& node) noexcept {
   if (status(node) != Status::Suspended) {
     discard(node);
+    arrived() = {};
     return Errc::ok;
   }
   refer(node);
   Errc code = unwind(node);
-  if (code == Errc::ok && node.status != Status::Exited) code = Errc::refused;
+  if (code != Errc::ok) {
+    arrived() = {};
+  } else if (node.status != Status::Exited) {
+    code = Errc::refused;
+  }
   unrefer(node);
   return code;
 }

@@ -209,6 +209,11 @@ void Tealet::close() {
   const std::uint32_t owner_changes = body.owner_changes;
   const Errc code = state.end_other(*node_);
   std::exception_ptr raised = std::exchange(state.raised, nullptr);
+  if (code == Errc::refused && state.arrived().signal != Signal::value) {
+    // Somebody else has ended the caller meanwhile, or thrown into it.
+    if (raised != nullptr) std::rethrow_exception(raised);
+    throw Exit(state.current());
+  }
   if (code != Errc::ok) throw_error(code, "closing a tealet");
   if (body.owner_changes == owner_changes) let_go();  // nobody has touched this object
   if (raised != nullptr) std::rethrow_exception(raised);

@@ -105,6 +105,37 @@ TEST_CASE("a tealet that refuses to end") {
   }
 }
 
+TEST_CASE("a tealet that waits for another's end is itself ended, or thrown into") {
+  Main main;
+  std::string log;
+  struct Leave {
+    Main& main;
+    ~Leave() { main.switch_to(); }
+  };
+  Tealet slow = main.create([&] {
+    Note note{log, "slow "};
+    Leave leave{main};
+    main.switch_to();
+  });
+  slow.switch_to();
+  Tealet closer = main.create([&] {
+    Note note{log, "closer "};
+    slow.close();
+    log += "never ";
+  });
+  closer.switch_to();
+  REQUIRE(closer.status() == Status::Suspended);
+  SUBCASE("ended") { CHECK_NOTHROW(closer.close()); }
+  SUBCASE("thrown into") { CHECK_THROWS_AS(closer.throw_into(std::make_exception_ptr(5)), int); }
+  CHECK_FALSE(closer);
+  CHECK(log == "closer ");
+  CHECK(slow.status() == Status::Suspended);
+  slow.switch_to();
+  CHECK_FALSE(slow);
+  CHECK(log == "closer slow ");
+  CHECK(consistent(main));
+}
+
 TEST_CASE("a destructor that switches away and back, while its tealet is unwound") {
   Main main;
   std::string log;
