@@ -81,6 +81,20 @@ TEST_CASE("cycles, ended parents and parents of another Main are refused") {
   CHECK(consistent(main));
 }
 
+TEST_CASE("children of a tealet that ends go to its parent, also when that is not main") {
+  Main main;
+  Tealet grandparent = main.create([&] { return main.switch_to(); });
+  grandparent.switch_to();
+  Tealet parent = main.create([] {});
+  Tealet child = main.create([]() -> void* { return token(2); });
+  parent.set_parent(grandparent);
+  child.set_parent(parent);
+  parent.close();
+  CHECK(child.parent() == grandparent);
+  CHECK(child.switch_to() == token(2));  // through `grandparent`
+  CHECK_FALSE(grandparent);
+}
+
 TEST_CASE("children of a tealet that is closed before it began go to its parent") {
   Main main;
   Tealet parent = main.create([] {});

@@ -242,6 +242,33 @@ TEST_CASE("rule 4: a shared stack is completed before it is overwritten") {
   CHECK(damaged == 0);
 }
 
+TEST_CASE("rule 4: a stack that loses an owner while it is in place is still saved when needed") {
+  damaged = 0;
+  BareDomain domain;
+  Node* original = nullptr;
+  Node* twin = nullptr;
+  Node* watcher = nullptr;
+  BareDomain::Script shared = [&] {
+    Pattern<> pattern(9);
+    domain.go(*watcher);
+    CHECK(pattern.intact());
+  };
+  BareDomain::Script watch = [&] {
+    twin = domain.duplicate(*original);
+    domain.discard(*twin);
+    CHECK(domain.saved_bytes(*original) == 0);
+    domain.go(domain.main());
+  };
+  original = &domain.tealet(shared);
+  watcher = &domain.tealet(watch);
+  domain.go(*original);
+  CHECK(original->stack->complete());
+  CHECK(consistent(domain));
+  at_depth(20, [&] { domain.go(*original); });
+  CHECK(consistent(domain));
+  CHECK(damaged == 0);
+}
+
 TEST_CASE("rule 4: what is shared and complete is not copied again") {
   BareDomain domain;
   Node* twins[3] = {};

@@ -217,11 +217,17 @@ TEST_CASE("a tealet may be begun by another than its creator, and may begin as a
   Main main;
   std::string order;
   Tealet heir, child;
+  const char* far = nullptr;
   heir = main.create([&](void* value) {
+    // Rule 2: nothing is left of the one that ended.
+    CHECK(node_of(heir).far == far);
     order += "heir got " + std::to_string(number(value));
     return token(4);
   });
-  child = main.create([&]() -> void* { return token(3); });
+  child = main.create([&]() -> void* {
+    far = node_of(child).far;
+    return token(3);
+  });
   child.set_parent(heir);
   CHECK(child.switch_to() == token(4));
   CHECK(order == "heir got 3");
