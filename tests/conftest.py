@@ -65,7 +65,9 @@ def check_stats(domain):
     stats = domain.stats()
     walked = domain._stats_by_walk()
     differing = [name for name in CURRENT_FIGURES if getattr(stats, name) != getattr(walked, name)]
-    assert not differing, [(name, getattr(stats, name), getattr(walked, name)) for name in differing]
+    assert not differing, [
+        (name, getattr(stats, name), getattr(walked, name)) for name in differing
+    ]
     assert stats == walked
     assert stats.stack_bytes <= stats.stack_bytes_expanded <= stats.stack_bytes_naive
     assert stats.stack_count <= stats.stack_chunk_count

@@ -1,4 +1,4 @@
-"""Random schedules of everything that can be done to tealets, against a model of what must come of it.
+"""Random schedules of all that can be done to tealets, against a model of what must come of it.
 
 Every tealet, main included, is an actor that does random things at random depths of its stack. Each
 transfer of control is foretold by a model made of plain dicts; whoever gets control checks that it
@@ -13,9 +13,8 @@ import gc
 import random
 import sys
 
-from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
-
 from conftest import check_stats
+from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 
 MAIN = 0
 whose = contextvars.ContextVar("whose", default=None)
@@ -226,7 +225,9 @@ class Schedule:
         if self.closing:
             return
         if expected != (me, *got):
-            self.differences.append(f"step {len(self.steps)}: {expected} foretold, {(me, *got)} came")
+            self.differences.append(
+                f"step {len(self.steps)}: {expected} foretold, {(me, *got)} came"
+            )
         assert not self.differences
         # One that ends because its last reference is gone has no handle.
         assert me not in self.handles or self.main.current is self.handles[me]

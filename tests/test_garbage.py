@@ -2,11 +2,12 @@
 
 import functools
 import gc
+import threading
 import weakref
 
 import pytest
 
-from tealetpp import Main, Status, TealetExit
+from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 
 
 def test_a_new_tealet_in_a_cycle_with_its_function_is_collected(main):
@@ -42,7 +43,75 @@ def test_a_paused_tealet_that_only_garbage_refers_to_is_closed(main):
     assert main.stats().n_active == 1
 
 
-def test_a_paused_tealet_that_its_own_frames_refer_to_lives_until_main_closes():
+def test_a_paused_tealet_that_its_own_frames_refer_to_is_closed(main):
+    unwound = []
+
+    def begin():
+        def run():
+            itself = t  # a local variable, and a cell of the function
+            try:
+                sorted([1], key=lambda x: main.switch())
+            finally:
+                unwound.append(itself is not None)
+
+        t = main.tealet(run)
+        t.switch()
+        return weakref.ref(t)
+
+    gone = begin()
+    gc.collect()
+    assert gone() is None
+    assert unwound == [True]
+    assert main.stats().n_active == 1
+
+
+def test_many_paused_tealets_in_one_cycle_are_closed(main):
+    unwound = []
+
+    def begin():
+        ts = []
+
+        def run(n):
+            me = ts[n]
+            try:
+                main.switch()
+            except TealetExit:
+                unwound.append((n, me is ts[n]))
+
+        for n in range(20):
+            ts.append(main.tealet(run))
+            ts[n].switch(n)
+
+    begin()
+    gc.collect()
+    assert sorted(unwound) == [(n, True) for n in range(20)]
+    assert main.stats().n_active == 1
+
+
+def test_a_paused_tealet_in_a_cycle_is_closed_on_its_own_thread(main):
+    unwound = []
+
+    def begin():
+        def run():
+            itself = t
+            try:
+                main.switch()
+            finally:
+                unwound.append((itself is t, threading.current_thread()))
+
+        t = main.tealet(run)
+        t.switch()
+
+    begin()
+    collector = threading.Thread(target=gc.collect)
+    collector.start()
+    collector.join()
+    assert unwound == []
+    main.tealet(lambda: None).switch()
+    assert unwound == [(True, threading.current_thread())]
+
+
+def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes():
     unwound = []
     with Main() as main:
 
@@ -63,8 +132,8 @@ def test_a_paused_tealet_that_its_own_frames_refer_to_lives_until_main_closes():
     assert unwound == [True]
 
 
-def test_what_paused_c_code_borrows_is_not_cleared(main):
-    """filter() goes on to call a function that only the tealet's own cycle owns."""
+def test_what_paused_c_code_borrows_is_not_cleared(main, unraisable):
+    """filter() goes on, while it is closed, to call a function that only the cycle owns."""
     calls = []
 
     def pause(x):
@@ -80,14 +149,13 @@ def test_what_paused_c_code_borrows_is_not_cleared(main):
         t = main.tealet(filter(borrowed, [1, 2]).__next__)
         borrowed.cycle = t
         t.switch()
-        return weakref.ref(t)
 
-    t = begin()
+    begin()
     gc.collect()
-    assert t().status is Status.SUSPENDED
-    t().switch()
-    assert t().switch() == 2
     assert calls == [1, 2]
+    assert [error for error, _ in unraisable] == [TealetError]  # it refuses to end
+    assert main.previous.status is Status.SUSPENDED
+    assert main.previous.switch() == 2
 
 
 def test_collection_in_every_tealet_while_all_are_paused(main):
@@ -99,9 +167,9 @@ def test_collection_in_every_tealet_while_all_are_paused(main):
 
     ts = [main.tealet(run) for _ in range(20)]
     for _ in range(3):
-        assert [t.switch(n) if t.status is Status.NEW else t.switch() for n, t in enumerate(ts)] == [
-            *range(20)
-        ]
+        assert [
+            t.switch(n) if t.status is Status.NEW else t.switch() for n, t in enumerate(ts)
+        ] == [*range(20)]
         gc.collect()
 
 
@@ -116,7 +184,7 @@ def test_everything_works_while_garbage_is_collected_all_the_time(main, eager_gc
         assert t.switch(1) == [1, 2]
 
 
-def test_a_finalizer_that_switches(main):
+def test_a_finalizer_can_switch_but_not_while_garbage_is_collected(main, unraisable):
     log = []
 
     class Switches:
@@ -129,11 +197,16 @@ def test_a_finalizer_that_switches(main):
 
     other = main.tealet(echo)
     Switches()
+    assert log == [("echo", "from __del__")]
     garbage = Switches()
     garbage.itself = garbage
     del garbage
     gc.collect()
-    assert log == [("echo", "from __del__")] * 2
+    assert log == [("echo", "from __del__")]
+    assert [(error, "garbage collector" in text) for error, text in unraisable] == [
+        (InvalidError, True)
+    ]
+    assert other.switch("after") == ("echo", "after")
 
 
 def test_the_function_and_its_arguments_are_let_go_at_the_end(main):

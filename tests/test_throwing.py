@@ -157,3 +157,33 @@ def test_a_class_whose_constructor_fails(main):
     with pytest.raises(TypeError):
         t.throw(Picky)
     assert t.status is Status.SUSPENDED
+
+
+def test_what_is_thrown_has_the_exception_handled_at_the_pause_as_context(main):
+    def handling():
+        try:
+            raise ValueError("handled")
+        except ValueError:
+            main.switch()
+
+    t = main.tealet(handling)
+    t.switch()
+    with pytest.raises(KeyError) as caught:
+        t.throw(KeyError("thrown"))
+    assert isinstance(caught.value.__context__, ValueError)
+
+
+def test_a_context_from_inside_the_tealet_stays(main):
+    def failing():
+        try:
+            raise ValueError("first")
+        except ValueError:
+            raise KeyError("second")  # noqa: B904
+
+    t = main.tealet(failing)
+    try:
+        raise OSError("handled outside")
+    except OSError:
+        with pytest.raises(KeyError) as caught:
+            t.switch()
+    assert isinstance(caught.value.__context__, ValueError)

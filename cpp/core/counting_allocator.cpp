@@ -49,6 +49,11 @@ std::size_t CountingAllocator::trim() noexcept {
   return trimmed;
 }
 
+void CountingAllocator::abandon(void*, std::size_t bytes) noexcept {
+  count_given(bytes);
+  from_upstream_ -= bytes;
+}
+
 void CountingAllocator::set_cache_bytes(std::size_t bytes) noexcept {
   cache_bytes_ = bytes;
   if (cached_ > bytes) trim();

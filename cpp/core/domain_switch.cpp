@@ -77,6 +77,8 @@ bool Domain::save(char* near) noexcept {
   Node& from = *current_;
   Node& to = *target_;
   const bool fresh = to.far == nullptr;
+  // What is closed gives memory back in the end: the limit must not stand in its way.
+  const CountingAllocator::WithoutLimit limit_lifted(memory_, transfer_.signal == Signal::unwind);
   // Everything nearer than this will be overwritten. Rule 2: a fresh tealet begins on top, so that
   // is nothing; after a tealet that ends, it begins where that one did.
   char* limit = to.far;

@@ -14,10 +14,9 @@ std::vector<PythonDomain*> waiting;
 
 void settle_waiting(std::uint64_t thread_state) noexcept {
   for (;;) {
-    const auto found =
-        std::find_if(waiting.begin(), waiting.end(), [&](const PythonDomain* domain) {
-          return domain->thread_state == thread_state;
-        });
+    const auto found = std::find_if(
+        waiting.begin(), waiting.end(),
+        [&](const PythonDomain* domain) { return domain->thread_state == thread_state; });
     if (found == waiting.end()) return;
     PythonDomain* domain = *found;
     waiting.erase(found);

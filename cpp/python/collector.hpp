@@ -1,8 +1,8 @@
 // Keeps switches away from a running garbage collection.
 //
 // CPython's collector works through lists of objects whose heads are variables on the C stack. An
-// object that is freed meanwhile takes itself out of its list, and so writes to its neighbours. If a
-// finalizer switched to a tealet, the heads could be sliced away and something else lie in their
+// object that is freed meanwhile takes itself out of its list, and so writes to its neighbours. If
+// a finalizer switched to a tealet, the heads could be sliced away and something else lie in their
 // place. So nothing switches while a collection runs on this thread: a switch is refused, and
 // tealets that have lost their last reference are ended when it is over.
 #pragma once

@@ -60,7 +60,10 @@ void PythonDomain::settle_kept() noexcept {
   if (adopting || collecting_thread_state == thread_state) return;
   const std::vector<TealetObject*> kept = std::exchange(kept_, {});
   for (TealetObject* tealet : kept) {
-    if (end_unreachable(tealet)) Py_DECREF(tealet->object());
+    // With the last reference, unless somebody has found it again through the tree, it ends by
+    // itself. In a cycle it does not.
+    const bool ends = std::exchange(tealet->value.collected, false);
+    if (!ends || end_unreachable(tealet)) Py_DECREF(tealet->object());
   }
 }
 
@@ -78,7 +81,7 @@ void PythonDomain::learn_words(const Execution& execution, std::size_t words) no
   const std::size_t own = frame_words(execution.function);
   if (own == 0) return;
   std::uint16_t& more = more_words_[hash(execution.function)];
-  const std::size_t needed = words != 0 ? words - own : std::max<std::size_t>(2 * more, 64);
+  const std::size_t needed = words != 0 ? words - own : std::max<std::size_t>(std::size_t{2} * more, 64);
   more = static_cast<std::uint16_t>(
       std::min(std::max<std::size_t>(more, needed), largest_first_chunk / sizeof(PyObject*)));
 }
@@ -88,6 +91,12 @@ void PythonDomain::free_data_stack(Execution& execution) noexcept {
   if (chunk == nullptr) return;
   execution.data_stack = nullptr;
   memory().give(chunk, chunk->size);
+}
+
+void PythonDomain::abandon_data_stack(Execution& execution) noexcept {
+  if (_PyStackChunk* chunk = std::exchange(execution.data_stack, nullptr)) {
+    memory().abandon(chunk, chunk->size);
+  }
 }
 
 }  // namespace tealetpp

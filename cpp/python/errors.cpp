@@ -49,8 +49,10 @@ void set_error(Errc code, TealetObject* tealet) noexcept {
       PyErr_Format(thread_error, "%R cannot be used on this thread: %s", object, why);
       break;
     case Errc::outside:
-      PyErr_Format(invalid_error, "%R cannot be used here: its domain, %R, was opened inside a "
-                   "tealet that is not the running one", object, main);
+      PyErr_Format(invalid_error,
+                   "%R cannot be used here: its domain, %R, was opened inside a "
+                   "tealet that is not the running one",
+                   object, main);
       break;
     case Errc::no_room:
       PyErr_Format(PyExc_RecursionError, "%R cannot begin: %s", object, why);
@@ -71,7 +73,8 @@ void register_errors(py::module_& module) {
   tealet_error = add_exception(module, "TealetError", PyExc_Exception,
                                "Base of all errors of tealetpp except MemoryError.");
   invalid_error = add_exception(
-      module, "InvalidError", py::make_tuple(py::handle(tealet_error), py::handle(PyExc_ValueError)),
+      module, "InvalidError",
+      py::make_tuple(py::handle(tealet_error), py::handle(PyExc_ValueError)),
       "The call makes no sense for this tealet as it is now; every tealet is as it was.");
   defunct_error = add_exception(
       module, "DefunctError", tealet_error,

@@ -11,7 +11,8 @@ PyTypeObject* main_type = nullptr;
 
 namespace {
 
-// Whether `main` was initialised, and new tealets can be made here and now. Sets an exception if not.
+// Whether `main` was initialised, and new tealets can be made here and now. Sets an exception if
+// not.
 bool can_create(TealetObject* main) noexcept {
   PythonDomain* domain = main->value.domain;
   if (domain == nullptr) {
@@ -134,8 +135,7 @@ PyObject* method_trim(PyObject* self, PyObject*) noexcept {
 }
 
 PyMethodDef methods[] = {
-    {"tealet",
-     reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_tealet)),
+    {"tealet", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_tealet)),
      METH_FASTCALL | METH_KEYWORDS,
      "tealet($self, run=None, *, parent=None)\n--\n\n"
      "Return a new tealet that will run ``run``.\n\n"
@@ -208,7 +208,8 @@ int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept 
   PyObject* limit_object = Py_None;
   static char memory_limit[] = "memory_limit";
   static char* names[] = {memory_limit, nullptr};
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$O:Main", names, &limit_object)) return -1;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$O:Main", names, &limit_object))
+    return -1;
   std::size_t limit = 0;
   if (!parse_limit(limit_object, limit)) return -1;
   if (main->value.domain != nullptr) {
@@ -271,7 +272,8 @@ void register_main(py::module_& module) {
   const py::class_<Main, Tealet> type(
       module, "Main", py::custom_type_setup(set_up),
       "Main(*, memory_limit=None)\n--\n\n"
-      "A domain of tealets on this thread, and itself the main tealet: the execution that made it.\n\n"
+      "A domain of tealets on this thread, and itself the main tealet: the execution that made "
+      "it.\n\n"
       "A context manager: leaving it closes every tealet still alive, then the domain.\n"
       "``memory_limit`` is the most bytes that the domain may take at once; past it, MemoryError.");
   main_type = reinterpret_cast<PyTypeObject*>(type.ptr());

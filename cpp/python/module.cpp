@@ -1,9 +1,9 @@
 // The extension module: its table of contents.
+#include <tealet/config.hpp>
+
 #include "collector.hpp"
 #include "errors.hpp"
 #include "registry.hpp"
-
-#include <tealet/config.hpp>
 
 PYBIND11_MODULE(_tealetpp, module) {
   module.doc() = "The compiled part of tealetpp.";

@@ -1,12 +1,11 @@
 // The Python objects for tealets, and what ties them to the engine.
 //
-// pybind11 makes the types; the objects are laid out here, in one block each, because there may be a
-// million of them. Whatever may run Python code, or switch, is a plain method of the type and not a
-// function that pybind11 dispatches: its dispatcher keeps a per-thread list on the C stack that must
-// be left in the order in which it was entered, and a switch in between would break that order.
+// pybind11 makes the types; the objects are laid out here, in one block each, because there may be
+// a million of them. Whatever may run Python code, or switch, is a plain method of the type and not
+// a function that pybind11 dispatches: its dispatcher keeps a per-thread list on the C stack that
+// must be left in the order in which it was entered, and a switch in between would break that
+// order.
 #pragma once
-
-#include "thread_state.hpp"
 
 #include <pybind11/pybind11.h>
 
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "domain.hpp"
+#include "thread_state.hpp"
 
 namespace tealetpp {
 
@@ -36,6 +36,7 @@ struct Tealet {
   TealetObject* main;    // strong, except in the main tealet itself
   TealetObject* parent;  // strong while the node exists; nullptr for main
   bool orphan;           // nobody refers to it, but it could not be ended: its Main keeps it
+  bool collected;        // the garbage collector has found it in a cycle that nobody refers to
 };
 
 struct Main : Tealet {};
@@ -68,8 +69,8 @@ extern PyTypeObject* main_type;
 struct Call {
   PyObject* const* arguments = nullptr;
   Py_ssize_t count = 0;
-  PyObject* keywords = nullptr;   // a tuple of names whose values follow the arguments
-  PyObject* owned = nullptr;      // strong: a tuple with the arguments, if they are not borrowed
+  PyObject* keywords = nullptr;  // a tuple of names whose values follow the arguments
+  PyObject* owned = nullptr;     // strong: a tuple with the arguments, if they are not borrowed
 };
 
 // A domain whose tealets run Python.
@@ -82,8 +83,8 @@ class PythonDomain : public tealet::core::Domain {
   bool check() const noexcept;
   bool check(TealetObject* target) const noexcept;
 
-  // Ends the tealets that could not be ended when nobody could reach them any more. Called where any
-  // code may run.
+  // Ends the tealets that could not be ended when nobody could reach them any more. Called where
+  // any code may run.
   void settle() noexcept {
     if (!kept_.empty()) settle_kept();
   }
@@ -98,6 +99,8 @@ class PythonDomain : public tealet::core::Domain {
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
   bool make_data_stack(Execution& execution) noexcept;
   void free_data_stack(Execution& execution) noexcept;
+  // For an execution that never ended: anybody may hold its frames, so they stay where they are.
+  void abandon_data_stack(Execution& execution) noexcept;
   // The function of `execution` needs this many words; or, if 0, more than it had.
   void learn_words(const Execution& execution, std::size_t words) noexcept;
 
@@ -138,8 +141,8 @@ bool end_unreachable(TealetObject* tealet) noexcept;
 void discard_tealet(TealetObject* tealet) noexcept;
 // Opens the domain of a Main object. False with an exception set.
 bool open_domain(TealetObject* main, std::size_t limit) noexcept;
-// A Tealet object without a node; nullptr with an exception set. It may collect garbage, and that may
-// run any code, so it comes before the node, which nobody could find without its object.
+// A Tealet object without a node; nullptr with an exception set. It may collect garbage, and that
+// may run any code, so it comes before the node, which nobody could find without its object.
 TealetObject* new_object() noexcept;
 // Ties a new object to a new node. Returns the object.
 PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept;

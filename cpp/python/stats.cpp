@@ -54,8 +54,9 @@ void register_stats(py::module_& module) {
            "What these tealets, main not counted, would take with stacks of this many bytes each.")
       .def("efficiency_vs", &Stats::efficiency_vs, py::arg("stack_size"),
            "fixed_stack_bytes(stack_size) / stack_bytes; NaN when nothing is saved.")
-      .def("__sub__", [](const Stats& later, const Stats& earlier) { return later - earlier; },
-           py::is_operator())
+      .def(
+          "__sub__", [](const Stats& later, const Stats& earlier) { return later - earlier; },
+          py::is_operator())
       .def("__eq__", &equal, py::is_operator())
       .attr("__hash__") = py::none();
   add_reports(stats);

@@ -34,13 +34,26 @@ Transfer arrive(PythonDomain& domain) noexcept {
   return arrived;
 }
 
+// Raises an exception that comes from elsewhere, consuming the reference. As with any `raise`, the
+// one that is being handled here is its context, unless it has one from there.
+void raise_here(PyObject* exception) noexcept {
+  PyObject* context = PyException_GetContext(exception);
+  if (context != nullptr) {
+    Py_DECREF(context);
+    set_raised(exception);
+    return;
+  }
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
+  Py_DECREF(exception);
+}
+
 // The result of a switch: a new reference, or nullptr with an exception set.
 PyObject* unpack(const Transfer& arrived) noexcept {
   switch (arrived.signal) {
     case Signal::value:
       break;
     case Signal::error:
-      set_raised(value_of(arrived));
+      raise_here(value_of(arrived));
       return nullptr;
     case Signal::unwind:
       PyErr_SetNone(tealet_exit);
@@ -104,8 +117,7 @@ Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) n
   PyObject* only = value_of(arrived);
   const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
   PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
-  const Transfer out =
-      take_result(PyObject_Vectorcall(function, arguments, count, call.keywords));
+  const Transfer out = take_result(PyObject_Vectorcall(function, arguments, count, call.keywords));
   Py_XDECREF(only);
   drop(call);
   return out;
@@ -139,7 +151,7 @@ bool release(Node& node) noexcept {
   if (object == nullptr) return true;
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   object->value.node = nullptr;
-  domain.free_data_stack(execution_of(node));
+  domain.abandon_data_stack(execution_of(node));  // if it never ended
   if (TealetObject* parent = std::exchange(object->value.parent, nullptr)) {
     const bool adopting = std::exchange(domain.adopting, true);
     let_go(parent);
@@ -172,7 +184,8 @@ constexpr tealet::core::Face face{run, release, close, adopted};
 bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py_ssize_t count,
                   PyObject* keywords, bool stack_stays) noexcept {
   static PyObject* const no_arguments[1] = {nullptr};
-  call = Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
+  call =
+      Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
   if (stack_stays && keywords == nullptr && PyFunction_Check(function)) return true;
   const Py_ssize_t all = count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
   call.owned = PyTuple_New(all);
@@ -263,10 +276,7 @@ PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept 
 }
 
 void discard_tealet(TealetObject* tealet) noexcept {
-  const Status status = tealet->node()->status;
   Execution& execution = execution_of(*tealet->node());
-  // Frame objects may still point to the frames of one that was paused, so those must stay.
-  if (status == Status::Suspended || status == Status::Defunct) execution.data_stack = nullptr;
   PyObject* function = std::exchange(execution.function, nullptr);
   PyObject* context = std::exchange(execution.context, nullptr);
   tealet->domain().discard(*tealet->node());
@@ -315,6 +325,8 @@ bool end_unreachable(TealetObject* tealet) noexcept {
   bool ended = false;
   if (domain.adopting) {
     domain.keep(tealet);
+  } else if (&domain.current() == tealet->node()) {
+    ended = true;  // reachable after all: it runs
   } else if (domain.status(*tealet->node()) != Status::Suspended) {
     discard_tealet(tealet);
     ended = true;

@@ -38,8 +38,8 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
   }
   if (node.status == Status::Stub) return refuse(tealet, "%R has no function yet: use run()");
   if (keywords != nullptr || count > 1) {
-    PyErr_Format(invalid_error, "%R has begun and can be handed one value at most, not %zd",
-                 self, count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0));
+    PyErr_Format(invalid_error, "%R has begun and can be handed one value at most, not %zd", self,
+                 count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0));
     return nullptr;
   }
   PyObject* value = Py_NewRef(count == 1 ? arguments[0] : Py_None);
@@ -65,15 +65,19 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
     PyErr_Format(PyExc_TypeError, "run() needs a callable, not %R", arguments[0]);
     return nullptr;
   }
-  // Copying may collect garbage, and that may run anything.
-  PyObject* context = copy_context(PyThreadState_Get());
-  if (context == nullptr && PyErr_Occurred()) return nullptr;
+  // A stub has the context variables of where it is run; a new tealet, of where it was created.
+  // Copying them may collect garbage, and that may run anything.
+  PyObject* context = nullptr;
+  if (tealet->node()->status == Status::Stub) {
+    context = copy_context(PyThreadState_Get());
+    if (context == nullptr && PyErr_Occurred()) return nullptr;
+  }
   if (!can_begin(tealet) || !has_no_function(tealet)) {
     Py_XDECREF(context);
     return nullptr;
   }
   Execution& execution = execution_of(*tealet->node());
-  Py_XSETREF(execution.context, context);
+  if (context != nullptr) Py_XSETREF(execution.context, context);
   execution.function = Py_NewRef(arguments[0]);
   PyObject* result = start(tealet, arguments + 1, count - 1, keywords);
   if (result == nullptr && tealet->node() != nullptr) {
@@ -271,8 +275,7 @@ PyObject* slot_repr(PyObject* self) noexcept {
   const TealetObject* tealet = as_tealet(self);
   const char* type = Py_TYPE(self)->tp_name;
   const char* status = tealet::describe(status_of(tealet->value));
-  PyObject* function =
-      tealet->node() != nullptr ? execution_of(*tealet->node()).function : nullptr;
+  PyObject* function = tealet->node() != nullptr ? execution_of(*tealet->node()).function : nullptr;
   if (function == nullptr) return PyUnicode_FromFormat("<%s %s at %p>", type, status, self);
   Py_INCREF(function);
   PyObject* name = PyObject_GetAttrString(function, "__qualname__");
@@ -320,6 +323,7 @@ void slot_finalize(PyObject* self) noexcept {
   if (tealet->value.domain == nullptr || tealet->node() == nullptr) return;
   if (tealet->domain().status(*tealet->node()) != Status::Suspended) return;
   Py_INCREF(self);
+  tealet->value.collected = true;
   tealet->domain().keep(tealet);
 }
 
@@ -382,10 +386,10 @@ bool can_be_parent(PythonDomain& domain, TealetObject* parent) noexcept {
 }
 
 void register_tealet(py::module_& module) {
-  const py::class_<Tealet> type(
-      module, "Tealet", py::custom_type_setup(set_up),
-      "A coroutine that can pause in the middle of any call. Made by Main.tealet() and Main.stub().\n"
-      "A context manager: leaving it closes the tealet.");
+  const py::class_<Tealet> type(module, "Tealet", py::custom_type_setup(set_up),
+                                "A coroutine that can pause in the middle of any call. Made by "
+                                "Main.tealet() and Main.stub().\n"
+                                "A context manager: leaving it closes the tealet.");
   tealet_type = reinterpret_cast<PyTypeObject*>(type.ptr());
 }
 

@@ -1,5 +1,5 @@
-// What CPython keeps per execution rather than per thread. This is the one file that knows CPython's
-// thread state, and the only place where its version matters.
+// What CPython keeps per execution rather than per thread. This is the one file that knows
+// CPython's thread state, and the only place where its version matters.
 //
 // A tealet that pauses keeps all of it in a PausedState on its own C stack, which is saved and
 // restored with everything else there. What must stay in place while it is paused, because CPython
@@ -84,9 +84,9 @@ inline std::size_t frame_words(PyObject* function) noexcept {
 #endif
 }
 
-// Bytes of a first chunk that holds frames of `words` words together. CPython asks for one word more
-// than it uses, and the first word of a chunk without a predecessor stays empty: that keeps CPython
-// from freeing the chunk with its first frame.
+// Bytes of a first chunk that holds frames of `words` words together. CPython asks for one word
+// more than it uses, and the first word of a chunk without a predecessor stays empty: that keeps
+// CPython from freeing the chunk with its first frame.
 inline std::size_t first_chunk_size(std::size_t words) noexcept {
   const std::size_t size = sizeof(_PyStackChunk) + sizeof(PyObject*) * (words + 1);
   return (size + 15) / 16 * 16;
@@ -117,10 +117,10 @@ inline std::size_t words_outgrown(const PyThreadState* thread) noexcept {
 
 // The parts of an execution's state that other parts point to.
 struct Execution {
-  PyObject* function;         // strong: what it runs
-  PyObject* context;          // strong: the context variables that it begins with
-  _PyStackChunk* data_stack;  // owned: the first chunk, while it runs or is paused
-  _PyErr_StackItem handled;   // the outermost entry of its chain of handled exceptions
+  PyObject* function;                 // strong: what it runs
+  PyObject* context;                  // strong: the context variables that it begins with
+  _PyStackChunk* data_stack;          // owned: the first chunk, while it runs or is paused
+  _PyErr_StackItem handled;           // the outermost entry of its chain of handled exceptions
   _PyInterpreterFrame* paused_frame;  // where it paused; nullptr while it runs
 };
 

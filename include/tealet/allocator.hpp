@@ -46,6 +46,8 @@ class CountingAllocator final : public std::pmr::memory_resource {
   [[nodiscard]] void* take(std::size_t bytes) noexcept;
   // Takes back a block of take(); `bytes` as given there.
   void give(void* block, std::size_t bytes) noexcept;
+  // Counts a block of take() as returned, but leaves it to whoever may still look at it, for ever.
+  void abandon(void* block, std::size_t bytes) noexcept;
 
   // Returns every kept block to upstream, and how many bytes that were.
   std::size_t trim() noexcept;
@@ -59,6 +61,22 @@ class CountingAllocator final : public std::pmr::memory_resource {
   std::size_t limit() const noexcept { return limit_; }
   // What is already taken stays, also beyond the new limit.
   void set_limit(std::size_t bytes) noexcept { limit_ = bytes; }
+
+  // Lifts the limit while it exists, if `lift` is true.
+  class WithoutLimit {
+   public:
+    WithoutLimit(CountingAllocator& memory, bool lift) noexcept
+        : memory_(memory), limit_(memory.limit_) {
+      if (lift) memory_.limit_ = no_limit;
+    }
+    ~WithoutLimit() { memory_.limit_ = limit_; }
+    WithoutLimit(const WithoutLimit&) = delete;
+    WithoutLimit& operator=(const WithoutLimit&) = delete;
+
+   private:
+    CountingAllocator& memory_;
+    std::size_t limit_;
+  };
   std::pmr::memory_resource* upstream() const noexcept { return upstream_; }
 
  private:

@@ -54,8 +54,10 @@ def seconds(value: float) -> str:
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
-    """Lines of aligned columns: the first to the left, the others to the right. An empty row is an
-    empty line."""
+    """Lines of aligned columns: the first to the left, the others to the right.
+
+    An empty row is an empty line.
+    """
     rows = list(rows)
     columns = zip_longest(*rows, fillvalue="")
     widths = [max(map(len, column)) for column in columns]

@@ -1,0 +1,133 @@
+"""Kept apart per tealet: the data stack, where Python frames lie."""
+
+import pytest
+
+from conftest import check_stats, current_figures
+
+
+def make_large(size):
+    """A function whose frame takes about `size` words, and which pauses in the middle."""
+    names = [f"v{n}" for n in range(size)]
+    source = ["def large(main, depth):"]
+    source += [f"    {name} = depth + {n}" for n, name in enumerate(names)]
+    source += ["    main.switch() if depth == 0 else large(main, depth - 1)"]
+    source += ["    total = 0", *(f"    total += {name}" for name in names), "    return total"]
+    namespace = {}
+    exec("\n".join(source), namespace)
+    return namespace["large"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 10, 100, 1000, 2040, 2050, 5000])
+def test_frames_of_every_size(main, size):
+    large = make_large(size)
+    ts = [main.tealet(large) for _ in range(4)]
+    for n, t in enumerate(ts):
+        t.switch(main, n)
+        check_stats(main)
+    for n, t in enumerate(ts):
+        assert t.switch() == sum(range(size)) + n * size
+    assert main.stats().n_active == 1
+
+
+@pytest.mark.parametrize("size", [0, 7, 50, 300])
+def test_recursion_across_the_first_chunks_edge(main, size):
+    """To and fro over the edge, with others in between: chunks come and go."""
+    large = make_large(size)
+
+    def run():
+        return [large(main, depth) for depth in (0, 1, 2, 5, 20, 100, 2, 1, 0, 50)]
+
+    ts = [main.tealet(run) for _ in range(3)]
+    for _ in range(10):
+        for t in ts:
+            t.switch()
+    results = [t.switch() for t in ts]
+    base = sum(range(size))
+    assert results == [[base + size * d for d in (0, 1, 2, 5, 20, 100, 2, 1, 0, 50)]] * 3
+
+
+def test_many_small_steps_over_the_edge(main):
+    def deeper(n):
+        main.switch(n)
+        if n < 300:
+            deeper(n + 1)
+        main.switch(n)
+
+    a, b = main.tealet(deeper), main.tealet(deeper)
+    a.switch(0), b.switch(0)
+    for n in [*range(1, 301), *range(300, -1, -1)]:
+        assert a.switch() == n
+        assert b.switch() == n
+    assert a.switch() is b.switch() is None
+
+
+def test_a_function_that_needed_more_gets_more_next_time(main):
+    """Its first chunk is sized by what it needed before: a hint that must never do harm."""
+    large = make_large(30)
+    begun = current_figures(main.stats())
+    for depth in (0, 1, 5, 40, 40, 3, 0, 200, 200):
+        t = main.tealet(large)
+        t.switch(main, depth)
+        check_stats(main)
+        assert t.switch() == sum(range(30)) + 30 * depth
+        del t
+        assert current_figures(main.stats()) == begun
+
+
+def test_the_same_function_as_stub_and_tealet_and_through_c(main):
+    large = make_large(100)
+    stub = main.stub()
+    ts = [main.tealet(large), stub.duplicate(), stub]
+    ts[0].switch(main, 3)
+    ts[1].run(large, main, 3)
+    ts[2].run(lambda: list(map(lambda _: large(main, 3), [0]))[0])
+    assert [t.switch() for t in ts] == [sum(range(100)) + 300] * 3
+
+
+def test_generators_that_grow_the_stack(main):
+    def generate(depth):
+        if depth:
+            yield from generate(depth - 1)
+        yield main.switch(depth)
+
+    ts = [main.tealet(lambda: list(generate(50))) for _ in range(3)]
+    for n in range(51):
+        assert [t.switch(n) if n else t.switch() for t in ts] == [n] * 3
+    assert [len(t.switch("last")) for t in ts] == [51] * 3
+
+
+def test_locals_survive_all_the_others(main):
+    def run(n, depth):
+        a, b, c = n, [n], str(n)
+        if depth:
+            run(n + 1, depth - 1)
+        else:
+            main.switch()
+        assert (a, b, c) == (n, [n], str(n))
+        return n
+
+    ts = [main.tealet(run) for _ in range(200)]
+    for n, t in enumerate(ts):
+        t.switch(n, n % 37)
+    assert [t.switch() for t in ts[::2]] == [*range(0, 200, 2)]
+    ts[::2] = [main.tealet(run) for _ in ts[::2]]
+    for n, t in enumerate(ts[::2]):
+        t.switch(n, 36 - n % 37)
+    assert all(isinstance(t.switch(), int) for t in ts)
+
+
+def test_a_recursion_error_beyond_the_edge_leaves_the_stack_in_order(main):
+    large = make_large(20)
+
+    def run():
+        for _ in range(3):
+            with pytest.raises(RecursionError):
+                large(main, 10**6)
+            main.switch()
+        return "fine"
+
+    ts = [main.tealet(run) for _ in range(3)]
+    for _ in range(3):
+        for t in ts:
+            t.switch()
+    assert [t.switch() for t in ts] == ["fine"] * 3

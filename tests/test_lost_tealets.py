@@ -1,0 +1,146 @@
+"""Tealets that never come to their end: given up when memory ran out, or refusing to."""
+
+import gc
+import sys
+
+import pytest
+
+from conftest import check_stats, current_figures
+from tealetpp import DefunctError, InvalidError, Main, Status, TealetExit
+
+
+def deep(n, call):
+    return list(map(lambda _: deep(n - 1, call), [0]))[0] if n else call()
+
+
+@pytest.fixture
+def lost():
+    """A tealet whose bytes were in the way of one that ended, with no memory left to save them."""
+    with Main(memory_limit=30_000) as main:
+
+        def end_with_no_memory_left():
+            fill = []
+            try:
+                while True:
+                    fill.append(main.tealet())
+            except MemoryError:
+                pass
+            full.append(fill)
+            return "ended"
+
+        def give_way():
+            frames.append(sys._getframe())
+            local = "of the lost one"
+            last = main.tealet(end_with_no_memory_left, parent=main)
+            deep(10, last.switch)
+            return local
+
+        full, frames = [], []
+        t = main.tealet(give_way)
+        assert t.switch() == "ended"
+        full.clear()
+        yield main, t, frames
+
+
+def test_it_is_defunct_and_everybody_else_is_not(lost):
+    main, t, _ = lost
+    assert t.status is Status.DEFUNCT
+    assert t
+    assert "defunct" in repr(t)
+    check_stats(main)
+    assert main.tealet(int).switch() == 0
+
+
+def test_it_cannot_be_used(lost):
+    main, t, _ = lost
+    calls = [t.switch, t.duplicate, lambda: t.run(int), lambda: t.throw(KeyError)]
+    before = main.stats()
+    for call in calls:
+        with pytest.raises(DefunctError) as caught:
+            call()
+        assert repr(t) in str(caught.value)
+    assert main.stats() == before
+    assert t.status is Status.DEFUNCT
+
+
+def test_it_can_be_closed(lost):
+    main, t, _ = lost
+    assert t.close() is None
+    assert t.status is Status.EXITED
+    assert main.stats().n_active == 1
+    assert main.stats().stack_count == 0
+    with pytest.raises(InvalidError):
+        t.switch()
+
+
+def test_it_can_be_dropped(lost):
+    main, t, _ = lost
+    del t
+    gc.collect()
+    check_stats(main)
+
+
+def test_its_children_are_delivered_to_its_parent(lost):
+    main, t, _ = lost
+    child = main.tealet(lambda: "to main", parent=main)
+    t_child = main.tealet(lambda: child.switch())
+    assert t_child.switch() == "to main"
+
+
+def test_its_frames_can_still_be_looked_at(lost):
+    main, t, frames = lost
+    t.close()
+    main.trim()
+    others = [main.tealet(lambda: main.switch()) for _ in range(10)]
+    for other in others:
+        other.switch()
+    assert frames[0].f_code.co_name == "give_way"
+    assert frames[0].f_locals["local"] == "of the lost one"
+    assert frames[0].f_back is None
+    assert others
+
+
+def refuse(main, frames):
+    local = "of the one that refused"
+    frames.append(sys._getframe())
+    while True:
+        try:
+            main.switch()
+        except TealetExit:
+            pass
+    return local
+
+
+def test_the_frames_of_one_that_refused_to_end_can_still_be_looked_at(unraisable):
+    main = Main()
+    frames = []
+    ts = [main.tealet(lambda: deep(3, lambda: refuse(main, frames))) for _ in range(5)]
+    for t in ts:
+        t.switch()
+    with pytest.raises(Exception, match="refuses"):
+        main.close()
+    assert main.stats().bytes_allocated == 0
+    with Main() as another:
+        others = [another.tealet(lambda: another.switch()) for _ in range(10)]
+        for other in others:
+            other.switch()
+        for frame in frames:
+            assert frame.f_locals["local"] == "of the one that refused"
+            names = []
+            while frame is not None:
+                names.append(frame.f_code.co_name)
+                frame = frame.f_back
+            assert names.count("deep") == 4
+
+
+def test_figures_return_after_one_that_refused(unraisable):
+    with Main() as main:
+        begun = current_figures(main.stats())
+        t = main.tealet(refuse)
+        t.switch(main, [])
+        with pytest.raises(Exception, match="refuses"):
+            t.close()
+        assert t.status is Status.SUSPENDED
+        with pytest.raises(KeyError):
+            t.throw(KeyError)
+        assert current_figures(main.stats()) == begun
