@@ -112,6 +112,8 @@ class Domain {
   const char* highest_far() const noexcept { return highest_far_; }
   // The tealet of another domain in which this one was opened; nullptr if there is none.
   const Node* outer() const noexcept { return outer_; }
+  // Whether this domain was opened in `tealet`, or in a tealet of a domain that was.
+  bool is_inside(const Node* tealet) const noexcept;
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }

@@ -22,6 +22,12 @@ Errc Domain::check() const noexcept {
   return Errc::ok;
 }
 
+bool Domain::is_inside(const Node* tealet) const noexcept {
+  const Node* outer = outer_;
+  while (outer != nullptr && outer != tealet) outer = outer->domain->outer_;
+  return outer != nullptr;
+}
+
 void Domain::join_enclosing() noexcept {
   if (outermost == nullptr) {
     outermost = this;

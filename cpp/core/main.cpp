@@ -31,7 +31,11 @@ Transfer run(Node& node, Transfer arrived) {
   } else {
     try {
       out.value = body.operate(body, Body::Operation::invoke, arrived.value);
-    } catch (const Exit&) {
+    } catch (const Exit& exit) {
+      if (MainState::of(node).must_go_on(exit)) {
+        raised = std::current_exception();
+        out.signal = Signal::error;
+      }
     } catch (...) {
       raised = std::current_exception();
       out.signal = Signal::error;
@@ -92,7 +96,7 @@ void* MainState::receive() {
     case Signal::value:
       break;
     case Signal::unwind:
-      throw Exit();
+      throw Exit(current());
     case Signal::error:
       std::rethrow_exception(std::exchange(raised, nullptr));
   }
@@ -102,19 +106,26 @@ void* MainState::receive() {
 Errc MainState::end_other(Node& node) noexcept {
   if (status(node) != Status::Suspended) {
     discard(node);
+    arrived() = {};
     return Errc::ok;
   }
   refer(node);
   Errc code = unwind(node);
-  if (code == Errc::ok && node.status != Status::Exited) code = Errc::refused;
+  if (code != Errc::ok) {
+    arrived() = {};
+  } else if (node.status != Status::Exited) {
+    code = Errc::refused;
+  }
   unrefer(node);
   return code;
 }
 
 void MainState::end_all() noexcept {
   memory().set_limit(CountingAllocator::no_limit);
+  // Parents first, as if each was ended by its owner: what a tealet's variables own, its children
+  // above all, must still be there for their destructors.
   // NOLINTNEXTLINE(*.NewDelete): unrefer() deletes only what is abandoned; this is not.
-  while (Node* node = newest_leaf()) {
+  while (Node* node = main().first_child) {
     refer(*node);
     end_other(*node);
     raised = nullptr;

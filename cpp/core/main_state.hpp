@@ -23,8 +23,10 @@ struct MainState : core::Domain {
   void* exchange(core::Node& target, core::Transfer out, const char* doing);
   // What has arrived with the switch that just returned; throws it if it is an exception.
   void* receive();
+  // Whether `exit`, out of a tealet of this domain, is for one that this domain was opened in.
+  bool must_go_on(const Exit& exit) const noexcept { return is_inside(exit.tealet_); }
   // Ends a tealet that does not run, whatever its status, from the running one. What is raised
-  // while it unwinds is left in `raised`.
+  // while it unwinds is left in `raised`; arrived() is what came instead if it did not end.
   Errc end_other(core::Node& node) noexcept;
   // Ends every tealet but main.
   void end_all() noexcept;

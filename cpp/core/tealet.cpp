@@ -53,6 +53,16 @@ MainState& usable_stub(const Node* node, const char* doing) {
   return state;
 }
 
+void* switch_to_node(Node* node, void* value) {
+  const char* doing = "switching to a tealet";
+  MainState& state = usable(node, doing);
+  if (node == &state.current()) return value;
+  if (node->status == Status::Stub) {
+    throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
+  }
+  return state.exchange(*node, {Signal::value, value}, doing);
+}
+
 }  // namespace
 
 TealetRef::TealetRef(Node* node) noexcept : node_(node) {
@@ -77,14 +87,11 @@ bool TealetRef::alive() const noexcept {
   return node_ != nullptr && node_->status != Status::Exited;
 }
 
-void* TealetRef::switch_to(void* value) const {
-  const char* doing = "switching to a tealet";
-  MainState& state = usable(node_, doing);
-  if (node_ == &state.current()) return value;
-  if (node_->status == Status::Stub) {
-    throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
-  }
-  return state.exchange(*node_, {Signal::value, value}, doing);
+void* TealetRef::switch_to(void* value) const { return switch_to_node(node_, value); }
+
+// Not through self(): a TealetRef on a stack that is given up would keep the main tealet's node.
+void* Main::switch_to(void* value) const {
+  return switch_to_node(state_->is_open() ? &state_->main() : nullptr, value);
 }
 
 void* TealetRef::throw_into(std::exception_ptr exception) const {
@@ -128,31 +135,44 @@ void TealetRef::set_parent(const TealetRef& parent) const {
   }
 }
 
-Tealet::Tealet(Tealet&& other) noexcept { node_ = std::exchange(other.node_, nullptr); }
+// An owner may be moved or destroyed by what runs while its tealet is unwound. So these functions
+// leave the object as it is to be before they switch, and do not look at it afterwards.
+
+Node* Tealet::hand_over() noexcept {
+  if (node_ != nullptr) MainState::body_of(*node_).owner_changes += 1;
+  return std::exchange(node_, nullptr);
+}
+
+Tealet::Tealet(Tealet&& other) noexcept { node_ = other.hand_over(); }
 
 Tealet& Tealet::operator=(Tealet&& other) noexcept {
   if (this != &other) {
-    give_up();
-    node_ = std::exchange(other.node_, nullptr);
+    const Tealet former(std::move(*this));
+    node_ = other.hand_over();
   }
   return *this;
 }
 
-Tealet::~Tealet() { give_up(); }
-
-void Tealet::give_up() noexcept {
-  if (alive() && node_->status != Status::Running) {
-    MainState& state = MainState::of(*node_);
-    if (state.check() == Errc::ok) {
-      state.end_other(*node_);
-      state.raised = nullptr;
-    }
+Tealet::~Tealet() {
+  Node* node = hand_over();
+  if (node == nullptr) return;
+  MainState& state = MainState::of(*node);
+  if (node->status != Status::Exited && node->status != Status::Running &&
+      state.check() == Errc::ok) {
+    state.end_other(*node);
+    state.raised = nullptr;
   }
-  let_go();
+  state.unrefer(*node);
 }
 
-std::pmr::memory_resource& Tealet::prepare_run() const {
-  return usable_stub(node_, "running a stub").memory();
+void* Tealet::take_block(std::size_t size) const {
+  void* block = usable_stub(node_, "running a stub").memory().take(size);
+  if (block == nullptr) throw MemoryError();
+  return block;
+}
+
+void Tealet::give_block(void* block, std::size_t size) const noexcept {
+  MainState::of(*node_).memory().give(block, size);
 }
 
 void* Tealet::run_body(Body* function, std::size_t size, void* value) {
@@ -183,11 +203,19 @@ void Tealet::close() {
   }
   MainState& state = MainState::of(*node_);
   if (const Errc code = state.check(); code != Errc::ok) throw_error(code, "closing a tealet");
-  if (node_ == &state.current()) throw Exit();
+  if (node_ == &state.current()) throw Exit(*node_);
+  const TealetRef keep(*this);
+  const Body& body = MainState::body_of(*node_);
+  const std::uint32_t owner_changes = body.owner_changes;
   const Errc code = state.end_other(*node_);
   std::exception_ptr raised = std::exchange(state.raised, nullptr);
+  if (code == Errc::refused && state.arrived().signal != Signal::value) {
+    // Somebody else has ended the caller meanwhile, or thrown into it.
+    if (raised != nullptr) std::rethrow_exception(raised);
+    throw Exit(state.current());
+  }
   if (code != Errc::ok) throw_error(code, "closing a tealet");
-  let_go();
+  if (body.owner_changes == owner_changes) let_go();  // nobody has touched this object
   if (raised != nullptr) std::rethrow_exception(raised);
 }
 

@@ -15,7 +15,7 @@ enum class Errc : int {
   defunct = -2,  // the tealet's stack was lost when a switch was forced
   invalid = -3,  // the tealet's status does not allow it, or a parent would be its own ancestor
   foreign = -4,  // the tealet belongs to another domain
-  outside = -5,  // the domain was opened in a tealet that is not the running one
+  outside = -5,  // the domain was opened in a tealet that is not the running one, or has ended
   thread = -6,   // the domain belongs to another thread
   no_room = -7,  // too little of the thread's C stack is left to start another tealet
   refused = -8,  // asked to unwind, the tealet switched away instead of ending

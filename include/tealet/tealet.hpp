@@ -39,14 +39,31 @@ enum class Status : std::uint8_t {
 
 const char* describe(Status status) noexcept;
 
-// Raised at the pause point of a tealet that is to end, so that destructors run. It is taken as a
-// normal end. A function that catches everything must let this pass.
-class Exit {};
-
 namespace core {
 
 class Domain;
 struct Node;
+
+}  // namespace core
+
+// Raised at the pause point of a tealet that is to end, so that destructors run. It is taken as a
+// normal end. A function that catches everything must let this pass. If the tealet was paused
+// inside a tealet of a Main that was made in it, that one ends first, and the Exit goes on in its
+// parent like any other exception, until it leaves the one that it is for.
+class Exit {
+ public:
+  // Ends whichever tealet's function it leaves.
+  Exit() noexcept = default;
+
+ private:
+  friend class Tealet;
+  friend struct MainState;
+  explicit Exit(const core::Node& tealet) noexcept : tealet_(&tealet) {}
+
+  const core::Node* tealet_ = nullptr;  // that it is for, if for one only
+};
+
+namespace core {
 
 // What the C++ face keeps behind every node.
 struct Body {
@@ -55,6 +72,8 @@ struct Body {
   void* (*operate)(Body& body, Operation operation, void* argument);
   // Tealet and TealetRef objects that refer to the node.
   std::uint32_t references;
+  // How often the Tealet that owns it has become another one, or none.
+  std::uint32_t owner_changes;
 };
 
 // A stub's: its function comes later, in a block of its own.
@@ -71,7 +90,9 @@ struct OwnedBody;
 class Main;
 
 // Refers to a tealet without owning it: keeping one neither keeps the tealet alive nor ends it. An
-// object that refers to none, or whose tealet has ended, is Exited.
+// object that refers to none, or whose tealet has ended, is Exited. The last Tealet or TealetRef to
+// go frees the one block that is left of a tealet that has ended. Those on a stack that is given
+// up never go, as nothing there is destroyed.
 class TealetRef {
  public:
   TealetRef() noexcept = default;
@@ -133,8 +154,9 @@ class Tealet : public TealetRef {
   // short, or its domain cannot be used here) stays with its Main, which ends it when closed.
   ~Tealet();
 
-  // Begins a stub with a function that takes an optional void* and returns void* or nothing.
-  // InvalidError if it is not a stub; otherwise as switch_to().
+  // Begins a stub with a function that takes an optional void* and returns void* or nothing; the
+  // function is destroyed when the tealet ends. InvalidError if it is not a stub; otherwise as
+  // switch_to().
   template <class F>
   void* run(F function, void* value = nullptr);
 
@@ -144,20 +166,24 @@ class Tealet : public TealetRef {
 
   // Ends it, and returns then: unwinds a paused tealet as ~Tealet does, but throws what went wrong.
   // On the running tealet it throws Exit. Does nothing if it has ended. Errc::refused if it
-  // switched away instead of ending.
+  // switched away instead of ending. What its destructors do may move or destroy this object.
   void close();
 
  private:
   friend class Main;
   explicit Tealet(core::Node* node) noexcept : TealetRef(node) {}
 
-  std::pmr::memory_resource& prepare_run() const;
+  // A block for the function of this stub; throws unless that can run now.
+  void* take_block(std::size_t size) const;
+  void give_block(void* block, std::size_t size) const noexcept;
   void* run_body(core::Body* function, std::size_t size, void* value);
-  void give_up() noexcept;
+  core::Node* hand_over() noexcept;
 };
 
 // A domain on this thread. Not movable; to be destroyed on its own thread and in its main tealet,
-// that is where it was made. Destroying it ends every tealet still alive.
+// that is where it was made. Destroying it ends every tealet still alive, parents before their
+// children. One that was made in a tealet of another Main is closed when that tealet ends, and can
+// be destroyed anywhere then.
 class Main {
  public:
   struct Options {
@@ -183,7 +209,7 @@ class Main {
   // The main tealet itself: the execution that made this object.
   TealetRef self() const noexcept;
   // self().switch_to(value).
-  void* switch_to(void* value = nullptr) const { return self().switch_to(value); }
+  void* switch_to(void* value = nullptr) const;
 
   // The running tealet, and the one that switched to it.
   TealetRef current() const noexcept;
@@ -223,7 +249,7 @@ void* call(F& callable, [[maybe_unused]] void* argument) {
 template <class F>
 struct OwnedBody : Body {
   OwnedBody(F&& from, std::uint32_t count)
-      : Body{&OwnedBody::operate_on, count}, function(std::move(from)) {
+      : Body{&OwnedBody::operate_on, count, 0}, function(std::move(from)) {
     static_assert(alignof(OwnedBody) <= 16, "the callable must not be over-aligned");
   }
 
@@ -240,6 +266,9 @@ struct OwnedBody : Body {
   ~OwnedBody() {}
 };
 
+// What fits behind a node: see Node::extra_units.
+inline constexpr std::size_t largest_extra = std::size_t{16} * UINT16_MAX;
+
 void* extra_of(Node& node) noexcept;
 
 }  // namespace core
@@ -247,6 +276,8 @@ void* extra_of(Node& node) noexcept;
 template <class F>
 Tealet Main::create(F function) {
   using Body = core::OwnedBody<F>;
+  static_assert(sizeof(Body) <= core::largest_extra,
+                "the callable is too large: let it own its data on the heap");
   Tealet tealet(create_node(sizeof(Body)));
   ::new (core::extra_of(*tealet.node_)) Body(std::move(function), 1);
   return tealet;
@@ -256,8 +287,16 @@ template <class F>
 void* Tealet::run(F function, void* value) {
   using Body = core::OwnedBody<F>;
   // Not on the caller's stack: what the stub has saved may lie in the same place.
-  void* block = prepare_run().allocate(sizeof(Body), 16);
-  return run_body(::new (block) Body(std::move(function), 0), sizeof(Body), value);
+  constexpr std::size_t size = (sizeof(Body) + 15) / 16 * 16;
+  void* block = take_block(size);
+  Body* body = nullptr;
+  try {
+    body = ::new (block) Body(std::move(function), 0);
+  } catch (...) {
+    give_block(block, size);
+    throw;
+  }
+  return run_body(body, size, value);
 }
 
 }  // namespace tealet

@@ -1,0 +1,128 @@
+// Where memory comes from, how much of it, and that all of it goes back.
+#include <vector>
+
+#include "helpers.hpp"
+
+using namespace tealet_tests;
+
+TEST_CASE("the byte limit") {
+  Upstream upstream;
+  Main::Options options = over(upstream);
+  options.memory_limit = 8000;
+  Main main(options);
+  std::vector<Tealet> tealets;
+  bool full = false;
+  while (!full) {
+    REQUIRE(tealets.size() < 100);
+    try {
+      Tealet next = main.create([&] { at_depth(1, [&] { main.switch_to(); }); });
+      next.switch_to();
+      tealets.push_back(std::move(next));
+    } catch (const std::bad_alloc&) {
+      full = true;
+    }
+    CHECK(upstream.bytes() <= 8000);
+    CHECK(consistent(main));
+  }
+  CHECK_FALSE(tealets.empty());
+  CHECK(main.memory().limit() == 8000);
+  main.memory().set_limit(tealet::CountingAllocator::no_limit);
+  for (Tealet& tealet : tealets) tealet.switch_to();
+  for (Tealet& tealet : tealets) CHECK_FALSE(tealet);
+
+  main.memory().set_limit(1);  // below what is taken already
+  CHECK_THROWS_AS(main.create([numbers = std::array<char, 3000>{}] { (void)numbers; }),
+                  tealet::MemoryError);
+  main.memory().set_limit(8000);
+  CHECK_NOTHROW(main.create([] {}));
+}
+
+TEST_CASE("the limit counts what is kept, but kept blocks give way") {
+  Upstream upstream;
+  tealet::CountingAllocator memory(&upstream, 4096);
+  void* small = memory.take(1024);
+  void* other = memory.take(2048);
+  CHECK(memory.take(2048) == nullptr);
+  memory.give(small, 1024);
+  memory.give(other, 2048);
+  CHECK(memory.bytes_cached() == 3072);
+  CHECK(memory.bytes_from_upstream() == 3072);
+  CHECK(memory.take(2048) == other);
+  void* large = memory.take(2008);  // past the limit unless the 1024 go back
+  CHECK(large != nullptr);
+  CHECK(memory.bytes_cached() == 0);
+  CHECK(upstream.bytes() == 4056);
+  memory.give(large, 2008);  // no multiple of 16: never kept
+  CHECK(upstream.bytes() == 2048);
+  memory.give(other, 2048);
+  CHECK(memory.trim() == 2048);
+  CHECK(memory.trim() == 0);
+  CHECK(upstream.blocks() == 0);
+}
+
+TEST_CASE("what upstream has given out is what is live or kept, and goes back") {
+  Upstream upstream;
+  {
+    Main main(over(upstream));
+    const Stats start = main.stats();
+    auto exact = [&] {
+      CHECK(upstream.bytes() == main.memory().bytes_from_upstream());
+      if (!counting) return;
+      const Stats stats = main.stats();
+      CHECK(stats.bytes_allocated + stats.bytes_cached == upstream.bytes());
+      CHECK(stats.blocks_allocated <= upstream.blocks());
+    };
+    exact();
+    for (std::size_t cache : {std::size_t{0}, std::size_t{500}, std::size_t{1} << 20}) {
+      main.memory().set_cache_bytes(cache);
+      std::vector<Tealet> tealets;
+      for (int i = 0; i < 20; ++i) {
+        tealets.push_back(main.create([&, i] { at_depth(i, [&] { main.switch_to(); }); }));
+        exact();
+        tealets.back().switch_to();
+        exact();
+      }
+      for (Tealet& tealet : tealets) {
+        tealet.switch_to();
+        exact();
+      }
+      CHECK(main.memory().bytes_cached() <= cache);
+      const std::size_t kept = main.memory().bytes_cached();
+      CHECK(main.trim() == kept);
+      CHECK(main.stats().bytes_cached == 0);
+      exact();
+      // All have ended, and of each there is one block until its owner goes.
+      CHECK(main.stats().n_active == start.n_active);
+      CHECK(upstream.blocks() == 1 + tealets.size());
+      tealets.clear();
+      exact();
+      CHECK(same_now(main.stats(), start));
+      main.trim();
+      CHECK(upstream.blocks() == 1);
+    }
+  }
+  CHECK(upstream.blocks() == 0);
+  CHECK(upstream.bytes() == 0);
+}
+
+TEST_CASE("the allocator as a memory resource") {
+  Upstream upstream;
+  {
+    tealet::CountingAllocator memory(&upstream);
+    std::pmr::vector<int> numbers(&memory);
+    for (int i = 0; i < 1000; ++i) numbers.push_back(i);
+    CHECK(memory.counts().blocks == (counting ? 1 : 0));
+    CHECK(memory.counts().bytes == (counting ? numbers.capacity() * sizeof(int) : 0));
+    void* aligned = memory.allocate(100, 256);
+    CHECK(reinterpret_cast<std::uintptr_t>(aligned) % 256 == 0);
+    memory.deallocate(aligned, 100, 256);
+    upstream.run_dry_after(0);
+    CHECK_THROWS_AS((void)memory.allocate(std::size_t{1} << 20), std::bad_alloc);
+    CHECK_THROWS_AS((void)memory.allocate(64, 64), std::bad_alloc);
+    upstream.refill();
+    CHECK(memory.upstream() == &upstream);
+    CHECK(memory.is_equal(memory));
+    CHECK_FALSE(memory.is_equal(upstream));
+  }
+  CHECK(upstream.blocks() == 0);
+}

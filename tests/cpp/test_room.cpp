@@ -1,0 +1,73 @@
+// What is left of the C stack when tealets begin on top of each other without end.
+#include <pthread.h>
+
+#include <vector>
+
+#include "helpers.hpp"
+
+using namespace tealet_tests;
+using tealet::Errc;
+
+namespace {
+
+struct Tower {
+  std::vector<Tealet> floors;
+  Errc code = Errc::ok;
+  Errc stub_code = Errc::ok;
+};
+
+void build(Main& main, Tower& tower) {
+  Pattern<512> pattern(static_cast<unsigned>(tower.floors.size()));
+  const std::size_t mine = tower.floors.size();
+  tower.floors.push_back(main.create([&] { build(main, tower); }));
+  try {
+    tower.floors[mine].switch_to();
+  } catch (const tealet::Error& error) {
+    tower.code = error.code();
+    CHECK(tower.floors[mine].status() == Status::New);
+    CHECK(main.stats().stack_bytes == 0);
+    try {
+      main.stub();
+    } catch (const tealet::Error& stub_error) {
+      tower.stub_code = stub_error.code();
+    }
+  }
+  if (!pattern.intact()) ++damaged;
+}
+
+void exhaust() {
+  damaged = 0;
+  Main main;
+  Tower tower;
+  tower.floors.reserve(1 << 16);  // owners must not move to where another stack may be: the heap
+  build(main, tower);
+  CHECK(tower.code == Errc::no_room);
+  CHECK(tower.stub_code == Errc::no_room);
+  CHECK(tower.floors.size() > 10);
+  CHECK(consistent(main));
+  tower.floors.clear();
+  CHECK(main.stats().n_active == (counting ? 1 : 0));
+  // There is room again.
+  CHECK(main.create([]() -> void* { return token(1); }).switch_to() == token(1));
+  CHECK(damaged == 0);
+}
+
+}  // namespace
+
+TEST_CASE("tealets on top of each other until there is no room, on a thread with a small stack") {
+  pthread_attr_t attributes;
+  REQUIRE(pthread_attr_init(&attributes) == 0);
+  REQUIRE(pthread_attr_setstacksize(&attributes, 512 * 1024) == 0);
+  pthread_t thread;
+  REQUIRE(pthread_create(
+              &thread, &attributes,
+              [](void*) -> void* {
+                exhaust();
+                return nullptr;
+              },
+              nullptr) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+}
+
+TEST_CASE("tealets on top of each other until there is no room, on the first thread") { exhaust(); }

@@ -1,0 +1,106 @@
+// The switch core's contract, by itself and under the engine.
+#include <cfenv>
+#include <vector>
+
+#include "helpers.hpp"
+#include "switch.h"
+
+using namespace tealet_tests;
+
+extern "C" {
+unsigned long registers_kept(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context);
+long spoil_registers(void* context);
+}
+
+namespace {
+
+struct Calls {
+  char* near = nullptr;
+  char* restore_frame = nullptr;
+  int saves = 0;
+};
+
+void* stay(void* context, void* near) {
+  auto& calls = *static_cast<Calls*>(context);
+  calls.near = static_cast<char*>(near);
+  calls.saves += 1;
+  return near;
+}
+
+long note_frame(void* context) {
+  static_cast<Calls*>(context)->restore_frame = static_cast<char*>(__builtin_frame_address(0));
+  return -3;
+}
+
+}  // namespace
+
+TEST_CASE("the switch core calls save and restore once each, and returns restore's result") {
+  Calls calls;
+  CHECK(tealetpp_switch(stay, note_frame, &calls) == -3);
+  CHECK(calls.saves == 1);
+  CHECK(reinterpret_cast<std::uintptr_t>(calls.near) % 16 == 0);
+  CHECK(calls.near < static_cast<char*>(__builtin_frame_address(0)));
+  CHECK(calls.restore_frame < calls.near);
+}
+
+TEST_CASE(
+    "the switch core keeps every callee-saved register and the floating point control words") {
+  Calls calls;
+  CHECK(registers_kept(stay, spoil_registers, &calls) == 0);
+  CHECK(std::fegetround() == FE_TONEAREST);
+}
+
+TEST_CASE("each tealet has its own rounding mode, and a new one begins with its starter's") {
+  Main main;
+  const std::vector<int> modes = {FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO, FE_TONEAREST};
+  std::vector<Tealet> tealets;
+  for (int mode : modes) {
+    tealets.push_back(main.create([&, mode] {
+      CHECK(std::fegetround() == FE_TONEAREST);
+      std::fesetround(mode);
+      volatile double one = 1.0, ten = 10.0;
+      const double tenth = one / ten;
+      for (;;) {
+        main.switch_to();
+        if (std::fegetround() != mode || tenth != one / ten) break;
+      }
+    }));
+    tealets.back().switch_to();
+    CHECK(std::fegetround() == FE_TONEAREST);
+  }
+  for (int round = 0; round < 3; ++round) {
+    for (Tealet& tealet : tealets) {
+      tealet.switch_to();
+      CHECK(tealet);
+      CHECK(std::fegetround() == FE_TONEAREST);
+    }
+  }
+  std::fesetround(FE_UPWARD);
+  main.create([] { CHECK(std::fegetround() == FE_UPWARD); }).switch_to();
+  Tealet stub = main.stub();
+  std::fesetround(FE_TONEAREST);
+  CHECK(std::fegetround() == FE_TONEAREST);
+}
+
+TEST_CASE("variables in registers survive") {
+  Main main;
+  Tealet spoiler = main.create([&] {
+    for (;;) {
+      long values[8];
+      for (long i = 0; i < 8; ++i) values[i] = i * 7919;
+      main.switch_to();
+      for (long i = 0; i < 8; ++i) CHECK(values[i] == i * 7919);
+    }
+  });
+  auto compute = [](auto&& meanwhile) {
+    long a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
+    double x = 0.5, y = 0.25, z = 0.125;
+    for (int i = 0; i < 100; ++i) {
+      a += b, b += c, c += d, d += e, e += f, f += 1;
+      x += y, y += z, z += 1;
+      meanwhile();
+    }
+    return std::vector<double>{static_cast<double>(a + b + c + d + e + f), x, y, z};
+  };
+  CHECK(compute([&] { spoiler.switch_to(); }) == compute([] {}));
+}
