@@ -88,8 +88,8 @@ Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
   return code;
 }
 
-// Whether a tealet that `domain` was opened in is being closed. If that one was left from a tealet of
-// this domain, then this is where TealetExit was raised.
+// Whether a tealet that `domain` was opened in is being closed. If that one was left from a tealet
+// of this domain, then this is where TealetExit was raised.
 bool is_inside_exiting(const PythonDomain& domain) noexcept {
   for (const Node* outer = domain.outer(); outer != nullptr; outer = outer->domain->outer()) {
     if (outer->held_by != nullptr && object_of(*outer)->value.exiting) return true;
@@ -127,8 +127,8 @@ Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) n
   PyObject* only = value_of(arrived);
   const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
   PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
-  const Transfer out = take_result(
-      self->domain(), PyObject_Vectorcall(function, arguments, count, call.keywords));
+  const Transfer out =
+      take_result(self->domain(), PyObject_Vectorcall(function, arguments, count, call.keywords));
   Py_XDECREF(only);
   drop(call);
   return out;
