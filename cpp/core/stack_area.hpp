@@ -12,10 +12,10 @@ class StackArea {
   // Whether a stack that could not be saved fails the whole operation or is lost.
   enum class OnFailure { undo, lose };
 
-  // Rules 1 and 4: saves everything that will be overwritten once a tealet runs nearer than
-  // `limit`. `resumed` is the stack that will be restored then, or nullptr; with one owner it needs
-  // no saving, shared it is completed. False when memory ran out: every stack is as it was. With
-  // OnFailure::lose, false only if the stack that could not be saved must not be lost.
+  // Rules 1 and 4 (domain_switch.cpp): saves everything that will be overwritten once a tealet runs
+  // nearer than `limit`. `resumed` is the stack that will be restored then, or nullptr; with one
+  // owner it needs no saving, shared it is completed. False when memory ran out: every stack is as
+  // it was. With OnFailure::lose, false only if the stack that could not be saved must not be lost.
   bool make_room(CountingAllocator& memory, Totals& totals, char* limit, const Stack* resumed,
                  OnFailure on_failure) noexcept;
 
@@ -23,8 +23,6 @@ class StackArea {
   void add(Stack& stack) noexcept;
   // Before a stack is resumed or freed. Does nothing for one that is complete.
   void remove(Stack& stack) noexcept;
-
-  const Stack* nearest() const noexcept { return first_; }
 
  private:
   bool must_be_saved(const Stack* stack, const char* limit, const Stack* resumed) const noexcept;
