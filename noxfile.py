@@ -1,8 +1,8 @@
 """How everything is run: ``nox -s NAME``, and ``nox -l`` for the names.
 
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
-``tests`` and ``demo`` need nothing; the C++ sessions need doctest, ``valgrind`` and ``aarch64``
-what their names say.
+``tests`` and ``demo`` need nothing; the C++ sessions need doctest, ``valgrind``, ``aarch64`` and
+``aarch64_python`` what their names say.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # One major version each, so that everybody gets the same layout and the same findings.
 CLANG_TOOLS = ("clang-format==21.*", "clang-tidy==21.*")
 PYTHON_CHECKERS = ("ruff==0.17.*", "mypy==2.*")
+AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
 
 
 def other_pythons() -> Sequence[object]:
@@ -78,20 +79,26 @@ def demo(session: nox.Session) -> None:
 
 
 def configure(session: nox.Session, *options: str) -> str:
-    """Configure a build folder of the session's own; what follows ``--`` goes to CMake too."""
+    """Configure a build folder of the session's own."""
     session.install("cmake>=3.29", "ninja")
     folder = f"build/{session.name}"
     session.run(
         *("cmake", "--fresh", "-S", ".", "-B", folder, "-G", "Ninja"),
         "-DTEALETPP_WARNINGS_AS_ERRORS=ON",
         *options,
-        *session.posargs,
     )
     return folder
 
 
+def pybind11_option(session: nox.Session) -> str:
+    """Tell CMake of the session's pybind11."""
+    folder = session.run("pybind11-config", "--cmakedir", silent=True)
+    return f"-Dpybind11_DIR={str(folder).strip()}"
+
+
 def build_and_test(session: nox.Session, *options: str) -> None:
-    folder = configure(session, *options)
+    """Build the C++ tests and run them; what follows ``--`` goes to CMake."""
+    folder = configure(session, *options, *session.posargs)
     session.run("cmake", "--build", folder)
     session.run(
         *("ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error"),
@@ -134,7 +141,50 @@ def valgrind(session: nox.Session) -> None:
 @nox.session
 def aarch64(session: nox.Session) -> None:
     """The same cross-built for AArch64 and run under QEMU's user mode."""
-    build_and_test(session, "--toolchain", "cmake/toolchains/aarch64-linux-gnu.cmake")
+    build_and_test(session, "--toolchain", AARCH64_TOOLCHAIN)
+
+
+@nox.session
+def aarch64_python(session: nox.Session) -> None:
+    """Cross-build the Python module for Debian's Python on AArch64, and run pytest under QEMU."""
+    needed = ("apt-get", "dpkg-deb", "aarch64-linux-gnu-g++", "qemu-aarch64")
+    missing = [name for name in needed if shutil.which(name) is None]
+    if missing:
+        session.error(
+            f"{', '.join(missing)} not found: this needs Debian 12 or the like,"
+            " with its packages g++-aarch64-linux-gnu and qemu-user"
+        )
+
+    build = Path("build", session.name).resolve()
+    # The same Python stays there for the next run; remove it for a newer one.
+    session.run(".ci/aarch64-python", str(build / "root"), external=True)
+    python = str(build / "root/usr/bin/python-qemu")
+
+    session.install("pybind11>=3.0")
+    folder = configure(
+        session,
+        *("--toolchain", AARCH64_TOOLCHAIN, "-DTEALETPP_BUILD_TESTS=OFF"),
+        *("-DTEALETPP_BUILD_PYTHON=ON", f"-DPython_EXECUTABLE={python}", pybind11_option(session)),
+    )
+    session.run("cmake", "--build", folder)
+
+    # What a wheel would bring is put together here: pip builds for the machine that it runs on.
+    site = build / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    session.run("cmake", "--install", folder, "--prefix", str(site), silent=True)
+    shutil.copytree("python", site, dirs_exist_ok=True)
+
+    # pip runs outside of the emulation, which would take it ten times as long. It may bring only
+    # what is made for any machine, and must be told for which Python.
+    version = session.run(python, "--version", external=True, silent=True)
+    session.run(
+        *("pip", "install", "--quiet", f"--target={site}"),
+        *("--only-binary=:all:", "--platform=any", f"--python-version={str(version).split()[1]}"),
+        *nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["test"],
+    )
+    session.run(
+        *(python, "-m", "pytest", *session.posargs), env={"PYTHONPATH": str(site)}, external=True
+    )
 
 
 def sources(*patterns: str) -> list[str]:
@@ -164,11 +214,11 @@ def lint(session: nox.Session) -> None:
     session.install(*CLANG_TOOLS, *PYTHON_CHECKERS, "nox", "pybind11")
     layout(session, fix=False)
 
-    pybind11 = session.run("pybind11-config", "--cmakedir", silent=True)
     folder = configure(
         session,
         *("-Werror=dev", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"),
-        *("-DTEALETPP_BUILD_PYTHON=ON", f"-Dpybind11_DIR={str(pybind11).strip()}"),
+        *("-DTEALETPP_BUILD_PYTHON=ON", pybind11_option(session)),
+        *session.posargs,
     )
     clang_tidy(session, folder, sources("*.c", "*.cpp"))
 

@@ -57,7 +57,8 @@ class Domain {
   // Begins the domain on this thread, in whatever tealet runs there now: makes the main tealet,
   // with `extra` bytes behind it.
   Errc open(std::size_t extra) noexcept;
-  // Ends it, only from main: frees every node as it is, without unwinding; gives all memory back.
+  // Ends it: frees every node as it is, without unwinding, and gives all memory back. Only from
+  // main and, as the thread knows its domains, on its own thread; anywhere once it is stranded.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
   // Whether the tealet in which it was opened is gone, without having closed it.

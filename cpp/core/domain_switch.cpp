@@ -61,6 +61,7 @@ Errc Domain::capture(std::size_t extra, Node*& stub) noexcept {
   stub = create(extra);
   if (stub == nullptr) return Errc::memory;
   stub->status = Status::Stub;  // begin() reads it
+  transfer_ = {};
   Node* const previous = previous_;
   const Errc code = jump(*stub, Leaving::pause, false);
   if (code != Errc::ok) discard(*stub);

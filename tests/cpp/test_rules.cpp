@@ -5,7 +5,6 @@
 #include "helpers.hpp"
 
 using namespace tealet_tests;
-using tealet::core::Node;
 
 namespace {
 

@@ -6,7 +6,6 @@
 
 using namespace tealet_tests;
 using tealet::core::Domain;
-using tealet::core::Node;
 
 namespace {
 
