@@ -9,8 +9,8 @@
 //  4. b's stack need not be saved first if b is its only owner; a shared one is completed before it
 //     is overwritten.
 //  5. A failed allocation leaves everything as it was and is reported; or, if the switch is forced,
-//     the one stack that could not be saved is lost and its tealets are defunct. Main's is never
-//     lost, and a switch to main can always be forced.
+//     a stack that could not be saved is lost and its tealets are defunct. Main's is never lost,
+//     and a switch to main can always be forced.
 #include <cstdlib>
 #include <limits>
 
@@ -110,17 +110,17 @@ bool Domain::save(char* near) noexcept {
   const WithoutLimit limit_lifted(memory_, transfer_.signal == Signal::unwind);
   // Everything nearer than this will be overwritten. Rule 2: a fresh tealet begins on top, so that
   // is nothing; after a tealet that ends, it begins where that one did.
-  char* limit = to.far;
-  if (fresh) limit = leaving_ == Leaving::end ? from.far : near;
+  char* up_to = to.far;
+  if (fresh) up_to = leaving_ == Leaving::end ? from.far : near;
 
   Stack* saved = nullptr;
   if (leaving_ != Leaving::end) {  // rule 3
-    char* end = limit < from.far ? limit : from.far;
+    char* end = up_to < from.far ? up_to : from.far;
     saved = Stack::save(memory_, totals_, near, from.far,
                         end > near ? static_cast<std::size_t>(end - near) : 0);
     if (saved == nullptr && (!force_ || from.is_main())) return false;
   }
-  if (!area_.make_room(memory_, totals_, limit, to.stack,
+  if (!area_.make_room(memory_, totals_, up_to, to.stack,
                        force_ ? StackArea::OnFailure::lose : StackArea::OnFailure::undo)) {
     if (saved != nullptr) saved->release(memory_, totals_);
     return false;
@@ -139,13 +139,13 @@ bool Domain::save(char* near) noexcept {
     from.uncaught_exceptions = exceptions->uncaught;
   }
   // NOLINTNEXTLINE(*.CallAndMessage): what has begun and does not run has a stack.
-  entry_ = fresh ? limit : to.stack->near();
+  entry_ = fresh ? up_to : to.stack->near();
 #if TEALETPP_ASAN
   if (near < deepest_near_) deepest_near_ = near;
 #endif
   if (fresh) {
-    to.far = limit;
-    if (limit > highest_far_) highest_far_ = limit;
+    to.far = up_to;
+    if (up_to > highest_far_) highest_far_ = up_to;
   }
   return true;
 }
