@@ -45,8 +45,9 @@ struct Face {
   void (*adopted)(Node& child);
 };
 
-// All functions are noexcept, and whatever returns an Errc changes nothing unless it returns ok.
-// Nodes are passed in the state that their names say; the faces ask check() first.
+// All functions but stats_by_walk() are noexcept, and whatever returns an Errc changes nothing
+// unless it returns ok. Nodes are passed in the state that their names say; the faces ask check()
+// first.
 class Domain {
  public:
   Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept;

@@ -40,6 +40,7 @@ struct Tealet {
   bool collected;        // the garbage collector has found it in a cycle that nobody refers to
 };
 
+// The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
 struct Main : Tealet {};
 
 // The Python object: what pybind11 keeps per object, and the value right behind it.

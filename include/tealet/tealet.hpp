@@ -1,4 +1,5 @@
-// Tealets for C++: coroutines that can pause in the middle of any call, without their own stack.
+// Tealets for C++: coroutines that can pause in the middle of any call, and need no stack
+// beforehand.
 //
 //   tealet::Main main;
 //   int n = 3;
