@@ -1,3 +1,5 @@
+// The life of a domain and of its nodes, and their tree. The switch, nesting and the statistics
+// have files of their own.
 #include "domain.hpp"
 
 #include <cxxabi.h>

@@ -4,10 +4,11 @@
 #include <tealet/allocator.hpp>
 #include <tealet/error.hpp>
 #include <tealet/stats.hpp>
-#include <tealet/tealet.hpp>
+#include <tealet/status.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 
 #include "node.hpp"
 #include "stack_area.hpp"
@@ -44,8 +45,9 @@ struct Face {
   void (*adopted)(Node& child);
 };
 
-// All functions are noexcept, and whatever returns an Errc changes nothing unless it returns ok.
-// Nodes are passed in the state that their names say; the faces ask check() first.
+// All functions but stats_by_walk() are noexcept, and whatever returns an Errc changes nothing
+// unless it returns ok. Nodes are passed in the state that their names say; the faces ask check()
+// first.
 class Domain {
  public:
   Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept;
@@ -85,7 +87,7 @@ class Domain {
   // Asks a paused tealet to end, with the running one as its parent from now on. It may have
   // switched away instead when this returns; the face knows whether its node was released.
   Errc unwind(Node& node) noexcept;
-  // The next to end when all must: a tealet without children; nullptr when only main is left.
+  // A tealet without children, to be ended before its parent; nullptr when only main is left.
   Node* newest_leaf() noexcept;
   // Frees a node that does not run, as it is: nothing on its stack is unwound.
   void discard(Node& node) noexcept;
@@ -97,7 +99,8 @@ class Domain {
   // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
   // A defunct one cannot, nor a stub, which has no function that would.
   Node& receiver() noexcept;
-  // Errc::invalid if `parent` descends from `node`; Errc::foreign if it is of another domain.
+  // Errc::invalid if `node` is main or `parent` descends from it; Errc::foreign if `parent` is of
+  // another domain.
   Errc set_parent(Node& node, Node& parent) noexcept;
   Node& main() noexcept { return *main_; }
   Node& current() noexcept { return *current_; }

@@ -1,3 +1,4 @@
+// The statistics of a domain: the sums that are kept, and the walk that they are compared with.
 #include <set>
 
 #include "domain.hpp"

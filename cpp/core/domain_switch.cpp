@@ -1,4 +1,16 @@
-// The switch: rules 1 to 5 of the engine. docs/internals.md tells it in prose.
+// The switch from a tealet a to a tealet b, by five rules; docs/internals.md tells why.
+//
+//  1. Every partially saved stack that reaches nearer than b's far end grows up to it. a is saved
+//  up
+//     to there, and stays partially saved if that is less than its whole extent. Then b's chunks
+//     are copied back, and its stack is released.
+//  2. A tealet that has not begun begins on top of the current stack: nothing is copied then.
+//  3. A tealet that ends is not saved at all.
+//  4. b's stack need not be saved first if b is its only owner; a shared one is completed before it
+//     is overwritten.
+//  5. A failed allocation leaves everything as it was and is reported; or, if the switch is forced,
+//     a stack that could not be saved is lost and its tealets are defunct. Main's is never lost,
+//     and a switch to main can always be forced.
 #include <cstdlib>
 #include <limits>
 
@@ -16,6 +28,22 @@ namespace {
 struct ExceptionsInFlight {
   void* caught;
   unsigned int uncaught;
+};
+
+// Lifts the limit of `memory` while it exists, if `lift` is true.
+class WithoutLimit {
+ public:
+  WithoutLimit(CountingAllocator& memory, bool lift) noexcept
+      : memory_(memory), limit_(memory.limit()) {
+    if (lift) memory_.set_limit(CountingAllocator::no_limit);
+  }
+  ~WithoutLimit() { memory_.set_limit(limit_); }
+  WithoutLimit(const WithoutLimit&) = delete;
+  WithoutLimit& operator=(const WithoutLimit&) = delete;
+
+ private:
+  CountingAllocator& memory_;
+  std::size_t limit_;
 };
 
 }  // namespace
@@ -79,20 +107,20 @@ bool Domain::save(char* near) noexcept {
   Node& to = *target_;
   const bool fresh = to.far == nullptr;
   // What is closed gives memory back in the end: the limit must not stand in its way.
-  const CountingAllocator::WithoutLimit limit_lifted(memory_, transfer_.signal == Signal::unwind);
+  const WithoutLimit limit_lifted(memory_, transfer_.signal == Signal::unwind);
   // Everything nearer than this will be overwritten. Rule 2: a fresh tealet begins on top, so that
   // is nothing; after a tealet that ends, it begins where that one did.
-  char* limit = to.far;
-  if (fresh) limit = leaving_ == Leaving::end ? from.far : near;
+  char* up_to = to.far;
+  if (fresh) up_to = leaving_ == Leaving::end ? from.far : near;
 
   Stack* saved = nullptr;
   if (leaving_ != Leaving::end) {  // rule 3
-    char* end = limit < from.far ? limit : from.far;
+    char* end = up_to < from.far ? up_to : from.far;
     saved = Stack::save(memory_, totals_, near, from.far,
                         end > near ? static_cast<std::size_t>(end - near) : 0);
     if (saved == nullptr && (!force_ || from.is_main())) return false;
   }
-  if (!area_.make_room(memory_, totals_, limit, to.stack,
+  if (!area_.make_room(memory_, totals_, up_to, to.stack,
                        force_ ? StackArea::OnFailure::lose : StackArea::OnFailure::undo)) {
     if (saved != nullptr) saved->release(memory_, totals_);
     return false;
@@ -111,13 +139,13 @@ bool Domain::save(char* near) noexcept {
     from.uncaught_exceptions = exceptions->uncaught;
   }
   // NOLINTNEXTLINE(*.CallAndMessage): what has begun and does not run has a stack.
-  entry_ = fresh ? limit : to.stack->near();
+  entry_ = fresh ? up_to : to.stack->near();
 #if TEALETPP_ASAN
   if (near < deepest_near_) deepest_near_ = near;
 #endif
   if (fresh) {
-    to.far = limit;
-    if (limit > highest_far_) highest_far_ = limit;
+    to.far = up_to;
+    if (up_to > highest_far_) highest_far_ = up_to;
   }
   return true;
 }

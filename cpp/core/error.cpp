@@ -15,7 +15,7 @@ const char* describe(Errc code) noexcept {
     case Errc::foreign:
       return "the tealet belongs to another domain";
     case Errc::outside:
-      return "the domain was opened inside a tealet that is not the running one";
+      return "the domain was opened inside a tealet that is not the running one, or has ended";
     case Errc::thread:
       return "the domain belongs to another thread";
     case Errc::no_room:

@@ -3,11 +3,22 @@
 
 #include <tealet/tealet.hpp>
 
+#include <cstddef>
 #include <exception>
 
 #include "domain.hpp"
 
 namespace tealet {
+
+namespace core {
+
+// What the C++ face keeps behind a stub's node: its function comes later, in a block of its own.
+struct StubBody : Body {
+  Body* function;
+  std::size_t function_size;
+};
+
+}  // namespace core
 
 struct MainState : core::Domain {
   explicit MainState(const Main::Options& options) noexcept;

@@ -1,7 +1,7 @@
 // What the engine keeps for one tealet.
 #pragma once
 
-#include <tealet/tealet.hpp>
+#include <tealet/status.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +9,8 @@
 #include "stack.hpp"
 
 namespace tealet::core {
+
+class Domain;
 
 // The tealets of a domain form a tree below the main tealet: every tealet's end is delivered to its
 // parent. A tealet that ends hands its children on to its own parent, so a parent always exists.
@@ -23,7 +25,7 @@ struct Node {
   Node* next_sibling = nullptr;
   Node* previous_sibling = nullptr;
 
-  // The exceptions in flight, while paused: see domain.cpp.
+  // The exceptions in flight, while paused: see domain_switch.cpp.
   void* caught_exceptions = nullptr;
   std::uint32_t uncaught_exceptions = 0;
   std::uint16_t extra_units = 0;  // of 16 bytes each, behind the node: for the use of a face

@@ -19,8 +19,8 @@ Stack* Stack::save(CountingAllocator& memory, Totals& totals, char* near, char* 
   return stack;
 }
 
-bool Stack::grow(CountingAllocator& memory, Totals& totals, const char* limit) noexcept {
-  const auto size = static_cast<std::size_t>((limit < far_ ? limit : far_) - edge());
+bool Stack::grow(CountingAllocator& memory, Totals& totals, const char* up_to) noexcept {
+  const auto size = static_cast<std::size_t>((up_to < far_ ? up_to : far_) - edge());
   void* block = memory.take(sizeof(Chunk) + size);
   if (block == nullptr) return false;
   auto* chunk = ::new (block) Chunk{further_, size};

@@ -35,9 +35,9 @@ class Stack {
   static Stack* save(CountingAllocator& memory, Totals& totals, char* near, char* far,
                      std::size_t size) noexcept;
 
-  // Copies what lies between edge() and `limit` into a further chunk. False if there is no memory:
+  // Copies what lies between edge() and `up_to` into a further chunk. False if there is no memory:
   // nothing has changed then.
-  bool grow(CountingAllocator& memory, Totals& totals, const char* limit) noexcept;
+  bool grow(CountingAllocator& memory, Totals& totals, const char* up_to) noexcept;
   // Frees the chunk that the last grow() made: its bytes are still in place.
   void ungrow(CountingAllocator& memory, Totals& totals) noexcept;
 

@@ -2,11 +2,11 @@
 
 namespace tealet::core {
 
-bool StackArea::make_room(CountingAllocator& memory, Totals& totals, char* limit,
+bool StackArea::make_room(CountingAllocator& memory, Totals& totals, char* up_to,
                           const Stack* resumed, OnFailure on_failure) noexcept {
   Stack* stack = first_;
-  for (; must_be_saved(stack, limit, resumed); stack = stack->next_partial_) {
-    if (stack->grow(memory, totals, limit)) continue;
+  for (; must_be_saved(stack, up_to, resumed); stack = stack->next_partial_) {
+    if (stack->grow(memory, totals, up_to)) continue;
     const bool may_be_lost = stack != resumed && stack->far_ != unbounded;
     if (on_failure == OnFailure::undo || !may_be_lost) {
       undo(memory, totals, stack);

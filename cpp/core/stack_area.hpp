@@ -12,11 +12,11 @@ class StackArea {
   // Whether a stack that could not be saved fails the whole operation or is lost.
   enum class OnFailure { undo, lose };
 
-  // Rules 1 and 4: saves everything that will be overwritten once a tealet runs nearer than
-  // `limit`. `resumed` is the stack that will be restored then, or nullptr; with one owner it needs
-  // no saving, shared it is completed. False when memory ran out: every stack is as it was. With
-  // OnFailure::lose, false only if the stack that could not be saved must not be lost.
-  bool make_room(CountingAllocator& memory, Totals& totals, char* limit, const Stack* resumed,
+  // Rules 1 and 4 (domain_switch.cpp): saves everything that will be overwritten once a tealet runs
+  // nearer than `up_to`. `resumed` is the stack that will be restored then, or nullptr; with one
+  // owner it needs no saving, shared it is completed. False when memory ran out: every stack is as
+  // it was. With OnFailure::lose, false only if the stack that could not be saved must not be lost.
+  bool make_room(CountingAllocator& memory, Totals& totals, char* up_to, const Stack* resumed,
                  OnFailure on_failure) noexcept;
 
   // `stack` belongs to the tealet that ran last, so nothing in place is nearer.
@@ -24,10 +24,8 @@ class StackArea {
   // Before a stack is resumed or freed. Does nothing for one that is complete.
   void remove(Stack& stack) noexcept;
 
-  const Stack* nearest() const noexcept { return first_; }
-
  private:
-  bool must_be_saved(const Stack* stack, const char* limit, const Stack* resumed) const noexcept;
+  bool must_be_saved(const Stack* stack, const char* up_to, const Stack* resumed) const noexcept;
   void undo(CountingAllocator& memory, Totals& totals, const Stack* failed) noexcept;
 
   Stack* first_ = nullptr;
@@ -48,10 +46,10 @@ inline void StackArea::remove(Stack& stack) noexcept {
   stack.listed_ = false;
 }
 
-inline bool StackArea::must_be_saved(const Stack* stack, const char* limit,
+inline bool StackArea::must_be_saved(const Stack* stack, const char* up_to,
                                      const Stack* resumed) const noexcept {
-  if (stack == nullptr || stack->edge() >= limit) return false;
-  // The resumed stack reaches exactly to the limit, so nothing beyond it in the list is nearer.
+  if (stack == nullptr || stack->edge() >= up_to) return false;
+  // The resumed stack reaches exactly up to there, so nothing beyond it in the list is nearer.
   return stack != resumed || stack->shared();
 }
 

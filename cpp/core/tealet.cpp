@@ -12,24 +12,6 @@ using core::Node;
 using core::Signal;
 using core::StubBody;
 
-const char* describe(Status status) noexcept {
-  switch (status) {
-    case Status::New:
-      return "new";
-    case Status::Stub:
-      return "stub";
-    case Status::Suspended:
-      return "suspended";
-    case Status::Running:
-      return "running";
-    case Status::Exited:
-      return "exited";
-    case Status::Defunct:
-      return "defunct";
-  }
-  return "unknown";
-}
-
 void* core::extra_of(Node& node) noexcept { return node.extra(); }
 
 namespace {
@@ -130,9 +112,13 @@ void TealetRef::set_parent(const TealetRef& parent) const {
   if (parent.node_->status == Status::Stub) {
     throw InvalidError(Errc::invalid, "setting a stub as parent: it cannot receive anything");
   }
-  if (const Errc code = state.set_parent(*node_, *parent.node_); code != Errc::ok) {
-    throw_error(code, doing);
+  const Errc code = state.set_parent(*node_, *parent.node_);
+  if (code == Errc::invalid) {
+    throw InvalidError(code,
+                       std::string(doing) + (node_->is_main() ? ": it is a main tealet and has none"
+                                                              : ": the new one descends from it"));
   }
+  if (code != Errc::ok) throw_error(code, doing);
 }
 
 // An owner may be moved or destroyed by what runs while its tealet is unwound. So these functions

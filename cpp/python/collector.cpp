@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "registry.hpp"
+
 namespace tealetpp {
 
 std::uint64_t collecting_thread_state = 0;
@@ -37,9 +39,8 @@ PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count)
   Py_RETURN_NONE;
 }
 
-PyMethodDef callback = {
-    "_on_collection", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(on_collection)),
-    METH_FASTCALL, "What gc.callbacks must hold for as long as there are tealets."};
+PyMethodDef callback = {"_on_collection", as_method(on_collection), METH_FASTCALL,
+                        "What gc.callbacks must hold for as long as there are tealets."};
 
 }  // namespace
 

@@ -108,17 +108,13 @@ PyObject* method_stub(PyObject* self, PyObject*) noexcept {
 
 PyObject* method_stats(PyObject* self, PyObject*) noexcept {
   const PythonDomain* domain = as_tealet(self)->value.domain;
-  try {
-    return py::cast(domain != nullptr ? domain->stats() : Stats{}).release().ptr();
-  } catch (...) {
-    return PyErr_NoMemory();
-  }
+  return to_python(domain != nullptr ? domain->stats() : Stats{});
 }
 
-PyObject* method_walk_stats(PyObject* self, PyObject*) noexcept {
+PyObject* method_stats_by_walk(PyObject* self, PyObject*) noexcept {
   const PythonDomain* domain = as_tealet(self)->value.domain;
   try {
-    return py::cast(domain != nullptr ? domain->stats_by_walk() : Stats{}).release().ptr();
+    return to_python(domain != nullptr ? domain->stats_by_walk() : Stats{});
   } catch (...) {
     return PyErr_NoMemory();
   }
@@ -135,8 +131,7 @@ PyObject* method_trim(PyObject* self, PyObject*) noexcept {
 }
 
 PyMethodDef methods[] = {
-    {"tealet", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method_tealet)),
-     METH_FASTCALL | METH_KEYWORDS,
+    {"tealet", as_method(method_tealet), METH_FASTCALL | METH_KEYWORDS,
      "tealet($self, run=None, *, parent=None)\n--\n\n"
      "Return a new tealet that will run ``run``.\n\n"
      "Its result is delivered to ``parent``, the running tealet unless given. Without ``run`` it\n"
@@ -150,7 +145,7 @@ PyMethodDef methods[] = {
      "stats($self, /)\n--\n\n"
      "Return the statistics of this domain as they are now: a Stats.\n\n"
      "Once the domain is closed these are its final ones."},
-    {"_stats_by_walk", method_walk_stats, METH_NOARGS,
+    {"_stats_by_walk", method_stats_by_walk, METH_NOARGS,
      "_stats_by_walk($self, /)\n--\n\n"
      "The same, counted over all tealets and chunks: for tests, which compare the two."},
     {"reset_peak_stats", method_reset_peak_stats, METH_NOARGS,
@@ -232,7 +227,7 @@ void slot_dealloc(PyObject* self) noexcept {
   PyObject_GC_UnTrack(self);
   if (PythonDomain* domain = main->value.domain) {
     Py_SET_REFCNT(self, 1);
-    PyObject* raised = PyErr_Occurred() != nullptr ? take_raised() : nullptr;
+    PyObject* raised = take_raised();
     // No tealet refers to it any more, so main is what runs, and alone.
     if (!close_domain(main)) PyErr_WriteUnraisable(self);
     set_raised(raised);

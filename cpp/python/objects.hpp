@@ -40,6 +40,7 @@ struct Tealet {
   bool collected;        // the garbage collector has found it in a cycle that nobody refers to
 };
 
+// The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
 struct Main : Tealet {};
 
 // The Python object: what pybind11 keeps per object, and the value right behind it.
@@ -121,6 +122,15 @@ class PythonDomain : public tealet::core::Domain {
   std::array<std::uint16_t, 256> more_words_{};
 };
 
+// The domain's own references: to the running tealet, and to parents. Main is not counted, or it
+// could never lose its last reference.
+inline void hold(TealetObject* tealet) noexcept {
+  if (!tealet->is_main()) Py_INCREF(tealet->object());
+}
+inline void let_go(TealetObject* tealet) noexcept {
+  if (!tealet->is_main()) Py_DECREF(tealet->object());
+}
+
 // --- switching.cpp: nothing here may be called from a function that pybind11 dispatches ---
 
 // Hands `out` over to `target` and returns what the next switch to the caller brings: a new
@@ -131,10 +141,19 @@ bool can_begin(TealetObject* target) noexcept;
 // Begins a tealet that can_begin(), whose function is set, with these arguments.
 PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
                 PyObject* keywords) noexcept;
+// Raises TealetExit in a paused tealet. `result` is what the next switch to the caller brings, as
+// with exchange(). If it is not ok nothing has switched; no exception is set then.
+Errc unwind(TealetObject* target, PyObject*& result) noexcept;
+
+// --- lifetime.cpp: nor may this ---
+
+// A Tealet object without a node; nullptr with an exception set. It may collect garbage, and that
+// may run any code, so it comes before the node, which nobody could find without its object.
+TealetObject* new_object() noexcept;
+// Ties a new object to a new node. Returns the object.
+PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept;
 // Ends a tealet and returns then; false with an exception set.
 bool close_tealet(TealetObject* tealet) noexcept;
-// Ends every tealet, then the domain. False with the first exception set.
-bool close_domain(TealetObject* main) noexcept;
 // Ends a tealet that nobody can reach any more. False if that must wait, or it refuses: then its
 // domain has taken over one reference.
 bool end_unreachable(TealetObject* tealet) noexcept;
@@ -142,10 +161,7 @@ bool end_unreachable(TealetObject* tealet) noexcept;
 void discard_tealet(TealetObject* tealet) noexcept;
 // Opens the domain of a Main object. False with an exception set.
 bool open_domain(TealetObject* main, std::size_t limit) noexcept;
-// A Tealet object without a node; nullptr with an exception set. It may collect garbage, and that
-// may run any code, so it comes before the node, which nobody could find without its object.
-TealetObject* new_object() noexcept;
-// Ties a new object to a new node. Returns the object.
-PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept;
+// Ends every tealet, then the domain. False with the first exception set.
+bool close_domain(TealetObject* main) noexcept;
 
 }  // namespace tealetpp

@@ -10,6 +10,25 @@ void register_stats(py::module_& module);
 void register_tealet(py::module_& module);
 void register_main(py::module_& module);
 
+// As CPython's tables of methods want it, whichever calling convention it has.
+template <class Function>
+PyCFunction as_method(Function function) noexcept {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+// A new reference to `value` as pybind11 hands it out; nullptr with an exception set.
+template <class Value>
+PyObject* to_python(const Value& value) noexcept {
+  try {
+    return py::cast(value).release().ptr();
+  } catch (py::error_already_set& error) {
+    error.restore();
+    return nullptr;
+  } catch (...) {
+    return PyErr_NoMemory();
+  }
+}
+
 Status status_of(const Tealet& tealet) noexcept;
 // Whether `parent` can be the parent of a tealet of `domain`. Sets an exception if not.
 bool can_be_parent(PythonDomain& domain, TealetObject* parent) noexcept;

@@ -1,6 +1,4 @@
 // Switching between Python tealets: the engine's switch, with CPython's state around it.
-#include <cstdint>
-#include <new>
 #include <utility>
 
 #include "errors.hpp"
@@ -9,14 +7,6 @@
 namespace tealetpp {
 
 namespace {
-
-void hold(TealetObject* tealet) noexcept {
-  if (!tealet->is_main()) Py_INCREF(tealet->object());
-}
-
-void let_go(TealetObject* tealet) noexcept {
-  if (!tealet->is_main()) Py_DECREF(tealet->object());
-}
 
 PyObject* value_of(const Transfer& transfer) noexcept {
   return static_cast<PyObject*>(transfer.value);
@@ -179,7 +169,7 @@ void close(tealet::core::Domain& domain) noexcept {
 // Every tealet keeps its parent, which may be waiting for nothing but its end.
 void adopted(Node& child) noexcept {
   TealetObject* object = object_of(child);
-  if (object == nullptr) return;  // just created: wrap_node() does it
+  if (object == nullptr) return;  // just created: bind() does it
   auto& domain = static_cast<PythonDomain&>(*child.domain);
   const bool adopting = std::exchange(domain.adopting, true);
   TealetObject* parent = object_of(*child.parent);
@@ -228,6 +218,13 @@ PyObject* exchange(TealetObject* target, Transfer out) noexcept {
   return nullptr;
 }
 
+Errc unwind(TealetObject* target, PyObject*& result) noexcept {
+  PythonDomain& domain = target->domain();
+  const Errc code = with_paused_state(domain, [&] { return domain.unwind(*target->node()); });
+  if (code == Errc::ok) result = unpack(domain, arrive(domain));
+  return code;
+}
+
 PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
                 PyObject* keywords) noexcept {
   PythonDomain& domain = target->domain();
@@ -264,147 +261,6 @@ bool can_begin(TealetObject* target) noexcept {
   if (status == Status::New || status == Status::Stub) return true;
   PyErr_Format(invalid_error, "%R has begun already", target->object());
   return false;
-}
-
-TealetObject* new_object() noexcept {
-  PyObject* object = tealet_type->tp_alloc(tealet_type, 0);
-  if (object == nullptr) return nullptr;
-  TealetObject* tealet = as_tealet(object);
-  tealet->base.simple_layout = true;
-  tealet->base.simple_value_holder[0] = &tealet->value;
-  return tealet;
-}
-
-PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept {
-  tealet->value.node = &node;
-  tealet->value.domain = &domain;
-  tealet->value.main = domain.main_object;
-  Py_INCREF(domain.main_object->object());
-  tealet->value.parent = object_of(*node.parent);
-  hold(tealet->value.parent);
-  node.held_by = tealet;
-  return tealet->object();
-}
-
-void discard_tealet(TealetObject* tealet) noexcept {
-  Execution& execution = execution_of(*tealet->node());
-  PyObject* function = std::exchange(execution.function, nullptr);
-  PyObject* context = std::exchange(execution.context, nullptr);
-  tealet->domain().discard(*tealet->node());
-  Py_XDECREF(function);
-  Py_XDECREF(context);
-  tealet->domain().settle();
-}
-
-bool close_tealet(TealetObject* tealet) noexcept {
-  PythonDomain& domain = tealet->domain();
-  if (tealet->node() == nullptr) return true;
-  if (!domain.check()) return false;
-  if (tealet->is_main()) return close_domain(tealet);
-  Node& node = *tealet->node();
-  if (&node == &domain.current()) {
-    PyErr_SetNone(tealet_exit);
-    return false;
-  }
-  if (domain.status(node) != Status::Suspended) {
-    discard_tealet(tealet);
-    return true;
-  }
-  Py_INCREF(tealet->object());
-  const Errc code = with_paused_state(domain, [&] { return domain.unwind(node); });
-  bool closed = code == Errc::ok;
-  if (closed) {
-    PyObject* value = unpack(domain, arrive(domain));
-    closed = value != nullptr;
-    Py_XDECREF(value);
-    if (tealet->node() != nullptr) tealet->value.exiting = false;
-    if (closed && tealet->node() != nullptr) {
-      set_error(Errc::refused, tealet);
-      closed = false;
-    }
-  } else {
-    set_error(code, tealet);
-  }
-  Py_DECREF(tealet->object());
-  domain.settle();
-  return closed;
-}
-
-bool end_unreachable(TealetObject* tealet) noexcept {
-  PythonDomain& domain = tealet->domain();
-  if (!domain.adopting && tealet->node() == nullptr) return true;
-  PyObject* raised = PyErr_Occurred() != nullptr ? take_raised() : nullptr;
-  bool ended = false;
-  if (domain.adopting) {
-    domain.keep(tealet);
-  } else if (&domain.current() == tealet->node()) {
-    ended = true;  // reachable after all: it runs
-  } else if (domain.status(*tealet->node()) != Status::Suspended) {
-    discard_tealet(tealet);
-    ended = true;
-  } else if (!domain.check()) {
-    PyErr_Clear();
-    domain.keep(tealet);
-  } else {
-    if (!close_tealet(tealet)) PyErr_WriteUnraisable(tealet->object());
-    ended = tealet->node() == nullptr;
-    tealet->value.orphan = !ended;
-  }
-  set_raised(raised);
-  return ended;
-}
-
-bool open_domain(TealetObject* main, std::size_t limit) noexcept {
-  auto* domain = new (std::nothrow) PythonDomain(limit);
-  if (domain == nullptr || domain->open(sizeof(Execution)) != Errc::ok) {
-    delete domain;
-    PyErr_NoMemory();
-    return false;
-  }
-  domain->thread_state = thread_state_id(PyThreadState_Get());
-  domain->main_object = domain->current_object = main;
-  domain->main().held_by = main;
-  main->value.node = &domain->main();
-  main->value.domain = domain;
-  main->value.main = main;
-  return true;
-}
-
-bool close_domain(TealetObject* main) noexcept {
-  PythonDomain& domain = main->domain();
-  if (!domain.is_open()) return true;
-  if (!domain.check()) return false;
-  if (!domain.current().is_main()) {
-    PyErr_Format(invalid_error, "%R can be closed by its main tealet only, not by %R",
-                 main->object(), domain.current_object->object());
-    return false;
-  }
-  if (domain.closing) {
-    PyErr_Format(invalid_error, "%R is being closed already", main->object());
-    return false;
-  }
-  domain.closing = true;
-  domain.memory().set_limit(tealet::CountingAllocator::no_limit);
-  PyObject* raised = nullptr;
-  while (Node* node = domain.newest_leaf()) {
-    TealetObject* tealet = object_of(*node);
-    Py_INCREF(tealet->object());
-    if (!close_tealet(tealet)) {
-      if (raised == nullptr) {
-        raised = take_raised();
-      } else {
-        PyErr_WriteUnraisable(tealet->object());
-      }
-    }
-    // Asked once. What its frames hold is lost, as for anybody who refuses to end.
-    if (tealet->node() != nullptr) discard_tealet(tealet);
-    if (std::exchange(tealet->value.orphan, false)) Py_DECREF(tealet->object());
-    Py_DECREF(tealet->object());
-  }
-  domain.settle();
-  domain.close();
-  set_raised(raised);
-  return raised == nullptr;
 }
 
 }  // namespace tealetpp

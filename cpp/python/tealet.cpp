@@ -155,11 +155,6 @@ PyObject* method_exit(PyObject* self, PyObject* const*, Py_ssize_t) noexcept {
   return method_close(self, nullptr);
 }
 
-template <class Function>
-PyCFunction as_method(Function function) noexcept {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
 PyMethodDef methods[] = {
     {"switch", as_method(method_switch), METH_FASTCALL | METH_KEYWORDS,
      "switch($self, /, *args, **kwargs)\n--\n\n"
@@ -231,14 +226,7 @@ PyObject* get_main(PyObject* self, void*) noexcept {
 
 // Plain getters: pybind11 would make up a C++ value for an object that was never initialised.
 PyObject* get_status(PyObject* self, void*) noexcept {
-  try {
-    return py::cast(status_of(as_tealet(self)->value)).release().ptr();
-  } catch (py::error_already_set& error) {
-    error.restore();
-    return nullptr;
-  } catch (...) {
-    return PyErr_NoMemory();
-  }
+  return to_python(status_of(as_tealet(self)->value));
 }
 
 PyObject* get_saved_bytes(PyObject* self, void*) noexcept {

@@ -37,7 +37,7 @@ namespace tealetpp {
 
 // --- exceptions as single objects, as CPython has had them since 3.12 ---
 
-// Takes the exception that is set, which must be one; a new reference, traceback included.
+// Takes the exception that is set, traceback included: a new reference, or nullptr if none is set.
 inline PyObject* take_raised() noexcept {
 #if PY_VERSION_HEX >= 0x030c0000
   return PyErr_GetRaisedException();
@@ -55,12 +55,12 @@ inline PyObject* take_raised() noexcept {
 #endif
 }
 
-// Sets `exception`, consuming the reference; nothing if it is nullptr.
+// Sets `exception`, consuming the reference. Does nothing if it is nullptr.
 inline void set_raised(PyObject* exception) noexcept {
+  if (exception == nullptr) return;
 #if PY_VERSION_HEX >= 0x030c0000
   PyErr_SetRaisedException(exception);
 #else
-  if (exception == nullptr) return;
   PyErr_Restore(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception))), exception,
                 PyException_GetTraceback(exception));
 #endif

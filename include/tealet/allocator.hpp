@@ -5,9 +5,9 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <memory_resource>
+#include <new>
 
 namespace tealet {
 
@@ -49,34 +49,22 @@ class CountingAllocator final : public std::pmr::memory_resource {
   // Counts a block of take() as returned, but leaves it to whoever may still look at it, for ever.
   void abandon(void* block, std::size_t bytes) noexcept;
 
-  // Returns every kept block to upstream, and how many bytes that were.
+  // Gives every kept block back to upstream; returns how many bytes that were.
   std::size_t trim() noexcept;
   // Keeps at most this many bytes for reuse from now on; 0 keeps nothing.
   void set_cache_bytes(std::size_t bytes) noexcept;
 
+  // What is live now, and was at the most.
   AllocationCounts counts() const noexcept;
+  // Both peaks become the current values.
   void reset_peaks() noexcept;
+  // In kept blocks: not live, and not in counts().
   std::size_t bytes_cached() const noexcept { return cached_; }
+  // In all blocks taken from upstream and not given back: what the limit is for.
   std::size_t bytes_from_upstream() const noexcept { return from_upstream_; }
   std::size_t limit() const noexcept { return limit_; }
   // What is already taken stays, also beyond the new limit.
   void set_limit(std::size_t bytes) noexcept { limit_ = bytes; }
-
-  // Lifts the limit while it exists, if `lift` is true.
-  class WithoutLimit {
-   public:
-    WithoutLimit(CountingAllocator& memory, bool lift) noexcept
-        : memory_(memory), limit_(memory.limit_) {
-      if (lift) memory_.limit_ = no_limit;
-    }
-    ~WithoutLimit() { memory_.limit_ = limit_; }
-    WithoutLimit(const WithoutLimit&) = delete;
-    WithoutLimit& operator=(const WithoutLimit&) = delete;
-
-   private:
-    CountingAllocator& memory_;
-    std::size_t limit_;
-  };
   std::pmr::memory_resource* upstream() const noexcept { return upstream_; }
 
  private:

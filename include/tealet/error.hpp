@@ -17,7 +17,7 @@ enum class Errc : int {
   foreign = -4,  // the tealet belongs to another domain
   outside = -5,  // the domain was opened in a tealet that is not the running one, or has ended
   thread = -6,   // the domain belongs to another thread
-  no_room = -7,  // too little of the thread's C stack is left to start another tealet
+  no_room = -7,  // too little of the thread's C stack is left to begin another tealet
   refused = -8,  // asked to unwind, the tealet switched away instead of ending
 };
 

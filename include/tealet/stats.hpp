@@ -26,7 +26,7 @@ struct Stats {
   std::size_t stack_bytes_expanded = 0;    // the same, once for each tealet that shares a chunk
   std::size_t stack_bytes_naive = 0;       // the extents of all paused tealets
   std::size_t bytes_cached = 0;            // blocks kept for reuse: not live, given back by trim()
-  bool enabled = TEALET_WITH_STATS != 0;
+  bool enabled = TEALET_WITH_STATS != 0;   // whether the figures are kept
 
   // stack_bytes_expanded / stack_bytes: how many tealets share a saved byte on average. NaN when
   // nothing is saved.

@@ -1,4 +1,5 @@
-// Tealets for C++: coroutines that can pause in the middle of any call, without their own stack.
+// Tealets for C++: coroutines that can pause in the middle of any call, and need no stack
+// beforehand.
 //
 //   tealet::Main main;
 //   int n = 3;
@@ -17,6 +18,7 @@
 #include <tealet/allocator.hpp>
 #include <tealet/error.hpp>
 #include <tealet/stats.hpp>
+#include <tealet/status.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -28,20 +30,9 @@
 
 namespace tealet {
 
-enum class Status : std::uint8_t {
-  New,        // has not begun
-  Stub,       // has begun, and waits for a function
-  Suspended,  // is paused
-  Running,    // is the one that runs now
-  Exited,     // has ended
-  Defunct,    // cannot be resumed: its stack was given up when memory ran out
-};
-
-const char* describe(Status status) noexcept;
-
 namespace core {
 
-class Domain;
+struct Body;
 struct Node;
 
 }  // namespace core
@@ -62,30 +53,6 @@ class Exit {
 
   const core::Node* tealet_ = nullptr;  // that it is for, if for one only
 };
-
-namespace core {
-
-// What the C++ face keeps behind every node.
-struct Body {
-  enum class Operation { invoke, destroy };
-  // invoke: calls what follows this Body with `argument`. destroy: destroys it.
-  void* (*operate)(Body& body, Operation operation, void* argument);
-  // Tealet and TealetRef objects that refer to the node.
-  std::uint32_t references;
-  // How often the Tealet that owns it has become another one, or none.
-  std::uint32_t owner_changes;
-};
-
-// A stub's: its function comes later, in a block of its own.
-struct StubBody : Body {
-  Body* function;
-  std::size_t function_size;
-};
-
-template <class F>
-struct OwnedBody;
-
-}  // namespace core
 
 class Main;
 
@@ -108,8 +75,8 @@ class TealetRef {
   // Errc::no_room. Nothing has switched then.
   void* switch_to(void* value = nullptr) const;
 
-  // Resumes it by raising `exception` at its pause point. One that has not begun ends at once, and
-  // its parent gets the exception. Otherwise as switch_to().
+  // Resumes it by raising `exception`, which must not be empty, at its pause point. One that has
+  // not begun ends at once, and its parent gets the exception. Otherwise as switch_to().
   void* throw_into(std::exception_ptr exception) const;
 
   Status status() const noexcept;
@@ -199,11 +166,13 @@ class Main {
   Main& operator=(const Main&) = delete;
 
   // A new tealet for a function that takes an optional void* (what the first switch hands over) and
-  // returns void* (delivered to the parent) or nothing. MemoryError.
+  // returns void* (delivered to the parent) or nothing. MemoryError; InvalidError or ThreadError if
+  // this Main cannot be used here.
   template <class F>
   Tealet create(F function);
 
-  // A tealet with a captured stack and no function yet, to be duplicated and run.
+  // A tealet with a captured stack and no function yet, to be duplicated and run. Error with
+  // Errc::no_room; otherwise as create().
   Tealet stub();
 
   // The main tealet itself: the execution that made this object.
@@ -211,14 +180,16 @@ class Main {
   // self().switch_to(value).
   void* switch_to(void* value = nullptr) const;
 
-  // The running tealet, and the one that switched to it.
+  // The running tealet, and the one that switched to it; none if there is none, or it has ended.
   TealetRef current() const noexcept;
   TealetRef previous() const noexcept;
 
   Stats stats() const noexcept;
+  // Both peaks become the current values.
   void reset_peak_stats() noexcept;
   // Gives kept blocks back to upstream; returns how many bytes.
   std::size_t trim() noexcept;
+  // What all memory of this domain comes from. Lives as long as this object.
   CountingAllocator& memory() noexcept;
 
  private:
@@ -227,9 +198,20 @@ class Main {
   struct MainState* state_;
 };
 
-// --- templates ---
+// --- how a callable is kept; nothing from here on is for users ---
 
 namespace core {
+
+// What the C++ face keeps behind every node.
+struct Body {
+  enum class Operation { invoke, destroy };
+  // invoke: calls what follows this Body with `argument`. destroy: destroys it.
+  void* (*operate)(Body& body, Operation operation, void* argument);
+  // Tealet and TealetRef objects that refer to the node.
+  std::uint32_t references;
+  // How often the Tealet that owns it has become another one, or none.
+  std::uint32_t owner_changes;
+};
 
 template <class F>
 void* call(F& callable, [[maybe_unused]] void* argument) {

@@ -5,11 +5,11 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
 #include <new>
+#include <string>
 
 #include "domain.hpp"
 
@@ -66,6 +66,13 @@ class Pattern {
   }
   volatile unsigned seed_;
   volatile unsigned char bytes_[size];
+};
+
+// Tells a log that it is destroyed, and so in which order.
+struct Note {
+  std::string& log;
+  std::string text;
+  ~Note() { log += text; }
 };
 
 // Calls `function` below `depth` frames of known content.

@@ -20,12 +20,6 @@ Errc code_of(F&& call) {
   return Errc::ok;
 }
 
-struct Note {
-  std::string& log;
-  std::string text;
-  ~Note() { log += text; }
-};
-
 }  // namespace
 
 TEST_CASE("a domain opened in a tealet is usable while that tealet runs") {

@@ -9,16 +9,6 @@
 
 using namespace tealet_tests;
 
-namespace {
-
-struct Note {
-  std::string& log;
-  std::string text;
-  ~Note() { log += text; }
-};
-
-}  // namespace
-
 TEST_CASE("owners move while their tealet runs") {
   Main main;
   auto first = std::make_unique<Tealet>();

@@ -9,16 +9,6 @@
 
 using namespace tealet_tests;
 
-namespace {
-
-struct Note {
-  std::string& log;
-  std::string text;
-  ~Note() { log += text; }
-};
-
-}  // namespace
-
 TEST_CASE("close unwinds: destructors run, innermost first") {
   Main main;
   std::string log;
