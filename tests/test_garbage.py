@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+import tealetpp
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 
 
@@ -207,6 +208,38 @@ def test_a_finalizer_can_switch_but_not_while_garbage_is_collected(main, unraisa
         (InvalidError, True)
     ]
     assert other.switch("after") == ("echo", "after")
+
+
+@pytest.fixture
+def callbacks():
+    """gc.callbacks, for tests that change it."""
+    before = gc.callbacks[:]
+    yield gc.callbacks
+    gc.callbacks[:] = before
+
+
+def test_switching_goes_on_when_the_end_of_a_collection_is_not_told(main, callbacks):
+    callbacks.append(lambda phase, info: callbacks.clear())
+    gc.collect()
+    assert main.tealet(lambda: "begun").switch() == "begun"
+
+
+def test_collections_are_watched_again_after_that(main, callbacks, unraisable):
+    watching = callbacks[:]
+    callbacks.append(lambda phase, info: callbacks.clear())
+    gc.collect()
+    main.tealet(lambda: None).switch()
+    assert callbacks == [x for x in watching if x is tealetpp._tealetpp._on_collection]
+
+    class Switches:
+        def __del__(self):
+            main.tealet(lambda: None).switch()
+
+    garbage = Switches()
+    garbage.itself = garbage
+    del garbage
+    gc.collect()
+    assert [error for error, _ in unraisable] == [InvalidError]
 
 
 def test_the_function_and_its_arguments_are_let_go_at_the_end(main):

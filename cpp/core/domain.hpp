@@ -144,6 +144,7 @@ class Domain {
   void free_node(Node& node) noexcept;
   void join_enclosing() noexcept;
   void leave_enclosing() noexcept;
+  Domain* opened_in(const Node& outer) const noexcept;
   void strand_inner_domains(const Node& outer) noexcept;
 
   // The jump under way, for the callbacks.

@@ -68,14 +68,16 @@ void Domain::leave_enclosing() noexcept {
   outer_ = nullptr;
 }
 
+Domain* Domain::opened_in(const Node& outer) const noexcept {
+  Domain* inner = inner_;
+  while (inner != nullptr && inner->outer_ != &outer) inner = inner->next_;
+  return inner;
+}
+
 void Domain::close_inner_domains(const Node& outer) noexcept {
-  for (Domain* inner = inner_; inner != nullptr;) {
-    if (inner->outer_ == &outer) {
-      inner->face_.close(*inner);
-      inner = inner_;  // the list has changed
-    } else {
-      inner = inner->next_;
-    }
+  while (Domain* inner = opened_in(outer)) {
+    inner->face_.close(*inner);
+    if (opened_in(outer) == inner) strand_inner_domains(outer);  // it could not be closed
   }
 }
 

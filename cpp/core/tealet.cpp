@@ -78,6 +78,9 @@ void* Main::switch_to(void* value) const {
 
 void* TealetRef::throw_into(std::exception_ptr exception) const {
   const char* doing = "throwing into a tealet";
+  if (exception == nullptr) {
+    throw InvalidError(Errc::invalid, std::string(doing) + ": there is no exception");
+  }
   MainState& state = usable(node_, doing);
   if (node_ == &state.current()) std::rethrow_exception(exception);
   state.raised = std::move(exception);

@@ -11,6 +11,10 @@ std::uint64_t collecting_thread_state = 0;
 
 namespace {
 
+// gc.callbacks, and what it must hold for this to work. Anybody may change that list.
+PyObject* callbacks = nullptr;
+PyObject* watcher = nullptr;
+
 // Of all threads: each collection settles those of its own thread.
 std::vector<PythonDomain*> waiting;
 
@@ -44,6 +48,17 @@ PyMethodDef callback = {"_on_collection", as_method(on_collection), METH_FASTCAL
 
 }  // namespace
 
+bool is_collecting(const PythonDomain& domain) noexcept {
+  if (collecting_thread_state != domain.thread_state) return false;
+  const int watched = PySequence_Contains(callbacks, watcher);
+  if (watched == 1) return true;
+  // Its end will not be told: better to switch unwatched once than never again.
+  PyErr_Clear();
+  collecting_thread_state = 0;
+  if (PyList_Append(callbacks, watcher) != 0) PyErr_Clear();
+  return false;
+}
+
 void settle_after_collection(PythonDomain& domain) noexcept {
   try {
     forget_after_collection(domain);
@@ -60,7 +75,10 @@ void register_collector(py::module_& module) {
   auto function = py::reinterpret_steal<py::object>(PyCFunction_New(&callback, nullptr));
   if (!function) throw py::error_already_set();
   module.add_object("_on_collection", function);
-  py::module_::import("gc").attr("callbacks").attr("append")(function);
+  py::object list = py::module_::import("gc").attr("callbacks");
+  list.attr("append")(function);
+  watcher = function.release().ptr();
+  callbacks = list.release().ptr();
 }
 
 }  // namespace tealetpp

@@ -14,6 +14,9 @@ namespace tealetpp {
 // The number of the thread state that collects garbage right now, or 0.
 extern std::uint64_t collecting_thread_state;
 
+// Whether a collection runs on the thread of `domain`, which is the running one.
+bool is_collecting(const PythonDomain& domain) noexcept;
+
 // `domain` has tealets to end when the collection is over; or is gone, and has not.
 void settle_after_collection(PythonDomain& domain) noexcept;
 void forget_after_collection(const PythonDomain& domain) noexcept;

@@ -27,7 +27,7 @@ bool PythonDomain::check() const noexcept {
   if (thread_state_id(PyThreadState_Get()) == thread_state) code = Domain::check();
   if (code != Errc::ok) {
     set_error(code, main_object);
-  } else if (collecting_thread_state == thread_state) {
+  } else if (is_collecting(*this)) {
     PyErr_SetString(invalid_error,
                     "nothing can switch while the garbage collector runs on this thread");
     code = Errc::invalid;

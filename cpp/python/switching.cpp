@@ -162,8 +162,11 @@ bool release(Node& node) noexcept {
 }
 
 void close(tealet::core::Domain& domain) noexcept {
+  // Its last reference may be held by one of its tealets.
   TealetObject* main = static_cast<PythonDomain&>(domain).main_object;
+  Py_INCREF(main->object());
   if (!close_domain(main)) PyErr_WriteUnraisable(main->object());
+  Py_DECREF(main->object());
 }
 
 // Every tealet keeps its parent, which may be waiting for nothing but its end.

@@ -75,8 +75,8 @@ class TealetRef {
   // Errc::no_room. Nothing has switched then.
   void* switch_to(void* value = nullptr) const;
 
-  // Resumes it by raising `exception`, which must not be empty, at its pause point. One that has
-  // not begun ends at once, and its parent gets the exception. Otherwise as switch_to().
+  // Resumes it by raising `exception` at its pause point. One that has not begun ends at once, and
+  // its parent gets the exception. InvalidError if there is none; otherwise as switch_to().
   void* throw_into(std::exception_ptr exception) const;
 
   Status status() const noexcept;

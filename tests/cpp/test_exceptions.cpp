@@ -57,6 +57,14 @@ TEST_CASE("throw_into raises at the pause point") {
   CHECK(tealet.status() == Status::Suspended);
 }
 
+TEST_CASE("throw_into needs an exception") {
+  Main main;
+  Tealet t = main.create([&] { main.switch_to(); });
+  t.switch_to();
+  CHECK_THROWS_AS(t.throw_into(nullptr), tealet::InvalidError);
+  CHECK(t.status() == Status::Suspended);
+}
+
 TEST_CASE("Exit is a normal end") {
   Main main;
   Tealet tealet = main.create([] { throw tealet::Exit(); });
