@@ -16,6 +16,13 @@ struct Tower {
   Errc stub_code = Errc::ok;
 };
 
+// A frame or two below the caller, lest the last bytes of room decide.
+[[gnu::noinline]] void stub_below(Main& main) {
+  Pattern<4096> pattern(1);
+  main.stub();
+  if (!pattern.intact()) ++damaged;
+}
+
 void build(Main& main, Tower& tower) {
   Pattern<512> pattern(static_cast<unsigned>(tower.floors.size()));
   const std::size_t mine = tower.floors.size();
@@ -27,7 +34,7 @@ void build(Main& main, Tower& tower) {
     CHECK(tower.floors[mine].status() == Status::New);
     CHECK(main.stats().stack_bytes == 0);
     try {
-      main.stub();
+      stub_below(main);
     } catch (const tealet::Error& stub_error) {
       tower.stub_code = stub_error.code();
     }
