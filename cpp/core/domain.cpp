@@ -133,7 +133,8 @@ std::size_t Domain::saved_bytes(const Node& node) const noexcept {
 
 std::size_t Domain::extent(const Node& node) const noexcept {
   if (node.stack != nullptr) return node.stack->extent();
-  if (&node != current_ || node.is_main()) return 0;
+  // Of one that runs, only from there: elsewhere the stack pointer is another one's.
+  if (&node != current_ || node.is_main() || check() != Errc::ok) return 0;
   return static_cast<std::size_t>(node.far - static_cast<char*>(__builtin_frame_address(0)));
 }
 
