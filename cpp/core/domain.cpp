@@ -81,10 +81,10 @@ Node* Domain::duplicate(const Node& original) noexcept {
   return twin;
 }
 
-Node* Domain::newest_leaf() noexcept {
-  Node* node = main_;
+Node& Domain::newest_leaf(Node& top) noexcept {
+  Node* node = &top;
   while (node->first_child != nullptr) node = node->first_child;
-  return node == main_ ? nullptr : node;
+  return *node;
 }
 
 void Domain::discard(Node& node) noexcept {
@@ -118,7 +118,9 @@ void Domain::free_node(Node& node) noexcept {
 
 Errc Domain::set_parent(Node& node, Node& parent) noexcept {
   if (parent.domain != this) return Errc::foreign;
-  if (node.is_main() || parent.descends_from(node)) return Errc::invalid;
+  if (node.is_main() || &node == &parent) return Errc::invalid;
+  // The way up may be long; most often it need not be gone.
+  if (node.first_child != nullptr && parent.descends_from(node)) return Errc::invalid;
   adopt(node, parent);
   return Errc::ok;
 }

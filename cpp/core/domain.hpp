@@ -84,8 +84,8 @@ class Domain {
   // Asks a paused tealet to end, with the running one as its parent from now on. It may have
   // switched away instead when this returns; the face knows whether its node was released.
   Errc unwind(Node& node) noexcept;
-  // The next to end when all must: a tealet without children; nullptr when only main is left.
-  Node* newest_leaf() noexcept;
+  // The next to end when all below `top` must: a tealet without children; `top` if there is none.
+  Node& newest_leaf(Node& top) noexcept;
   // Frees a node that does not run, as it is: nothing on its stack is unwound.
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
