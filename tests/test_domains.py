@@ -405,3 +405,23 @@ def test_a_tealet_that_swallowed_its_exit_closes_inner_tealets_normally(main):
     with pytest.raises(TealetError):
         t.close()
     assert t.switch() is None
+
+
+DAEMON = """if True:
+    import threading, time
+    from tealetpp import Main
+    begun = threading.Event()
+    def sleeps():
+        begun.set()
+        while True: time.sleep(0.01)
+    def run():
+        with Main() as main: main.tealet(sleeps).switch()
+    threading.Thread(target=run, daemon=True).start()
+    begun.wait()
+    time.sleep(0.05)
+"""
+
+
+def test_the_interpreter_ends_while_a_daemon_thread_is_inside_a_tealet():
+    done = subprocess.run([sys.executable, "-c", DAEMON], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

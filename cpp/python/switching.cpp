@@ -1,4 +1,7 @@
 // Switching between Python tealets: the engine's switch, with CPython's state around it.
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include <cstdint>
 #include <new>
 #include <utility>
@@ -115,6 +118,23 @@ void drop(Call& call) noexcept {
   Py_XDECREF(call.keywords);
 }
 
+// A call of Python code at the bottom of a tealet. A daemon thread that wants the global
+// interpreter lock while the interpreter shuts down is ended by pthread_exit(), which unwinds the C
+// stack; but there is nothing to unwind to below. So it stays here instead, without the lock, until
+// the process is gone, which is what CPython does with all such threads since 3.14.
+PyObject* call_at_the_bottom(PyObject* function, PyObject* const* arguments, std::size_t count,
+                             PyObject* keywords) noexcept {
+#ifdef __GLIBCXX__
+  try {
+    return PyObject_Vectorcall(function, arguments, count, keywords);
+  } catch (const abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#else
+  return PyObject_Vectorcall(function, arguments, count, keywords);
+#endif
+}
+
 // Calls the function of a tealet that begins. Without a Call it is the end of another tealet that
 // begins it, and what that one returned is its only argument.
 Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) noexcept {
@@ -128,7 +148,7 @@ Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) n
   const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
   PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
   const Transfer out = take_result(
-      self->domain(), PyObject_Vectorcall(function, arguments, count, call.keywords));
+      self->domain(), call_at_the_bottom(function, arguments, count, call.keywords));
   Py_XDECREF(only);
   drop(call);
   return out;
