@@ -1,5 +1,6 @@
 """Several domains: nested, side by side, abandoned, and on several threads."""
 
+import contextvars
 import gc
 import subprocess
 import sys
@@ -405,6 +406,64 @@ def test_a_tealet_that_swallowed_its_exit_closes_inner_tealets_normally(main):
     with pytest.raises(TealetError):
         t.close()
     assert t.switch() is None
+
+
+def test_a_domain_that_only_its_tealets_refer_to(main, unraisable):
+    refs = []
+
+    def outer():
+        inner = Main()
+        refs.append(weakref.ref(inner))
+
+        def refuses():
+            try:
+                refs[0]().switch()
+            finally:
+                refs[0]().switch()
+
+        inner.tealet(refuses).switch()
+
+    main.tealet(outer).switch()
+    assert [kind for kind, _ in unraisable] == [TealetError]
+    assert refs[0]() is None
+
+
+def test_a_domain_opened_by_what_is_dropped_at_the_end(main):
+    kept = []
+    value = contextvars.ContextVar("value")
+
+    class OpensDomain:
+        def __del__(self):
+            inner = Main()
+
+            def pauses():
+                try:
+                    inner.switch()
+                finally:
+                    deep(20)
+
+            t = inner.tealet(pauses)
+            t.switch()
+            kept.extend((inner, t))
+
+    def deep(n):
+        mine = [n]
+        if n:
+            deep(n - 1)
+        else:
+            # These must not get the data stack of the tealet that is at its end here.
+            kept.extend(main.tealet(lambda *numbers: numbers) for _ in range(3))
+            for t in kept[-3:]:
+                assert t.switch(1, 2, 3) == (1, 2, 3)
+        assert mine == [n]
+
+    def outer():
+        value.set(OpensDomain())
+        return "end"
+
+    for _ in range(5):
+        assert main.tealet(outer).switch() == "end"
+    assert not any(kept)
 
 
 DAEMON = """if True:

@@ -93,6 +93,7 @@ class Domain {
   // Closes the domains that were opened in `outer` and are open still. A face that must do so
   // before its own clean-up calls this at the end of run(); otherwise the engine does.
   void close_inner_domains(const Node& outer) noexcept;
+  bool has_inner_domains(const Node& outer) const noexcept;
   // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
   // A defunct one cannot, nor a stub, which has no function that would.
   Node& receiver() noexcept;

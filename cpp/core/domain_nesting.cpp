@@ -79,6 +79,12 @@ void Domain::close_inner_domains(const Node& outer) noexcept {
   }
 }
 
+bool Domain::has_inner_domains(const Node& outer) const noexcept {
+  const Domain* inner = inner_;
+  while (inner != nullptr && inner->outer_ != &outer) inner = inner->next_;
+  return inner != nullptr;
+}
+
 void Domain::strand_inner_domains(const Node& outer) noexcept {
   for (Domain** link = &inner_; *link != nullptr;) {
     Domain* inner = *link;

@@ -165,9 +165,12 @@ Transfer run(Node& node, Transfer) noexcept {
   Transfer out = arrive(domain);
   // Thrown into before it began: there is nothing on its stack that could catch it.
   if (out.signal == Signal::value) out = call_function(object_of(node), call, out);
-  domain.close_inner_domains(node);
-  if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
-  end_execution(thread, execution);
+  // What is dropped at the end may open further domains in this tealet.
+  do {
+    domain.close_inner_domains(node);
+    if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
+    end_execution(thread, execution);
+  } while (domain.has_inner_domains(node));
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
     // It begins where this one ends, and so does its data stack.
@@ -193,7 +196,9 @@ bool release(Node& node) noexcept {
 
 void close(tealet::core::Domain& domain) noexcept {
   TealetObject* main = static_cast<PythonDomain&>(domain).main_object;
+  Py_INCREF(main->object());  // it may be its tealets alone that refer to it
   if (!close_domain(main)) PyErr_WriteUnraisable(main->object());
+  Py_DECREF(main->object());
 }
 
 // Every tealet keeps its parent, which may be waiting for nothing but its end.
