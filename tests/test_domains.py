@@ -484,3 +484,58 @@ DAEMON = """if True:
 def test_the_interpreter_ends_while_a_daemon_thread_is_inside_a_tealet():
     done = subprocess.run([sys.executable, "-c", DAEMON], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_tealet_that_ends_by_its_exit_closes_inner_tealets_normally(main, unraisable):
+    log = []
+
+    def outer(explicitly):
+        inner = Main()
+
+        def pauses():
+            try:
+                inner.switch()
+            finally:
+                log.append("inner unwound")
+
+        ts = [inner.tealet(pauses) for _ in range(2)]
+        for t in ts:
+            t.switch()
+        try:
+            main.switch()
+        finally:
+            if explicitly:
+                ts[0].close()
+                log.append("outer unwound")
+
+    for explicitly in (False, True):
+        t = main.tealet(outer)
+        t.switch(explicitly)
+        t.close()
+        assert t.status is Status.EXITED
+    assert log == ["inner unwound"] * 3 + ["outer unwound", "inner unwound"]
+    assert unraisable == []
+
+
+def test_both_an_inner_tealet_and_its_outer_one_are_closed(main):
+    log = []
+
+    def outer():
+        inner = Main()
+
+        def innermost():
+            try:
+                inner.switch()
+            finally:
+                main.switch("unwinding")
+
+        t = inner.tealet(innermost)
+        t.switch()
+        t.close()
+        log.append("went on")
+
+    t = main.tealet(outer)
+    assert t.switch() == "unwinding"
+    t.close()
+    assert t.status is Status.EXITED
+    assert log == []

@@ -13,6 +13,9 @@ namespace tealetpp {
 
 namespace {
 
+// How often TealetExit was raised at a pause point, of any thread.
+std::uint32_t exits = 0;
+
 void hold(TealetObject* tealet) noexcept {
   if (!tealet->is_main()) Py_INCREF(tealet->object());
 }
@@ -59,7 +62,7 @@ PyObject* unpack(PythonDomain& domain, const Transfer& arrived) noexcept {
       raise_here(value_of(arrived));
       return nullptr;
     case Signal::unwind:
-      domain.current_object->value.exiting = true;
+      domain.current_object->value.exiting = ++exits;
       PyErr_SetNone(tealet_exit);
       return nullptr;
   }
@@ -91,18 +94,20 @@ Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
   return code;
 }
 
-// Whether a tealet that `domain` was opened in is being closed. If that one was left from a tealet of
-// this domain, then this is where TealetExit was raised.
-bool is_inside_exiting(const PythonDomain& domain) noexcept {
-  for (const Node* outer = domain.outer(); outer != nullptr; outer = outer->domain->outer()) {
-    if (outer->held_by != nullptr && object_of(*outer)->value.exiting) return true;
+// Whether a tealet that the domain of `self` was opened in is being closed, and `self` is not, or
+// was before that. If that tealet was left from this one, then this is where TealetExit was raised.
+bool is_inside_exiting(const TealetObject* self) noexcept {
+  for (const Node* outer = self->domain().outer(); outer != nullptr;
+       outer = outer->domain->outer()) {
+    if (outer->held_by == nullptr) continue;
+    if (object_of(*outer)->value.exiting > self->value.exiting) return true;
   }
   return false;
 }
 
 // What is raised, or a normal end: only TealetExit is both.
-Transfer take_result(const PythonDomain& domain, PyObject* result) noexcept {
-  if (result == nullptr && (!PyErr_ExceptionMatches(tealet_exit) || is_inside_exiting(domain))) {
+Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
+  if (result == nullptr && (!PyErr_ExceptionMatches(tealet_exit) || is_inside_exiting(self))) {
     return {Signal::error, take_raised()};
   }
   if (result == nullptr) {
@@ -142,13 +147,13 @@ Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) n
   if (function == nullptr) {
     Py_XDECREF(value_of(arrived));
     PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
-    return take_result(self->domain(), nullptr);
+    return take_result(self, nullptr);
   }
   PyObject* only = value_of(arrived);
   const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
   PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
-  const Transfer out = take_result(
-      self->domain(), call_at_the_bottom(function, arguments, count, call.keywords));
+  const Transfer out =
+      take_result(self, call_at_the_bottom(function, arguments, count, call.keywords));
   Py_XDECREF(only);
   drop(call);
   return out;
@@ -272,8 +277,9 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   Errc code = Errc::memory;
   if (domain.make_data_stack(execution)) {
     domain.call = call;
-    code = with_paused_state(
-        domain, [&] { return domain.switch_to(*target->node(), {Signal::value, nullptr}); });
+    code = with_paused_state(domain, [&] {
+      return domain.switch_to(*target->node(), {Signal::value, nullptr});
+    });
     if (code == Errc::ok) return unpack(domain, arrive(domain));
     domain.call = Call{};
     domain.free_data_stack(execution);
@@ -342,7 +348,7 @@ bool close_tealet(TealetObject* tealet) noexcept {
     PyObject* value = unpack(domain, arrive(domain));
     closed = value != nullptr;
     Py_XDECREF(value);
-    if (tealet->node() != nullptr) tealet->value.exiting = false;
+    if (tealet->node() != nullptr) tealet->value.exiting = 0;
     if (closed && tealet->node() != nullptr) {
       set_error(Errc::refused, tealet);
       closed = false;
