@@ -313,3 +313,20 @@ def test_exceptions_that_unwind_deep_stacks(main):
     t.switch(30)
     t.close()
     assert log == list(range(31))
+
+
+@pytest.mark.parametrize("close", [True, False])
+def test_a_long_chain_of_parents(close):
+    main = Main()
+    tealets = [main]
+    for _ in range(300_000):
+        tealets.append(main.tealet(int, parent=tealets[-1]))
+    last = tealets[-1]
+    del tealets[1:]
+    if close:
+        main.close()
+        assert last.status is Status.EXITED
+    else:
+        del last
+        assert main.stats().n_active == 1
+        main.close()

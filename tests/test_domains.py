@@ -1,5 +1,6 @@
 """Several domains: nested, side by side, abandoned, and on several threads."""
 
+import contextvars
 import gc
 import subprocess
 import sys
@@ -405,3 +406,136 @@ def test_a_tealet_that_swallowed_its_exit_closes_inner_tealets_normally(main):
     with pytest.raises(TealetError):
         t.close()
     assert t.switch() is None
+
+
+def test_a_domain_that_only_its_tealets_refer_to(main, unraisable):
+    refs = []
+
+    def outer():
+        inner = Main()
+        refs.append(weakref.ref(inner))
+
+        def refuses():
+            try:
+                refs[0]().switch()
+            finally:
+                refs[0]().switch()
+
+        inner.tealet(refuses).switch()
+
+    main.tealet(outer).switch()
+    assert [kind for kind, _ in unraisable] == [TealetError]
+    assert refs[0]() is None
+
+
+def test_a_domain_opened_by_what_is_dropped_at_the_end(main):
+    kept = []
+    value = contextvars.ContextVar("value")
+
+    class OpensDomain:
+        def __del__(self):
+            inner = Main()
+
+            def pauses():
+                try:
+                    inner.switch()
+                finally:
+                    deep(20)
+
+            t = inner.tealet(pauses)
+            t.switch()
+            kept.extend((inner, t))
+
+    def deep(n):
+        mine = [n]
+        if n:
+            deep(n - 1)
+        else:
+            # These must not get the data stack of the tealet that is at its end here.
+            kept.extend(main.tealet(lambda *numbers: numbers) for _ in range(3))
+            for t in kept[-3:]:
+                assert t.switch(1, 2, 3) == (1, 2, 3)
+        assert mine == [n]
+
+    def outer():
+        value.set(OpensDomain())
+        return "end"
+
+    for _ in range(5):
+        assert main.tealet(outer).switch() == "end"
+    assert not any(kept)
+
+
+DAEMON = """if True:
+    import threading, time
+    from tealetpp import Main
+    begun = threading.Event()
+    def sleeps():
+        begun.set()
+        while True: time.sleep(0.01)
+    def run():
+        with Main() as main: main.tealet(sleeps).switch()
+    threading.Thread(target=run, daemon=True).start()
+    begun.wait()
+    time.sleep(0.05)
+"""
+
+
+def test_the_interpreter_ends_while_a_daemon_thread_is_inside_a_tealet():
+    done = subprocess.run([sys.executable, "-c", DAEMON], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_tealet_that_ends_by_its_exit_closes_inner_tealets_normally(main, unraisable):
+    log = []
+
+    def outer(explicitly):
+        inner = Main()
+
+        def pauses():
+            try:
+                inner.switch()
+            finally:
+                log.append("inner unwound")
+
+        ts = [inner.tealet(pauses) for _ in range(2)]
+        for t in ts:
+            t.switch()
+        try:
+            main.switch()
+        finally:
+            if explicitly:
+                ts[0].close()
+                log.append("outer unwound")
+
+    for explicitly in (False, True):
+        t = main.tealet(outer)
+        t.switch(explicitly)
+        t.close()
+        assert t.status is Status.EXITED
+    assert log == ["inner unwound"] * 3 + ["outer unwound", "inner unwound"]
+    assert unraisable == []
+
+
+def test_both_an_inner_tealet_and_its_outer_one_are_closed(main):
+    log = []
+
+    def outer():
+        inner = Main()
+
+        def innermost():
+            try:
+                inner.switch()
+            finally:
+                main.switch("unwinding")
+
+        t = inner.tealet(innermost)
+        t.switch()
+        t.close()
+        log.append("went on")
+
+    t = main.tealet(outer)
+    assert t.switch() == "unwinding"
+    t.close()
+    assert t.status is Status.EXITED
+    assert log == []

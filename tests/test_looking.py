@@ -1,6 +1,7 @@
 """What a tealet tells about itself: status, truth, repr, current, previous, extent."""
 
 import re
+import threading
 
 from tealetpp import Main, Status, Tealet
 
@@ -129,3 +130,24 @@ def test_the_extent_grows_with_depth(main):
     assert extents == sorted(set(extents))
     # Each level goes through C.
     assert extents[3] - extents[2] > 15 * 100
+
+
+def test_the_extent_of_a_running_tealet_from_elsewhere(main):
+    def outer():
+        inner = Main()
+        inner.tealet(lambda: main.switch(inner.current)).switch()
+
+    t = main.tealet(outer)
+    inside = t.switch()
+    assert inside.status is Status.RUNNING
+    assert inside.extent == 0
+
+    def look():
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(main.current.extent))
+        thread.start()
+        thread.join()
+        return seen
+
+    assert main.tealet(look).switch() == [0]
+    t.close()

@@ -3,6 +3,7 @@
 import functools
 import math
 import random
+import sys
 
 import pytest
 
@@ -357,3 +358,32 @@ def random_operations(seed, count):
 @pytest.mark.parametrize("seed", range(6))
 def test_after_each_of_thousands_of_operations_the_figures_agree_with_a_walk(seed):
     random_operations(seed, 5000)
+
+
+def test_switching_from_within_the_methods_of_a_snapshot(main):
+    stats = main.stats()
+
+    class Size:
+        def __index__(self):
+            main.switch()
+            return 4096
+
+    def report():
+        sys.setprofile(lambda frame, *_: frame.f_code.co_name == "to_text" and main.switch())
+        text = str(stats)
+        sys.setprofile(None)
+        return text
+
+    for calls in ((lambda: stats.fixed_stack_bytes(Size()),) * 2, (report,) * 2):
+        ts = [main.tealet(call) for call in calls]
+        for t in ts:
+            t.switch()
+        sys.setprofile(None)
+        # Not in the order opposite to that in which they entered.
+        results = []
+        for t in ts:
+            while t:
+                result = t.switch()
+            results.append(result)
+        assert results[0] == results[1]
+        assert results[0] is not None

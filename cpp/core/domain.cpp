@@ -83,10 +83,10 @@ Node* Domain::duplicate(const Node& original) noexcept {
   return twin;
 }
 
-Node* Domain::newest_leaf() noexcept {
-  Node* node = main_;
+Node& Domain::newest_leaf(Node& top) noexcept {
+  Node* node = &top;
   while (node->first_child != nullptr) node = node->first_child;
-  return node == main_ ? nullptr : node;
+  return *node;
 }
 
 void Domain::discard(Node& node) noexcept {
@@ -120,7 +120,9 @@ void Domain::free_node(Node& node) noexcept {
 
 Errc Domain::set_parent(Node& node, Node& parent) noexcept {
   if (parent.domain != this) return Errc::foreign;
-  if (node.is_main() || parent.descends_from(node)) return Errc::invalid;
+  if (node.is_main() || &node == &parent) return Errc::invalid;
+  // The way up may be long; most often it need not be gone.
+  if (node.first_child != nullptr && parent.descends_from(node)) return Errc::invalid;
   adopt(node, parent);
   return Errc::ok;
 }
@@ -135,7 +137,8 @@ std::size_t Domain::saved_bytes(const Node& node) const noexcept {
 
 std::size_t Domain::extent(const Node& node) const noexcept {
   if (node.stack != nullptr) return node.stack->extent();
-  if (&node != current_ || node.is_main()) return 0;
+  // Of one that runs, only from there: elsewhere the stack pointer is another one's.
+  if (&node != current_ || node.is_main() || check() != Errc::ok) return 0;
   return static_cast<std::size_t>(node.far - static_cast<char*>(__builtin_frame_address(0)));
 }
 

@@ -87,8 +87,8 @@ class Domain {
   // Asks a paused tealet to end, with the running one as its parent from now on. It may have
   // switched away instead when this returns; the face knows whether its node was released.
   Errc unwind(Node& node) noexcept;
-  // A tealet without children, to be ended before its parent; nullptr when only main is left.
-  Node* newest_leaf() noexcept;
+  // The next to end when all below `top` must: a tealet without children; `top` if there is none.
+  Node& newest_leaf(Node& top) noexcept;
   // Frees a node that does not run, as it is: nothing on its stack is unwound.
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
@@ -96,6 +96,7 @@ class Domain {
   // Closes the domains that were opened in `outer` and are open still. A face that must do so
   // before its own clean-up calls this at the end of run(); otherwise the engine does.
   void close_inner_domains(const Node& outer) noexcept;
+  bool has_inner_domains(const Node& outer) const noexcept;
   // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
   // A defunct one cannot, nor a stub, which has no function that would.
   Node& receiver() noexcept;

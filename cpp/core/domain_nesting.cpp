@@ -81,6 +81,10 @@ void Domain::close_inner_domains(const Node& outer) noexcept {
   }
 }
 
+bool Domain::has_inner_domains(const Node& outer) const noexcept {
+  return opened_in(outer) != nullptr;
+}
+
 void Domain::strand_inner_domains(const Node& outer) noexcept {
   for (Domain** link = &inner_; *link != nullptr;) {
     Domain* inner = *link;

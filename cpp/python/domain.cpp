@@ -58,12 +58,17 @@ void PythonDomain::keep(TealetObject* tealet) noexcept {
 
 void PythonDomain::settle_kept() noexcept {
   if (adopting || collecting_thread_state == thread_state) return;
-  const std::vector<TealetObject*> kept = std::exchange(kept_, {});
-  for (TealetObject* tealet : kept) {
-    // With the last reference, unless somebody has found it again through the tree, it ends by
-    // itself. In a cycle it does not.
-    const bool ends = std::exchange(tealet->value.collected, false);
-    if (!ends || end_unreachable(tealet)) Py_DECREF(tealet->object());
+  // What ends may be the last to refer to the next, and so on: with the C stack used up, the rest
+  // is for those who called this further up. Where the domain cannot be used, it stays.
+  while (!kept_.empty() && check_room() == Errc::ok) {
+    const std::vector<TealetObject*> kept = std::exchange(kept_, {});
+    for (TealetObject* tealet : kept) {
+      // With the last reference, unless somebody has found it again through the tree, it ends by
+      // itself. In a cycle it does not.
+      const bool ends = std::exchange(tealet->value.collected, false);
+      if (!ends || end_unreachable(tealet)) Py_DECREF(tealet->object());
+    }
+    if (Domain::check() != Errc::ok || collecting_thread_state == thread_state) return;
   }
 }
 

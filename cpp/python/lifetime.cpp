@@ -59,7 +59,7 @@ bool close_tealet(TealetObject* tealet) noexcept {
   if (code != Errc::ok) {
     set_error(code, tealet);
   } else if (tealet->node() != nullptr) {
-    tealet->value.exiting = false;
+    tealet->value.exiting = 0;
     if (closed) set_error(Errc::refused, tealet);
     closed = false;
   }
@@ -124,9 +124,15 @@ bool close_domain(TealetObject* main) noexcept {
   domain.closing = true;
   domain.memory().set_limit(tealet::CountingAllocator::no_limit);
   PyObject* raised = nullptr;
-  while (Node* node = domain.newest_leaf()) {
-    TealetObject* tealet = object_of(*node);
+  // On from the parent of the last one, since the way from the top may be long.
+  TealetObject* above = main;
+  Py_INCREF(above->object());
+  while (domain.main().first_child != nullptr) {
+    Node& top = above->node() != nullptr ? *above->node() : domain.main();
+    TealetObject* tealet = object_of(domain.newest_leaf(top));
     Py_INCREF(tealet->object());
+    Py_INCREF(tealet->value.parent->object());
+    Py_DECREF(std::exchange(above, tealet->value.parent)->object());
     if (!close_tealet(tealet)) {
       if (raised == nullptr) {
         raised = take_raised();
@@ -139,6 +145,7 @@ bool close_domain(TealetObject* main) noexcept {
     if (std::exchange(tealet->value.orphan, false)) Py_DECREF(tealet->object());
     Py_DECREF(tealet->object());
   }
+  Py_DECREF(above->object());
   domain.settle();
   domain.close();
   set_raised(raised);

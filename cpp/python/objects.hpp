@@ -31,13 +31,13 @@ struct TealetObject;
 
 // The C++ value of a Python Tealet, as pybind11 sees it.
 struct Tealet {
-  Node* node;            // nullptr once it has ended
-  PythonDomain* domain;  // nullptr if it was never initialised
-  TealetObject* main;    // strong, except in the main tealet itself
-  TealetObject* parent;  // strong while the node exists; nullptr for main
-  bool orphan;           // nobody refers to it, but it could not be ended: its Main keeps it
-  bool exiting;          // TealetExit was raised at its pause point
-  bool collected;        // the garbage collector has found it in a cycle that nobody refers to
+  Node* node;             // nullptr once it has ended
+  PythonDomain* domain;   // nullptr if it was never initialised
+  TealetObject* main;     // strong, except in the main tealet itself
+  TealetObject* parent;   // strong while the node exists; nullptr for main
+  std::uint32_t exiting;  // when TealetExit was raised at its pause point, counted; 0 if not
+  bool orphan;            // nobody refers to it, but it could not be ended: its Main keeps it
+  bool collected;         // the garbage collector has found it in a cycle that nobody refers to
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.

@@ -9,21 +9,87 @@ using tealet::StatsField;
 
 namespace {
 
-py::object report(const char* function, const py::object& stats) {
-  return py::module_::import("tealetpp._report").attr(function)(stats);
+// Whatever runs Python code, which may switch, is a plain method or slot: see objects.hpp.
+
+PyObject* report(const char* function, PyObject* stats) noexcept {
+  PyObject* module = PyImport_ImportModule("tealetpp._report");
+  if (module == nullptr) return nullptr;
+  PyObject* result = PyObject_CallMethod(module, function, "O", stats);
+  Py_DECREF(module);
+  return result;
 }
 
-template <class Class>
-void add_reports(Class& type) {
-  type.def(
-          "to_dict", [](const py::object& self) { return report("to_dict", self); },
-          "All figures and ratios by name, as a dict.")
-      .def(
-          "to_json", [](const py::object& self) { return report("to_json", self); },
-          "The same as JSON text; an undefined ratio is null.")
-      .def("__str__", [](const py::object& self) { return report("to_text", self); })
-      .def("__repr__", [](const py::object& self) { return report("to_repr", self); })
-      .def("_repr_html_", [](const py::object& self) { return report("to_html", self); });
+PyObject* to_dict(PyObject* self, PyObject*) noexcept { return report("to_dict", self); }
+PyObject* to_json(PyObject* self, PyObject*) noexcept { return report("to_json", self); }
+PyObject* to_html(PyObject* self, PyObject*) noexcept { return report("to_html", self); }
+PyObject* to_text(PyObject* self) noexcept { return report("to_text", self); }
+PyObject* to_repr(PyObject* self) noexcept { return report("to_repr", self); }
+
+// The one argument, called stack_size, that both functions below take. False with an exception set.
+bool parse_size(PyObject* arguments, PyObject* keywords, const char* format,
+                std::size_t& size) noexcept {
+  static char stack_size[] = "stack_size";
+  static char* names[] = {stack_size, nullptr};
+  PyObject* object = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, format, names, &object)) return false;
+  PyObject* number = PyNumber_Index(object);
+  if (number == nullptr) return false;
+  size = PyLong_AsSize_t(number);
+  Py_DECREF(number);
+  if (size != static_cast<std::size_t>(-1) || PyErr_Occurred() == nullptr) return true;
+  PyErr_Format(PyExc_TypeError, "a stack of %R bytes", object);
+  return false;
+}
+
+PyObject* fixed_stack_bytes(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+  std::size_t size = 0;
+  if (!parse_size(arguments, keywords, "O:fixed_stack_bytes", size)) return nullptr;
+  return PyLong_FromSize_t(py::handle(self).cast<const Stats&>().fixed_stack_bytes(size));
+}
+
+PyObject* efficiency_vs(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+  std::size_t size = 0;
+  if (!parse_size(arguments, keywords, "O:efficiency_vs", size)) return nullptr;
+  return PyFloat_FromDouble(py::handle(self).cast<const Stats&>().efficiency_vs(size));
+}
+
+template <class Function>
+PyCFunction as_method(Function function) noexcept {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+#define TEALETPP_REPORTS                                      \
+  {"to_dict", to_dict, METH_NOARGS,                           \
+   "to_dict($self, /)\n--\n\n"                                \
+   "All figures and ratios by name, as a dict."},             \
+      {"to_json", to_json, METH_NOARGS,                       \
+       "to_json($self, /)\n--\n\n"                            \
+       "The same as JSON text; an undefined ratio is null."}, \
+      {"_repr_html_", to_html, METH_NOARGS, "_repr_html_($self, /)\n--\n\n"}
+
+PyMethodDef stats_methods[] = {
+    TEALETPP_REPORTS,
+    {"fixed_stack_bytes", as_method(fixed_stack_bytes), METH_VARARGS | METH_KEYWORDS,
+     "fixed_stack_bytes($self, /, stack_size)\n--\n\n"
+     "What these tealets, main not counted, would take with stacks of this many bytes each."},
+    {"efficiency_vs", as_method(efficiency_vs), METH_VARARGS | METH_KEYWORDS,
+     "efficiency_vs($self, /, stack_size)\n--\n\n"
+     "fixed_stack_bytes(stack_size) / stack_bytes; NaN when nothing is saved."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyMethodDef difference_methods[] = {
+    TEALETPP_REPORTS,
+    {nullptr, nullptr, 0, nullptr},
+};
+
+#undef TEALETPP_REPORTS
+
+template <PyMethodDef* methods>
+void set_up(PyHeapTypeObject* heap) {
+  heap->ht_type.tp_methods = methods;
+  heap->ht_type.tp_str = to_text;
+  heap->ht_type.tp_repr = to_repr;
 }
 
 bool equal(const Stats& a, const Stats& b) {
@@ -37,8 +103,9 @@ bool equal(const Stats& a, const Stats& b) {
 
 void register_stats(py::module_& module) {
   py::class_<StatsDifference> difference(
-      module, "StatsDifference", "What happened between two snapshots: later less earlier.");
-  py::class_<Stats> stats(module, "Stats",
+      module, "StatsDifference", py::custom_type_setup(set_up<difference_methods>),
+      "What happened between two snapshots: later less earlier.");
+  py::class_<Stats> stats(module, "Stats", py::custom_type_setup(set_up<stats_methods>),
                           "A snapshot of a domain's statistics. Sizes are bytes. Immutable.");
   for (const StatsField& field : stats_fields) {
     stats.def_property_readonly(field.name, [field](const Stats& s) { return s.*field.value; });
@@ -50,17 +117,11 @@ void register_stats(py::module_& module) {
                              "stack_bytes_expanded / stack_bytes; NaN when nothing is saved.")
       .def_property_readonly("memory_efficiency", &Stats::memory_efficiency,
                              "stack_bytes_naive / stack_bytes; NaN when nothing is saved.")
-      .def("fixed_stack_bytes", &Stats::fixed_stack_bytes, py::arg("stack_size"),
-           "What these tealets, main not counted, would take with stacks of this many bytes each.")
-      .def("efficiency_vs", &Stats::efficiency_vs, py::arg("stack_size"),
-           "fixed_stack_bytes(stack_size) / stack_bytes; NaN when nothing is saved.")
       .def(
           "__sub__", [](const Stats& later, const Stats& earlier) { return later - earlier; },
           py::is_operator())
       .def("__eq__", &equal, py::is_operator())
       .attr("__hash__") = py::none();
-  add_reports(stats);
-  add_reports(difference);
 }
 
 }  // namespace tealetpp

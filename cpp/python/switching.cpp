@@ -1,4 +1,8 @@
 // Switching between Python tealets: the engine's switch, with CPython's state around it.
+#include <cxxabi.h>
+#include <unistd.h>
+
+#include <cstdint>
 #include <utility>
 
 #include "errors.hpp"
@@ -7,6 +11,9 @@
 namespace tealetpp {
 
 namespace {
+
+// How often TealetExit was raised at a pause point, of any thread.
+std::uint32_t exits = 0;
 
 PyObject* value_of(const Transfer& transfer) noexcept {
   return static_cast<PyObject*>(transfer.value);
@@ -46,7 +53,7 @@ PyObject* unpack(PythonDomain& domain, const Transfer& arrived) noexcept {
       raise_here(value_of(arrived));
       return nullptr;
     case Signal::unwind:
-      domain.current_object->value.exiting = true;
+      domain.current_object->value.exiting = ++exits;
       PyErr_SetNone(tealet_exit);
       return nullptr;
   }
@@ -78,18 +85,20 @@ Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
   return code;
 }
 
-// Whether a tealet that `domain` was opened in is being closed. If that one was left from a tealet
-// of this domain, then this is where TealetExit was raised.
-bool is_inside_exiting(const PythonDomain& domain) noexcept {
-  for (const Node* outer = domain.outer(); outer != nullptr; outer = outer->domain->outer()) {
-    if (outer->held_by != nullptr && object_of(*outer)->value.exiting) return true;
+// Whether a tealet that the domain of `self` was opened in is being closed, and `self` is not, or
+// was before that. If that tealet was left from this one, then this is where TealetExit was raised.
+bool is_inside_exiting(const TealetObject* self) noexcept {
+  for (const Node* outer = self->domain().outer(); outer != nullptr;
+       outer = outer->domain->outer()) {
+    if (outer->held_by == nullptr) continue;
+    if (object_of(*outer)->value.exiting > self->value.exiting) return true;
   }
   return false;
 }
 
 // What is raised, or a normal end: only TealetExit is both.
-Transfer take_result(const PythonDomain& domain, PyObject* result) noexcept {
-  if (result == nullptr && (!PyErr_ExceptionMatches(tealet_exit) || is_inside_exiting(domain))) {
+Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
+  if (result == nullptr && (!PyErr_ExceptionMatches(tealet_exit) || is_inside_exiting(self))) {
     return {Signal::error, take_raised()};
   }
   if (result == nullptr) {
@@ -105,6 +114,23 @@ void drop(Call& call) noexcept {
   Py_XDECREF(call.keywords);
 }
 
+// A call of Python code at the bottom of a tealet. A daemon thread that wants the global
+// interpreter lock while the interpreter shuts down is ended by pthread_exit(), which unwinds the C
+// stack; but there is nothing to unwind to below. So it stays here instead, without the lock, until
+// the process is gone, which is what CPython does with all such threads since 3.14.
+PyObject* call_at_the_bottom(PyObject* function, PyObject* const* arguments, std::size_t count,
+                             PyObject* keywords) noexcept {
+#ifdef __GLIBCXX__
+  try {
+    return PyObject_Vectorcall(function, arguments, count, keywords);
+  } catch (const abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#else
+  return PyObject_Vectorcall(function, arguments, count, keywords);
+#endif
+}
+
 // Calls the function of a tealet that begins. Without a Call it is the end of another tealet that
 // begins it, and what that one returned is its only argument.
 Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) noexcept {
@@ -112,13 +138,13 @@ Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) n
   if (function == nullptr) {
     Py_XDECREF(value_of(arrived));
     PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
-    return take_result(self->domain(), nullptr);
+    return take_result(self, nullptr);
   }
   PyObject* only = value_of(arrived);
   const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
   PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
   const Transfer out =
-      take_result(self->domain(), PyObject_Vectorcall(function, arguments, count, call.keywords));
+      take_result(self, call_at_the_bottom(function, arguments, count, call.keywords));
   Py_XDECREF(only);
   drop(call);
   return out;
@@ -135,9 +161,12 @@ Transfer run(Node& node, Transfer) noexcept {
   Transfer out = arrive(domain);
   // Thrown into before it began: there is nothing on its stack that could catch it.
   if (out.signal == Signal::value) out = call_function(object_of(node), call, out);
-  domain.close_inner_domains(node);
-  if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
-  end_execution(thread, execution);
+  // What is dropped at the end may open further domains in this tealet.
+  do {
+    domain.close_inner_domains(node);
+    if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
+    end_execution(thread, execution);
+  } while (domain.has_inner_domains(node));
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
     // It begins where this one ends, and so does its data stack.

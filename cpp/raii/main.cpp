@@ -41,8 +41,10 @@ Transfer run(Node& node, Transfer arrived) {
       out.signal = Signal::error;
     }
   }
-  // Not left to release(): what the callable owns may be tealets, which switch to end.
+  // Not left to release(): what the callable owns may be tealets, which switch to end. So may those
+  // of domains that are still open in this one.
   destroy(body);
+  node.domain->close_inner_domains(node);
   MainState::of(node).raised = std::move(raised);
   return out;
 }

@@ -84,7 +84,8 @@ class TealetRef {
   explicit operator bool() const noexcept;
   // Bytes of its stack on the heap now; those of a shared stack count in full.
   std::size_t saved_bytes() const noexcept;
-  // How deep its stack is, in bytes.
+  // How deep its stack is, in bytes. Of one that runs: 0 for the main tealet, and where its domain
+  // cannot be used.
   std::size_t extent() const noexcept;
 
   // Who receives its result: at first the tealet that created it. Refers to none if this is the

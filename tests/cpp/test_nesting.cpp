@@ -1,5 +1,6 @@
 // Domains inside tealets of other domains, and domains on other threads.
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -299,4 +300,40 @@ TEST_CASE("two threads, each with a Main of its own, at the same time") {
   second.join();
   CHECK(one == 2001);
   CHECK(two == 2001);
+}
+
+TEST_CASE(
+    "an exception on its way is kept while domains inside the tealet that it left are closed") {
+  struct Switches {
+    Tealet& target;
+    std::string& log;
+    ~Switches() {
+      try {
+        target.switch_to();
+      } catch (const std::logic_error& error) {
+        log += error.what();
+      }
+    }
+  };
+  Main outer;
+  std::unique_ptr<Main> inner;
+  Tealet paused;
+  std::string log;
+  Tealet other = outer.create([] { throw std::logic_error("other "); });
+  Tealet host = outer.create([&] {
+    other.set_parent(outer.current());
+    inner = std::make_unique<Main>();
+    paused = inner->create([&] {
+      const Switches switches{other, log};
+      inner->switch_to();
+    });
+    paused.switch_to();
+    throw std::runtime_error("first");
+  });
+  try {
+    host.switch_to();
+  } catch (const std::runtime_error& error) {
+    log += error.what();
+  }
+  CHECK(log == "other first");
 }

@@ -27,8 +27,9 @@ class Crowd {
       }
     }
     for (auto& seat : seats_) seat.reset();
-    while (tealet::core::Node* node = domain_of(main_).newest_leaf()) {
-      domain_of(main_).discard(*node);
+    tealet::core::Domain& domain = domain_of(main_);
+    while (domain.main().first_child != nullptr) {
+      domain.discard(domain.newest_leaf(domain.main()));
       ++left_behind;
     }
     CHECK(same_now(start, main_.stats()));
