@@ -7,8 +7,6 @@
 
 namespace tealetpp {
 
-PyTypeObject* main_type = nullptr;
-
 namespace {
 
 // Whether `main` was initialised, and new tealets can be made here and now. Sets an exception if
@@ -264,14 +262,13 @@ void set_up(PyHeapTypeObject* heap) {
 }  // namespace
 
 void register_main(py::module_& module) {
-  const py::class_<Main, Tealet> type(
+  py::class_<Main, Tealet>(
       module, "Main", py::custom_type_setup(set_up),
       "Main(*, memory_limit=None)\n--\n\n"
       "A domain of tealets on this thread, and itself the main tealet: the execution that made "
       "it.\n\n"
       "A context manager: leaving it closes every tealet still alive, then the domain.\n"
       "``memory_limit`` is the most bytes that the domain may take at once; past it, MemoryError.");
-  main_type = reinterpret_cast<PyTypeObject*>(type.ptr());
 }
 
 }  // namespace tealetpp
