@@ -177,8 +177,8 @@ def aarch64_python(session: nox.Session) -> None:
     shutil.copytree("python", site, dirs_exist_ok=True)
 
     # pip runs outside of the emulation, which would take it ten times as long. It may bring only
-    # what is made for any machine, and must be told for which Python. So there are no tools to build
-    # with, and the tests that build something are left out.
+    # what is made for any machine, and must be told for which Python. So it brings no tools to
+    # build with, and the tests that do are left out.
     version = session.run(python, "--version", external=True, silent=True)
     session.run(
         *("pip", "install", "--quiet", f"--target={site}"),

@@ -29,7 +29,11 @@ FOLDERS = {
 
 @pytest.fixture(scope="session")
 def build_tree(tmp_path_factory):
-    return build(SOURCE, tmp_path_factory.mktemp("build_tree"), "-DTEALETPP_BUILD_TESTS=OFF")
+    # Not optimised: what is inlined cannot be exported by mistake.
+    return build(
+        *(SOURCE, tmp_path_factory.mktemp("build_tree")),
+        *("-DTEALETPP_BUILD_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Debug"),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +183,7 @@ def test_the_installed_tree(installed):
     minor = ".".join(tealetpp.__version__.split(".")[:2])
     libraries = {"lib/libtealetpp.a", "lib/libtealetpp.so", f"lib/libtealetpp.so.{minor}"}
     libraries.add(f"lib/libtealetpp.so.{tealetpp.__version__}")
-    package = {"config.cmake", "config-version.cmake", "targets.cmake", "targets-release.cmake"}
+    package = {"config.cmake", "config-version.cmake", "targets.cmake", "targets-debug.cmake"}
     package = {f"lib/cmake/tealetpp/tealetpp-{name}" for name in package}
     assert files == headers | libraries | package | {"lib/pkgconfig/tealetpp.pc"}
     for name in package | {"lib/pkgconfig/tealetpp.pc"}:
@@ -188,11 +192,12 @@ def test_the_installed_tree(installed):
 
 
 @any_python
-def test_another_minor_version_is_not_found(installed, tmp_path):
+@pytest.mark.parametrize("change", [-1, 1])
+def test_another_minor_version_is_not_found(change, installed, tmp_path):
     major, minor, _ = tealetpp.__version__.split(".")
     script = tmp_path / "find.cmake"
     script.write_text(
-        f"find_package(tealetpp {major}.{int(minor) + 1} QUIET)\n"
+        f"find_package(tealetpp {major}.{int(minor) + change} QUIET)\n"
         'message("${tealetpp_FOUND} ${tealetpp_CONSIDERED_VERSIONS}")\n'
     )
     found = run(
