@@ -22,7 +22,7 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tealet" "${PROJECT_BINARY_DIR}/
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT tealetpp_development
   FILES_MATCHING PATTERN *.h PATTERN *.hpp)
 
-configure_file("${CMAKE_CURRENT_LIST_DIR}/tealetpp-config.cmake.in" tealetpp-config.cmake COPYONLY)
+configure_file("${CMAKE_CURRENT_LIST_DIR}/tealetpp-config.cmake" tealetpp-config.cmake COPYONLY)
 # Until 1.0 every minor version may change the interface.
 write_basic_package_version_file(tealetpp-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(EXPORT tealetpp NAMESPACE tealetpp:: FILE tealetpp-targets.cmake

@@ -96,6 +96,16 @@ def test_a_project_that_adds_the_sources(tmp_path):
     assert {path.name for path in files} == {"with_static", "with_shared"}
 
 
+@any_python
+def test_a_c_project_that_adds_the_sources_is_told_what_it_lacks(tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.22)\nproject(only_c LANGUAGES C)\n"
+        f'add_subdirectory("{SOURCE}" tealetpp)\n'
+    )
+    with pytest.raises(AssertionError, match=r"project\(only_c LANGUAGES C CXX\)"):
+        build(tmp_path, tmp_path / "build")
+
+
 @pytest.mark.parametrize("kind", ["shared", "static", "all_static"])
 @pytest.mark.parametrize("where", [pytest.param("installed", marks=any_python), "wheel"])
 def test_a_program_built_with_pkg_config(kind, where, request, tmp_path):
