@@ -1,4 +1,4 @@
-"""Where this package keeps what other people's builds need: headers, libraries, CMake package."""
+"""Where this package keeps what other people's builds need; docs/embedding.md shows its use."""
 
 from __future__ import annotations
 
