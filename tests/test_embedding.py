@@ -17,7 +17,7 @@ any_python = pytest.mark.any_python
 
 LINES = {
     "c_program": "c_program: 5 tealets, sum 35, 0 bytes left\n",
-    "cpp_application": "cpp_application: sum 120, 1 tealet left\n",
+    "cpp_application": "cpp_application: sum 120, 0 bytes saved\n",
     "memory_resource": "memory_resource: 0 bytes left in 0 blocks\n",
 }
 FOLDERS = {

@@ -33,6 +33,8 @@ def check_the_statistics():
     fields = [name for name in dir(tealetpp.StatsDifference) if not name.startswith(("_", "to_"))]
     before = walk.stats()
     assert sorted(before) == sorted(fields)
+    if not before["n_active"]:
+        return  # the library was built without statistics
     assert (before["n_active"], before["stack_count"]) == (2, 0)
     next(walk)
     paused = walk.stats()
