@@ -66,7 +66,7 @@ Node* Domain::create(std::size_t extra) noexcept {
   node->domain = this;
   node->extra_units = static_cast<std::uint16_t>(units(extra));
   if (current_ != nullptr) adopt(*node, *current_);
-  totals_.tealet_created();
+  memory_.totals.tealet_created();
   return node;
 }
 
@@ -75,7 +75,7 @@ Node* Domain::duplicate(const Node& original) noexcept {
   if (twin == nullptr) return nullptr;
   adopt(*twin, *original.parent);
   twin->stack = original.stack;
-  twin->stack->share(totals_);
+  twin->stack->share(memory_.totals);
   twin->far = original.far;
   twin->caught_exceptions = original.caught_exceptions;
   twin->uncaught_exceptions = original.uncaught_exceptions;
@@ -109,12 +109,11 @@ void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
   strand_inner_domains(node);
   if (node.stack != nullptr) {
-    if (!node.stack->shared()) area_.remove(*node.stack);
-    node.stack->release(memory_, totals_);
+    area_.let_go(memory_, *node.stack);
     node.stack = nullptr;
   }
   node.status = Status::Exited;
-  totals_.tealet_freed();
+  memory_.totals.tealet_freed();
   if (face_.release(node)) free_block(node);
 }
 

@@ -67,7 +67,7 @@ Errc Domain::capture(std::size_t extra, Node*& stub) noexcept {
   if (code != Errc::ok) discard(*stub);
   previous_ = previous;  // it is not the stub that switched to the running tealet
   if (code == Errc::ok && transfer_.signal == Signal::value) return Errc::ok;
-  totals_.creation_undone();
+  memory_.totals.creation_undone();
   return Errc::memory;
 }
 
@@ -116,13 +116,13 @@ bool Domain::save(char* near) noexcept {
   Stack* saved = nullptr;
   if (leaving_ != Leaving::end) {  // rule 3
     char* end = up_to < from.far ? up_to : from.far;
-    saved = Stack::save(memory_, totals_, near, from.far,
-                        end > near ? static_cast<std::size_t>(end - near) : 0);
+    saved =
+        Stack::save(memory_, near, from.far, end > near ? static_cast<std::size_t>(end - near) : 0);
     if (saved == nullptr && (!force_ || from.is_main())) return false;
   }
-  if (!area_.make_room(memory_, totals_, up_to, to.stack,
+  if (!area_.make_room(memory_, up_to, to.stack,
                        force_ ? StackArea::OnFailure::lose : StackArea::OnFailure::undo)) {
-    if (saved != nullptr) saved->release(memory_, totals_);
+    if (saved != nullptr) saved->release(memory_);
     return false;
   }
 
@@ -175,7 +175,7 @@ void Domain::enter() noexcept {
   if (stack != nullptr) {
     stack->restore();
     to.stack = nullptr;
-    stack->release(memory_, totals_);
+    stack->release(memory_);
   }
   if (ended_ != nullptr) {
     free_node(*ended_);
