@@ -7,7 +7,7 @@ bool StackArea::make_room(DomainMemory& memory, char* up_to, const Stack* resume
   Stack* stack = first_;
   for (; must_be_saved(stack, up_to, resumed); stack = stack->next_partial_) {
     if (stack->grow(memory, up_to)) continue;
-    const bool may_be_lost = stack != resumed && stack->far_ != unbounded;
+    const bool may_be_lost = stack != resumed && stack != *never_lost_;
     if (on_failure == OnFailure::undo || !may_be_lost) {
       undo(memory, stack);
       return false;
