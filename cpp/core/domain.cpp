@@ -82,7 +82,7 @@ Node* Domain::duplicate(const Node& original) noexcept {
   if (twin == nullptr) return nullptr;
   if (original.stack != nullptr) {
     twin->stack = original.stack;
-    twin->stack->share(memory_.totals);
+    twin->stack->share(memory_);
   }
   twin->held_by = original.held_by;
   twin->marks = original.marks;

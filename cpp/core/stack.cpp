@@ -46,10 +46,10 @@ void Stack::restore() noexcept {
   copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
 }
 
-void Stack::share(Totals& totals) noexcept {
+void Stack::share(DomainMemory& memory) noexcept {
   owners_ += 1;
-  totals.owner_added(saved_);
-  if (lost_) totals.lost(1, in_place());
+  memory.totals.owner_added(saved_);
+  if (lost_) memory.totals.lost(1, in_place());
 }
 
 void Stack::release(DomainMemory& memory) noexcept {
@@ -63,14 +63,14 @@ void Stack::release(DomainMemory& memory) noexcept {
   memory.give(this, sizeof(Stack) + saved_);
 }
 
-void Stack::lose(Totals& totals) noexcept {
+void Stack::lose(DomainMemory& memory) noexcept {
   lost_ = true;
-  totals.lost(owners_, in_place());
+  memory.totals.lost(owners_, in_place());
 }
 
-void Stack::regain(Totals& totals) noexcept {
+void Stack::regain(DomainMemory& memory) noexcept {
   lost_ = false;
-  totals.lost_no_more(owners_, in_place());
+  memory.totals.lost_no_more(owners_, in_place());
 }
 
 }  // namespace tealet::core

@@ -43,14 +43,14 @@ class Stack {
 
   // One more tealet owns this stack, or one fewer; with the last one the stack is freed. One that
   // is lost is released through StackArea::let_go().
-  void share(Totals& totals) noexcept;
+  void share(DomainMemory& memory) noexcept;
   void release(DomainMemory& memory) noexcept;
 
   // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What
   // is saved stays, and stays counted, until the owners let go of it.
-  void lose(Totals& totals) noexcept;
+  void lose(DomainMemory& memory) noexcept;
   // They were not overwritten after all.
-  void regain(Totals& totals) noexcept;
+  void regain(DomainMemory& memory) noexcept;
 
   char* near() const noexcept { return near_; }
   char* far() const noexcept { return far_; }

@@ -12,7 +12,7 @@ bool StackArea::make_room(DomainMemory& memory, char* up_to, const Stack* resume
       undo(memory, stack);
       return false;
     }
-    stack->lose(memory.totals);
+    stack->lose(memory);
   }
   // What reached its far end, or never will, is partially saved no more.
   while (first_ != stack && (first_->complete() || first_->lost_)) {
@@ -31,7 +31,7 @@ void StackArea::let_go(DomainMemory& memory, Stack& stack) noexcept {
 void StackArea::undo(DomainMemory& memory, const Stack* failed) noexcept {
   for (Stack* grown = first_; grown != failed; grown = grown->next_partial_) {
     if (grown->lost_) {
-      grown->regain(memory.totals);
+      grown->regain(memory);
     } else {
       grown->ungrow(memory);
     }
