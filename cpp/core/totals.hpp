@@ -27,8 +27,9 @@ class Totals {
   // The tealet freed last shall never have been.
   void creation_undone() noexcept { tealets_ever -= 1; }
 
-  // A stack with one owner came to be, with `saved` bytes in its first chunk; or is freed.
-  void stack_saved(std::size_t saved) noexcept { stacks += saved != 0, bytes += saved; }
+  // A stack with one owner came to be, with `saved` bytes (not none) in its first chunk.
+  void stack_saved(std::size_t saved) noexcept { stacks += 1, bytes += saved; }
+  // One with one owner and no further chunk is freed.
   void stack_freed(std::size_t saved) noexcept { stacks -= saved != 0, bytes -= saved; }
 
   // A chunk of `size` bytes was added to a stack of `owners` tealets that held `saved` bytes.

@@ -5,7 +5,8 @@
 
 static tealet_t* run(tealet_t* current, void* arg) {
   (void)arg;
-  for (;;) tealet_switch(current->main, NULL, TEALET_XFER_DEFAULT);
+  while (tealet_switch(current->main, NULL, TEALET_XFER_DEFAULT) == 0) continue;
+  return current->main;
 }
 
 int main(int count, char** arguments) {
