@@ -13,10 +13,9 @@ int main(int count, char** arguments) {
   long rounds = atol(arguments[1]);
   tealet_t* main_tealet = tealet_initialize(NULL, 0);
   tealet_t* tealet = tealet_new(main_tealet);
-  long i;
   (void)count;
   tealet_run(tealet, run, NULL, NULL, TEALET_START_SWITCH);
-  for (i = 1; i < rounds; ++i) tealet_switch(tealet, NULL, TEALET_XFER_DEFAULT);
+  while (--rounds > 0) tealet_switch(tealet, NULL, TEALET_XFER_DEFAULT);
   tealet_finalize(main_tealet);
   return 0;
 }
