@@ -219,7 +219,7 @@ TEST_CASE("the counts are exact while upstream is asked, too") {
   CountingAllocator memory(&upstream);
   upstream.memory = &memory;
   std::vector<Block> blocks;
-  for (std::size_t bytes : {16, 32, 48, 5000}) {
+  for (std::size_t bytes : {16U, 32U, 48U, 5000U}) {
     blocks.push_back({memory.take(bytes), bytes, 16});
     upstream.plain.taken(bytes);
   }
