@@ -1,8 +1,8 @@
 """How everything is run: ``nox -s NAME``, and ``nox -l`` for the names.
 
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
-``tests`` and ``demo`` need nothing, though without pkg-config some tests are skipped; the C++
-sessions need doctest, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say.
+``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
+C++ sessions need doctest, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # One major version each, so that everybody gets the same layout and the same findings.
 CLANG_TOOLS = ("clang-format==21.*", "clang-tidy==21.*")
 PYTHON_CHECKERS = ("ruff==0.17.*", "mypy==2.*")
-# What of the ``test`` extra is for tests/test_embedding.py.
+# What of the ``test`` extra is for which tests.
 BUILD_TOOLS = ("cmake", "nanobind", "ninja")
+TESTS_THAT_BUILD = ("tests/test_embedding.py", "tests/test_overhead.py")
 AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
 
 
@@ -180,21 +181,18 @@ def aarch64_python(session: nox.Session) -> None:
     # what is made for any machine, and must be told for which Python. So it brings no tools to
     # build with, and the tests that do are left out.
     version = session.run(python, "--version", external=True, silent=True)
+    needed_by_tests = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     session.run(
         *("pip", "install", "--quiet", f"--target={site}"),
         *("--only-binary=:all:", "--platform=any", f"--python-version={str(version).split()[1]}"),
-        *(name for name in test_requirements() if not name.startswith(BUILD_TOOLS)),
+        *(name for name in needed_by_tests["test"] if not name.startswith(BUILD_TOOLS)),
     )
     session.run(
-        *(python, "-m", "pytest", "--ignore=tests/test_embedding.py", *session.posargs),
+        *(python, "-m", "pytest", *(f"--ignore={file}" for file in TESTS_THAT_BUILD)),
+        *session.posargs,
         env={"PYTHONPATH": str(site)},
         external=True,
     )
-
-
-def test_requirements() -> list[str]:
-    project = nox.project.load_toml("pyproject.toml")["project"]
-    return list(project["optional-dependencies"]["test"])
 
 
 def sources(*patterns: str) -> list[str]:
