@@ -28,7 +28,8 @@ int tealet_status(tealet_t* tealet) {
 }
 
 size_t tealet_get_stacksize(tealet_t* tealet) {
-  return domain_of(tealet).saved_bytes(node_of(tealet));
+  const bool defunct = tealet_status(tealet) == TEALET_STATUS_DEFUNCT;
+  return defunct ? 0 : domain_of(tealet).saved_bytes(node_of(tealet));
 }
 
 void* tealet_get_far(tealet_t* tealet) { return node_of(tealet).far; }
