@@ -54,6 +54,11 @@ void CountingAllocator::abandon(void*, std::size_t bytes) noexcept {
   from_upstream_ -= bytes;
 }
 
+void CountingAllocator::adopt(std::size_t bytes) noexcept {
+  from_upstream_ += bytes;
+  count_taken(bytes);
+}
+
 void CountingAllocator::set_cache_bytes(std::size_t bytes) noexcept {
   cache_bytes_ = bytes;
   if (cached_ > bytes) trim();

@@ -27,11 +27,13 @@ Domain::~Domain() {
 }
 
 Errc Domain::open(std::size_t extra) noexcept {
-  main_ = create(extra);
+  main_ = make_node(extra);
   if (main_ == nullptr) return Errc::memory;
+  main_->main = true;
   main_->far = unbounded;
   main_->status = Status::Running;
   current_ = main_;
+  area_.never_lose(main_->stack);
   thread_ = current_thread();
   exceptions_ = abi::__cxa_get_globals();
   lowest_start_ = lowest_start_on_this_stack();
@@ -57,25 +59,33 @@ Errc Domain::check_room() const noexcept {
   return __builtin_frame_address(0) > lowest_start_ ? Errc::ok : Errc::no_room;
 }
 
-Node* Domain::create(std::size_t extra) noexcept {
+Node* Domain::make_node(std::size_t extra) noexcept {
   const std::size_t size = sizeof(Node) + unit * units(extra);
   void* block = memory_.take(size);
   if (block == nullptr) return nullptr;
   auto* node = ::new (block) Node;
   std::memset(node->extra(), 0, size - sizeof(Node));
   node->domain = this;
-  node->extra_units = static_cast<std::uint16_t>(units(extra));
-  if (current_ != nullptr) adopt(*node, *current_);
+  node->extra_units = static_cast<std::uint32_t>(units(extra));
   totals_.tealet_created();
   return node;
 }
 
+Node* Domain::create(std::size_t extra, Node& parent) noexcept {
+  Node* node = make_node(extra);
+  if (node != nullptr) adopt(*node, parent);
+  return node;
+}
+
 Node* Domain::duplicate(const Node& original) noexcept {
-  Node* twin = create(unit * original.extra_units);
+  Node* twin = create(unit * original.extra_units, *original.parent);
   if (twin == nullptr) return nullptr;
-  adopt(*twin, *original.parent);
-  twin->stack = original.stack;
-  twin->stack->share(totals_);
+  if (original.stack != nullptr) {
+    twin->stack = original.stack;
+    twin->stack->share(totals_);
+  }
+  twin->held_by = original.held_by;
+  twin->marks = original.marks;
   twin->far = original.far;
   twin->caught_exceptions = original.caught_exceptions;
   twin->uncaught_exceptions = original.uncaught_exceptions;

@@ -72,23 +72,40 @@ class Domain {
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
 
-  // A tealet that has not begun, child of the running one, with `extra` bytes (zeroed) behind it;
-  // nullptr if there is no memory.
-  Node* create(std::size_t extra) noexcept;
-  // A stub: a tealet that has begun and paused at once, before it has a function.
-  Errc capture(std::size_t extra, Node*& stub) noexcept;
-  // A further tealet with the same parent, sharing the stack of a paused one; its extra bytes are
-  // zero. nullptr if there is no memory.
+  // A tealet that has not begun, child of `parent`, with `extra` bytes (zeroed) behind it; nullptr
+  // if there is no memory.
+  Node* create(std::size_t extra, Node& parent) noexcept;
+  Node* create(std::size_t extra) noexcept { return create(extra, *current_); }
+  // Makes a new tealet one that has begun and paused at once, before it runs anything: a stub. The
+  // next switch to it runs its function on this place of the stack. Its stack begins here; at
+  // `far`, if that is farther.
+  Errc capture(Node& fresh, char* far = nullptr) noexcept;
+  // The same for a tealet that is made for it, child of the running one.
+  Errc create_stub(std::size_t extra, Node*& stub) noexcept;
+  // A further tealet with the same parent, sharing the stack of one that does not run; its extra
+  // bytes are zero. nullptr if there is no memory.
   Node* duplicate(const Node& original) noexcept;
+  // Makes a new tealet a copy of the running one: returns in both. With `leave` the copy goes on
+  // and the original is paused, otherwise the other way round; whoever is resumed later finds in
+  // arrived() what that brought. Main must have a far end.
+  Errc fork(Node& copy, bool leave) noexcept;
   // Switches to a new, captured or paused tealet; returns when something switches back. What came
   // with that is in arrived(). `force` gives up tealets that cannot be saved for want of memory,
   // rather than fail; switching to main then always succeeds.
   Errc switch_to(Node& target, Transfer out, bool force = false) noexcept;
+  // The same for a new tealet whose stack begins here; at `far`, if that is farther: it gets a copy
+  // of what lies in between.
+  Errc start(Node& fresh, Transfer out, char* far) noexcept;
+  // Ends the running tealet, which is not main, and switches to a captured or paused one. Returns
+  // only if that fails. With `keep` the node stays, Exited, until it is discarded.
+  Errc exit_to(Node& target, Transfer out, bool keep, bool force) noexcept;
   // Asks a paused tealet to end, with the running one as its parent from now on. It may have
   // switched away instead when this returns; the face knows whether its node was released.
   Errc unwind(Node& node) noexcept;
   // The next to end when all below `top` must: a tealet without children; `top` if there is none.
   Node& newest_leaf(Node& top) noexcept;
+  // Gives main, which must run, a far end: nothing at or above it is saved from now on.
+  void set_main_far(char* far) noexcept { main_->far = far; }
   // Frees a node that does not run, as it is: nothing on its stack is unwound.
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
@@ -132,17 +149,28 @@ class Domain {
 
  private:
   // What a jump means for the tealet that it leaves.
-  enum class Leaving : std::uint8_t { pause, capture, end };
+  enum class Leaving : std::uint8_t {
+    pause,
+    capture,  // it pauses as a stub
+    // It is not saved:
+    end,     // its node is freed
+    exit,    // its node stays
+    unmake,  // it shall never have begun
+  };
 
   Errc jump(Node& target, Leaving leaving, bool force) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.
   static void* on_save(void* domain, void* near) noexcept;
   static long on_restore(void* domain) noexcept;
   bool save(char* near) noexcept;
+  void leave(Stack* saved) noexcept;
   void enter() noexcept;
+  static void* on_fork(void* domain, void* near) noexcept;
+  static long on_forked(void* domain) noexcept;
   [[noreturn]] void begin() noexcept;
   [[noreturn]] void end(Transfer out) noexcept;
 
+  Node* make_node(std::size_t extra) noexcept;
   void adopt(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
@@ -153,9 +181,11 @@ class Domain {
 
   // The jump under way, for the callbacks.
   Node* target_ = nullptr;
-  char* entry_ = nullptr;  // the stack pointer to continue at
+  char* entry_ = nullptr;      // the stack pointer to continue at
+  char* fresh_far_ = nullptr;  // where the stack of a fresh tealet shall begin, if farther
   Leaving leaving_ = Leaving::pause;
   bool force_ = false;
+  bool fork_leaves_ = false;
   bool failed_ = false;
   Node* ended_ = nullptr;  // the tealet that it ended, freed by the one that is entered
   Transfer transfer_;

@@ -30,6 +30,12 @@ struct ExceptionsInFlight {
   unsigned int uncaught;
 };
 
+void keep_exceptions(Node& node, const void* in_flight) noexcept {
+  const auto* exceptions = static_cast<const ExceptionsInFlight*>(in_flight);
+  node.caught_exceptions = exceptions->caught;
+  node.uncaught_exceptions = static_cast<std::uint16_t>(exceptions->uncaught);
+}
+
 // Lifts the limit of `memory` while it exists, if `lift` is true.
 class WithoutLimit {
  public:
@@ -56,19 +62,37 @@ Errc Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
   return jump(target, Leaving::pause, force);
 }
 
-Errc Domain::capture(std::size_t extra, Node*& stub) noexcept {
+Errc Domain::start(Node& fresh, Transfer out, char* far) noexcept {
+  fresh_far_ = far;
+  const Errc code = switch_to(fresh, out);
+  if (code != Errc::ok) fresh_far_ = nullptr;
+  return code;
+}
+
+Errc Domain::capture(Node& fresh, char* far) noexcept {
+  fresh.status = Status::Stub;  // begin() reads it
+  Node* const previous = previous_;
+  Errc code = start(fresh, {}, far);
+  previous_ = previous;  // it is not the stub that switched to the running tealet
+  if (code == Errc::ok && transfer_.signal == Signal::error) code = Errc::memory;
+  if (code != Errc::ok) fresh.status = Status::New;
+  return code;
+}
+
+Errc Domain::create_stub(std::size_t extra, Node*& stub) noexcept {
   if (const Errc code = check_room(); code != Errc::ok) return code;
   stub = create(extra);
   if (stub == nullptr) return Errc::memory;
-  stub->status = Status::Stub;  // begin() reads it
-  transfer_ = {};
-  Node* const previous = previous_;
-  const Errc code = jump(*stub, Leaving::pause, false);
-  if (code != Errc::ok) discard(*stub);
-  previous_ = previous;  // it is not the stub that switched to the running tealet
-  if (code == Errc::ok && transfer_.signal == Signal::value) return Errc::ok;
+  const Errc code = capture(*stub);
+  if (code == Errc::ok) return code;
+  discard(*stub);
   totals_.creation_undone();
-  return Errc::memory;
+  return code;
+}
+
+Errc Domain::exit_to(Node& target, Transfer out, bool keep, bool force) noexcept {
+  transfer_ = out;
+  return jump(target, keep ? Leaving::exit : Leaving::end, force);
 }
 
 Errc Domain::unwind(Node& node) noexcept {
@@ -111,10 +135,14 @@ bool Domain::save(char* near) noexcept {
   // Everything nearer than this will be overwritten. Rule 2: a fresh tealet begins on top, so that
   // is nothing; after a tealet that ends, it begins where that one did.
   char* up_to = to.far;
-  if (fresh) up_to = leaving_ == Leaving::end ? from.far : near;
+  char* fresh_entry = nullptr;
+  if (fresh) {
+    up_to = fresh_entry = leaving_ == Leaving::end ? from.far : near;
+    if (fresh_far_ > up_to) up_to = fresh_far_;
+  }
 
   Stack* saved = nullptr;
-  if (leaving_ != Leaving::end) {  // rule 3
+  if (leaving_ < Leaving::end) {  // rule 3
     char* end = up_to < from.far ? up_to : from.far;
     saved = Stack::save(memory_, totals_, near, from.far,
                         end > near ? static_cast<std::size_t>(end - near) : 0);
@@ -128,26 +156,43 @@ bool Domain::save(char* near) noexcept {
 
   if (to.stack != nullptr) area_.remove(*to.stack);
   if (saved != nullptr) area_.add(*saved);
-  if (leaving_ == Leaving::end) {
-    ended_ = &from;
-  } else {
-    from.stack = saved;
-    from.status = leaving_ == Leaving::capture ? Status::Stub : Status::Suspended;
-    if (saved == nullptr) from.status = Status::Defunct;
-    const auto* exceptions = static_cast<ExceptionsInFlight*>(exceptions_);
-    from.caught_exceptions = exceptions->caught;
-    from.uncaught_exceptions = exceptions->uncaught;
-  }
+  leave(saved);
   // NOLINTNEXTLINE(*.CallAndMessage): what has begun and does not run has a stack.
-  entry_ = fresh ? up_to : to.stack->near();
+  entry_ = fresh ? fresh_entry : to.stack->near();
 #if TEALETPP_ASAN
   if (near < deepest_near_) deepest_near_ = near;
 #endif
   if (fresh) {
+    fresh_far_ = nullptr;
     to.far = up_to;
     if (up_to > highest_far_) highest_far_ = up_to;
   }
   return true;
+}
+
+// The running tealet is not running any more; what of it was saved is in `saved`.
+void Domain::leave(Stack* saved) noexcept {
+  Node& from = *current_;
+  switch (leaving_) {
+    case Leaving::pause:
+    case Leaving::capture:
+      from.stack = saved;
+      from.status = leaving_ == Leaving::capture ? Status::Stub : Status::Suspended;
+      if (saved == nullptr) from.status = Status::Defunct;
+      keep_exceptions(from, exceptions_);
+      return;
+    case Leaving::end:
+      ended_ = &from;
+      return;
+    case Leaving::exit:
+      from.status = Status::Exited;
+      strand_inner_domains(from);
+      return;
+    case Leaving::unmake:
+      from.status = Status::New;
+      from.far = nullptr;
+      return;
+  }
 }
 
 #if TEALETPP_ASAN
@@ -178,7 +223,7 @@ void Domain::enter() noexcept {
     stack->release(memory_, totals_);
   }
   if (ended_ != nullptr) {
-    free_node(*ended_);
+    discard(*ended_);
     ended_ = nullptr;
   }
   if (stack == nullptr) begin();
@@ -188,7 +233,12 @@ void Domain::enter() noexcept {
 void Domain::begin() noexcept {
   if (current_->status == Status::Stub) {
     transfer_ = {};
-    if (jump(*previous_, Leaving::capture, false) != Errc::ok) end({Signal::error, nullptr});
+    if (jump(*previous_, Leaving::capture, false) != Errc::ok) {
+      // There is no memory for it. To go back without being saved takes none.
+      transfer_.signal = Signal::error;
+      jump(*previous_, Leaving::unmake, false);
+      std::abort();
+    }
     // From here on it may be any of the stub's duplicates that runs.
   }
   current_->status = Status::Running;
@@ -214,6 +264,42 @@ Node& Domain::receiver() noexcept {
     parent = parent->parent;
   }
   return *parent;
+}
+
+Errc Domain::fork(Node& copy, bool leave) noexcept {
+  target_ = &copy;
+  fork_leaves_ = leave;
+  transfer_ = {};
+  return static_cast<Errc>(tealetpp_switch(&Domain::on_fork, &Domain::on_forked, this));
+}
+
+// Two tealets have the same bytes from here to the same far end. One of them goes on with what is
+// in place; the other one's are saved, all of them.
+void* Domain::on_fork(void* domain, void* near) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  Node& original = *self.current_;
+  Node& copy = *self.target_;
+  auto* const low = static_cast<char*>(near);
+  Stack* saved = Stack::save(self.memory_, self.totals_, low, original.far,
+                             static_cast<std::size_t>(original.far - low));
+  self.failed_ = saved == nullptr;
+  if (self.failed_) return near;
+  copy.far = original.far;
+  if (copy.far > self.highest_far_) self.highest_far_ = copy.far;
+  Node& paused = self.fork_leaves_ ? original : copy;
+  paused.stack = saved;
+  paused.status = Status::Suspended;
+  keep_exceptions(paused, self.exceptions_);
+  if (self.fork_leaves_) {
+    copy.status = Status::Running;
+    self.previous_ = &original;
+    self.current_ = &copy;
+  }
+  return near;
+}
+
+long Domain::on_forked(void* domain) noexcept {
+  return static_cast<long>(static_cast<Domain*>(domain)->failed_ ? Errc::memory : Errc::ok);
 }
 
 }  // namespace tealet::core

@@ -17,8 +17,9 @@ class Domain;
 struct Node {
   Domain* domain = nullptr;
   Stack* stack = nullptr;   // while paused
-  char* far = nullptr;      // where it began; nullptr until then, `unbounded` for main
-  void* held_by = nullptr;  // for the use of a face: who must know of the end of this tealet
+  char* far = nullptr;      // where it began; nullptr until then, `unbounded` for a main tealet
+                            // without a far end of its own
+  void* held_by = nullptr;  // for the use of a face, which sets its meaning
 
   Node* parent = nullptr;
   Node* first_child = nullptr;
@@ -27,14 +28,17 @@ struct Node {
 
   // The exceptions in flight, while paused: see domain_switch.cpp.
   void* caught_exceptions = nullptr;
-  std::uint32_t uncaught_exceptions = 0;
-  std::uint16_t extra_units = 0;  // of 16 bytes each, behind the node: for the use of a face
+  std::uint32_t extra_units = 0;  // of 16 bytes each, behind the node: for the use of a face
+  std::uint16_t uncaught_exceptions = 0;
   Status status = Status::New;
+  bool main : 1;
+  std::uint8_t marks : 7;  // for the use of a face
 
   void* extra() noexcept { return this + 1; }
   std::size_t block_size() const noexcept { return sizeof(Node) + std::size_t{16} * extra_units; }
 
-  bool is_main() const noexcept { return far == unbounded; }
+  Node() noexcept : main(false), marks(0) {}
+  bool is_main() const noexcept { return main; }
 
   // Makes this the first child of `new_parent`, taking it from its parent if it has one.
   void adopt_to(Node& new_parent) noexcept;
@@ -45,6 +49,9 @@ struct Node {
   // Whether `ancestor` is this node or one of its ancestors.
   bool descends_from(const Node& ancestor) const noexcept;
 };
+
+// What fits behind a node.
+inline constexpr std::size_t largest_node_extra = std::size_t{16} * UINT32_MAX;
 
 static_assert(sizeof(Node) % 16 == 0, "extra() is 16-byte aligned");
 

@@ -85,7 +85,8 @@ class Stack {
   bool lost_ = false;
 };
 
-static_assert(sizeof(Stack) % 16 == 0 && sizeof(Chunk) % 16 == 0,
-              "stack data starts 16-byte aligned, and block sizes are multiples of 16");
+static_assert(
+    sizeof(Stack) % 16 == 0 && sizeof(Chunk) % 16 == 0,
+    "stack data starts 16-byte aligned; block sizes are multiples of 16 where far ends are");
 
 }  // namespace tealet::core

@@ -7,7 +7,7 @@ bool StackArea::make_room(CountingAllocator& memory, Totals& totals, char* up_to
   Stack* stack = first_;
   for (; must_be_saved(stack, up_to, resumed); stack = stack->next_partial_) {
     if (stack->grow(memory, totals, up_to)) continue;
-    const bool may_be_lost = stack != resumed && stack->far_ != unbounded;
+    const bool may_be_lost = stack != resumed && stack != *never_lost_;
     if (on_failure == OnFailure::undo || !may_be_lost) {
       undo(memory, totals, stack);
       return false;

@@ -12,6 +12,9 @@ class StackArea {
   // Whether a stack that could not be saved fails the whole operation or is lost.
   enum class OnFailure { undo, lose };
 
+  // The stack in `slot`, if there is one, is never lost: the main tealet's.
+  void never_lose(Stack* const& slot) noexcept { never_lost_ = &slot; }
+
   // Rules 1 and 4 (domain_switch.cpp): saves everything that will be overwritten once a tealet runs
   // nearer than `up_to`. `resumed` is the stack that will be restored then, or nullptr; with one
   // owner it needs no saving, shared it is completed. False when memory ran out: every stack is as
@@ -29,6 +32,7 @@ class StackArea {
   void undo(CountingAllocator& memory, Totals& totals, const Stack* failed) noexcept;
 
   Stack* first_ = nullptr;
+  Stack* const* never_lost_ = nullptr;
 };
 
 inline void StackArea::add(Stack& stack) noexcept {

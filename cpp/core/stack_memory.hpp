@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -24,13 +25,29 @@ namespace tealet::core {
 #if TEALETPP_ASAN
 
 // Frames on the C stack have poisoned gaps between their variables, so the checking memcpy that
-// AddressSanitizer puts in place of the C library's would report every save. Sizes and addresses
-// are multiples of 16.
-__attribute__((noinline, no_sanitize("address"))) inline void copy_stack_bytes(
+// AddressSanitizer puts in place of the C library's would report every save.
+template <class Word>
+__attribute__((noinline, no_sanitize("address"))) inline void copy_stack_words(
     void* to, const void* from, std::size_t size) noexcept {
-  auto* target = static_cast<volatile unsigned long*>(to);
-  const auto* source = static_cast<const volatile unsigned long*>(from);
-  for (std::size_t i = 0; i < size / sizeof(unsigned long); ++i) target[i] = source[i];
+  auto* target = static_cast<volatile Word*>(to);
+  const auto* source = static_cast<const volatile Word*>(from);
+  for (std::size_t i = 0; i < size / sizeof(Word); ++i) target[i] = source[i];
+}
+
+inline void copy_stack_bytes(void* to, const void* from, std::size_t size) noexcept {
+  const auto bits =
+      reinterpret_cast<std::uintptr_t>(to) | reinterpret_cast<std::uintptr_t>(from) | size;
+  if (bits % sizeof(unsigned long) == 0) {
+    copy_stack_words<unsigned long>(to, from, size);
+  } else {
+    copy_stack_words<char>(to, from, size);
+  }
+}
+
+// The byte at `address`, poisoned or not.
+__attribute__((noinline, no_sanitize("address"))) inline char stack_byte(
+    const char* address) noexcept {
+  return *address;
 }
 
 // Frames that are switched away from never run the code that would clear their gaps. Whoever runs
@@ -44,6 +61,8 @@ inline void forget_poison(const char* near, const char* far) noexcept {
 inline void copy_stack_bytes(void* to, const void* from, std::size_t size) noexcept {
   std::memcpy(to, from, size);
 }
+
+inline char stack_byte(const char* address) noexcept { return *address; }
 
 #endif
 

@@ -68,7 +68,7 @@ PyObject* method_stub(PyObject* self, PyObject*) noexcept {
   Node* node = nullptr;
   bool failed = !can_create(main);
   if (!failed) {
-    const Errc code = main->domain().capture(sizeof(Execution), node);
+    const Errc code = main->domain().create_stub(sizeof(Execution), node);
     failed = code != Errc::ok;
     if (failed) set_error(code, main);
   }

@@ -186,7 +186,7 @@ Tealet Main::stub() {
   const char* doing = "capturing a stub";
   if (const Errc code = state_->check(); code != Errc::ok) throw_error(code, doing);
   Node* node = nullptr;
-  const Errc code = state_->capture(sizeof(StubBody), node);
+  const Errc code = state_->create_stub(sizeof(StubBody), node);
   if (code != Errc::ok) throw_error(code, doing);
   MainState::body_of(*node).operate = operate_stub;
   return Tealet(node);

@@ -49,6 +49,9 @@ class CountingAllocator final : public std::pmr::memory_resource {
   // Counts a block of take() as returned, but leaves it to whoever may still look at it, for ever.
   void abandon(void* block, std::size_t bytes) noexcept;
 
+  // Counts `bytes` bytes that the owner of this allocator took from upstream by itself, for good.
+  void adopt(std::size_t bytes) noexcept;
+
   // Gives every kept block back to upstream; returns how many bytes that were.
   std::size_t trim() noexcept;
   // Keeps at most this many bytes for reuse from now on; 0 keeps nothing.

@@ -250,7 +250,7 @@ struct OwnedBody : Body {
 };
 
 // What fits behind a node: see Node::extra_units.
-inline constexpr std::size_t largest_extra = std::size_t{16} * UINT16_MAX;
+inline constexpr std::size_t largest_extra = std::size_t{16} * UINT32_MAX;
 
 void* extra_of(Node& node) noexcept;
 

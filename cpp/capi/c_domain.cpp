@@ -1,0 +1,93 @@
+#include "c_domain.hpp"
+
+#include <new>
+
+#include "transfer.hpp"
+
+namespace tealet::capi {
+
+namespace {
+
+// A program frees what it has, and a domain that outlives the tealet in which it was begun waits
+// for tealet_finalize().
+bool release(core::Node&) { return true; }
+void close(core::Domain&) {}
+
+constexpr core::Face face{run_function, release, close, nullptr};
+
+}  // namespace
+
+void* AllocatorResource::do_allocate(std::size_t bytes, std::size_t) {
+  void* block = functions_.malloc_p(bytes, functions_.context);
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+
+void AllocatorResource::do_deallocate(void* block, std::size_t, std::size_t) {
+  functions_.free_p(block, functions_.context);
+}
+
+bool AllocatorResource::do_is_equal(const std::pmr::memory_resource& other) const noexcept {
+  return this == &other;
+}
+
+CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* here) noexcept
+    : AllocatorResource(functions),
+      Domain(face, static_cast<AllocatorResource*>(this), CountingAllocator::no_limit),
+      extra_bytes(extra),
+      began_at(here),
+      integrity(memory()) {
+  memory().set_cache_bytes(0);
+  memory().adopt(sizeof(CDomain));
+}
+
+Errc CDomain::check_caller(const char* here) const noexcept {
+  if (const Errc code = check(); code != Errc::ok) return code;
+  const std::ptrdiff_t distance = here < began_at ? began_at - here : here - began_at;
+  const bool near = max_stack_size == 0 || static_cast<std::size_t>(distance) <= max_stack_size;
+  return near ? Errc::ok : Errc::invalid;
+}
+
+bool CDomain::depart_with_care() noexcept {
+  if (locks_by_itself()) lock();
+  if (!integrity.intact()) {
+    if (locks_by_itself()) unlock();
+    return false;
+  }
+  integrity.release();
+  return true;
+}
+
+void CDomain::arrive_with_care() noexcept {
+  watch_current();
+  if (locks_by_itself()) unlock();
+}
+
+void CDomain::watch_current() noexcept {
+  const bool of_main = (current().marks & TEALET_ORIGIN_MAIN_LINEAGE) != 0;
+  if (!of_main) integrity.watch(current().far);
+}
+
+void CDomain::lock() noexcept {
+  if (locking.lock != nullptr) locking.lock(locking.arg);
+}
+
+void CDomain::unlock() noexcept {
+  if (locking.unlock != nullptr) locking.unlock(locking.arg);
+}
+
+int error_of(Errc code) noexcept {
+  switch (code) {
+    case Errc::ok:
+      return 0;
+    case Errc::memory:
+    case Errc::no_room:
+      return TEALET_ERR_MEM;
+    case Errc::defunct:
+      return TEALET_ERR_DEFUNCT;
+    default:
+      return TEALET_ERR_INVAL;
+  }
+}
+
+}  // namespace tealet::capi

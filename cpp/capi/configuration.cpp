@@ -1,0 +1,97 @@
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include "c_domain.hpp"
+
+using namespace tealet;
+using namespace tealet::capi;
+
+namespace {
+
+constexpr std::size_t header_size = offsetof(tealet_config_t, flags);
+
+bool readable(const tealet_config_t* config) noexcept {
+  return config != nullptr && config->size >= header_size &&
+         config->version == TEALET_CONFIG_CURRENT_VERSION;
+}
+
+// Copies the members that `size` bytes have room for, but for those that say so.
+void copy_members(tealet_config_t& to, const tealet_config_t& from, std::size_t size) noexcept {
+  const std::size_t known = size < sizeof(tealet_config_t) ? size : sizeof(tealet_config_t);
+  const std::size_t members = known - header_size;
+  std::memcpy(reinterpret_cast<char*>(&to) + header_size,
+              reinterpret_cast<const char*>(&from) + header_size, members);
+}
+
+tealet_config_t config_of(const CDomain& domain) noexcept {
+  tealet_config_t config = domain.integrity.config();
+  config.max_stack_size = domain.max_stack_size;
+  return config;
+}
+
+// Whether transfers have nothing but themselves to see to has changed.
+void see_what_is_plain(CDomain& domain) noexcept {
+  domain.plain = !domain.integrity.active() && !domain.locks_by_itself();
+}
+
+}  // namespace
+
+int tealet_configure_get(tealet_t* tealet, tealet_config_t* config) {
+  if (!readable(config)) return TEALET_ERR_INVAL;
+  copy_members(*config, config_of(domain_of(tealet)), config->size);
+  return 0;
+}
+
+int tealet_configure_set(tealet_t* tealet, tealet_config_t* config) {
+  if (!readable(config)) return TEALET_ERR_INVAL;
+  CDomain& domain = domain_of(tealet);
+  tealet_config_t wanted = TEALET_CONFIG_INIT;
+  copy_members(wanted, *config, config->size);
+  wanted = StackIntegrity::canonical(wanted);
+
+  // The running tealet may be watched.
+  domain.integrity.release();
+  const bool done = domain.integrity.configure(wanted);
+  if (done) {
+    domain.max_stack_size = wanted.max_stack_size;
+    copy_members(*config, wanted, config->size);
+  }
+  see_what_is_plain(domain);
+  domain.watch_current();
+  return done ? 0 : TEALET_ERR_MEM;
+}
+
+int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes) {
+  tealet_config_t config = config_of(domain_of(tealet));
+  config.flags =
+      TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
+  config.stack_integrity_bytes = stack_integrity_bytes != 0
+                                     ? stack_integrity_bytes
+                                     : static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  config.stack_guard_mode = TEALET_STACK_GUARD_MODE_NOACCESS;
+  config.stack_integrity_fail_policy = TEALET_STACK_INTEGRITY_FAIL_ERROR;
+  config.stack_guard_limit = __builtin_frame_address(0);
+  return tealet_configure_set(tealet, &config);
+}
+
+int tealet_configure_set_locking(tealet_t* tealet, const tealet_lock_t* locking) {
+  if (locking != nullptr && locking->mode != TEALET_LOCK_OFF && locking->mode != TEALET_LOCK_AUTO) {
+    return TEALET_ERR_INVAL;
+  }
+  CDomain& domain = domain_of(tealet);
+  domain.locking = locking != nullptr ? *locking : tealet_lock_t{};
+  see_what_is_plain(domain);
+  return 0;
+}
+
+int tealet_set_far(tealet_t* tealet, void* far_boundary) {
+  core::Node& node = node_of(tealet);
+  CDomain& domain = CDomain::of(node);
+  auto* far = static_cast<char*>(far_boundary);
+  const bool above = far > static_cast<char*>(__builtin_frame_address(0));
+  if (!node.is_main() || &node != &domain.current() || !above) return TEALET_ERR_INVAL;
+  domain.set_main_far(far);
+  return 0;
+}

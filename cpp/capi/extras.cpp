@@ -1,0 +1,84 @@
+#include <tealet/tealet_extras.h>
+
+#include <cstddef>
+
+#include "transfer.hpp"
+
+using namespace tealet;
+using namespace tealet::capi;
+
+namespace {
+
+// Before every block that a tealet_statsalloc_t hands out lies its size.
+constexpr std::size_t header = alignof(std::max_align_t);
+static_assert(header >= sizeof(std::size_t), "the size must fit");
+
+void* counting_malloc(size_t size, void* context) {
+  auto& counts = *static_cast<tealet_statsalloc_t*>(context);
+  if (size > static_cast<std::size_t>(-1) - header) return nullptr;
+  auto* block = static_cast<char*>(TEALET_ALLOC_MALLOC(counts.base, header + size));
+  if (block == nullptr) return nullptr;
+  *reinterpret_cast<std::size_t*>(block) = size;
+  counts.n_allocs += 1;
+  counts.s_allocs += size;
+  return block + header;
+}
+
+void counting_free(void* ptr, void* context) {
+  if (ptr == nullptr) return;
+  auto& counts = *static_cast<tealet_statsalloc_t*>(context);
+  char* block = static_cast<char*>(ptr) - header;
+  counts.n_allocs -= 1;
+  counts.s_allocs -= *reinterpret_cast<std::size_t*>(block);
+  TEALET_ALLOC_FREE(counts.base, block);
+}
+
+// A new tealet, started; none if that fails.
+int spawn(tealet_t* any, tealet_t** pcreated, tealet_run_t run, void** parg, void* stack_far,
+          int flags, const char* here) noexcept {
+  tealet_t* created = tealet_new(any);
+  if (pcreated != nullptr) *pcreated = created;
+  if (created == nullptr) return TEALET_ERR_MEM;
+  const int result = start(node_of(created), run, parg, stack_far, flags, here);
+  if (result != 0 && result != TEALET_ERR_PANIC) {
+    tealet_delete(created);
+    if (pcreated != nullptr) *pcreated = nullptr;
+  }
+  return result;
+}
+
+}  // namespace
+
+void tealet_statsalloc_init(tealet_statsalloc_t* alloc, tealet_alloc_t* base) {
+  alloc->alloc = {counting_malloc, counting_free, alloc};
+  alloc->base = base;
+  alloc->n_allocs = 0;
+  alloc->s_allocs = 0;
+}
+
+int tealet_spawn(tealet_t* tealet, tealet_t** pcreated, tealet_run_t run, void** parg,
+                 void* stack_far, int flags) {
+  if (run == nullptr) {
+    if (pcreated != nullptr) *pcreated = nullptr;
+    return TEALET_ERR_INVAL;
+  }
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  return spawn(tealet, pcreated, run, parg, stack_far, flags, here);
+}
+
+int tealet_stub_new(tealet_t* tealet, tealet_t** pstub, void* stack_far) {
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  return spawn(tealet, pstub, nullptr, nullptr, stack_far, TEALET_START_DEFAULT, here);
+}
+
+int tealet_stub_run(tealet_t* stub, tealet_run_t run, void** parg) {
+  core::Node& node = node_of(stub);
+  if (run == nullptr || node.status != Status::Stub || node.held_by != nullptr) {
+    return TEALET_ERR_INVAL;
+  }
+  set_function(node, run);
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  const int result = switch_to(node, parg, TEALET_XFER_DEFAULT, here);
+  if (result != 0 && result != TEALET_ERR_PANIC) node.held_by = nullptr;
+  return result;
+}

@@ -1,0 +1,79 @@
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "c_domain.hpp"
+
+using namespace tealet;
+using namespace tealet::capi;
+
+namespace {
+
+// Puts the program's view behind a node.
+tealet_t* make_handle(CDomain& domain, core::Node& node) noexcept {
+  void* extra = domain.extra_bytes > sizeof(tealet_t) ? handle_of(node) + 1 : nullptr;
+  return ::new (node.extra()) tealet_t{handle_of(domain.main()), extra};
+}
+
+void free_domain(CDomain& domain) noexcept {
+  const tealet_alloc_t allocator = domain.allocator();
+  domain.~CDomain();
+  TEALET_ALLOC_FREE(&allocator, &domain);
+}
+
+}  // namespace
+
+void* tealet_alloc_malloc(size_t size, void*) { return std::malloc(size); }
+void tealet_alloc_free(void* ptr, void*) { std::free(ptr); }
+
+tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
+  const tealet_alloc_t defaults = TEALET_ALLOC_INIT_MALLOC;
+  const tealet_alloc_t& functions = alloc != nullptr ? *alloc : defaults;
+  if (extrasize > core::largest_node_extra - sizeof(tealet_t)) return nullptr;
+  void* block = TEALET_ALLOC_MALLOC(&functions, sizeof(CDomain));
+  if (block == nullptr) return nullptr;
+  auto* here = static_cast<char*>(__builtin_frame_address(0));
+  auto* domain = ::new (block) CDomain(functions, sizeof(tealet_t) + extrasize, here);
+  if (domain->open(domain->extra_bytes) != Errc::ok) {
+    free_domain(*domain);
+    return nullptr;
+  }
+  domain->main().marks = TEALET_ORIGIN_MAIN_LINEAGE;
+  return make_handle(*domain, domain->main());
+}
+
+void tealet_finalize(tealet_t* tealet) {
+  CDomain& domain = domain_of(tealet);
+  domain.close();
+  free_domain(domain);
+}
+
+tealet_t* tealet_new(tealet_t* tealet) {
+  CDomain& domain = domain_of(tealet);
+  const Lock lock(domain);
+  core::Node* node = domain.make();
+  return node != nullptr ? make_handle(domain, *node) : nullptr;
+}
+
+tealet_t* tealet_duplicate(tealet_t* tealet) {
+  CDomain& domain = domain_of(tealet);
+  const Lock lock(domain);
+  core::Node& original = node_of(tealet);
+  if (original.is_main() || &original == &domain.current()) return nullptr;
+  core::Node* node = domain.duplicate(original);
+  if (node == nullptr) return nullptr;
+  tealet_t* twin = make_handle(domain, *node);
+  if (twin->extra != nullptr) {
+    std::memcpy(twin->extra, tealet->extra, domain.extra_bytes - sizeof(tealet_t));
+  }
+  return twin;
+}
+
+void tealet_delete(tealet_t* target) {
+  CDomain& domain = domain_of(target);
+  const Lock lock(domain);
+  core::Node& node = node_of(target);
+  if (!node.is_main() && &node != &domain.current()) domain.discard(node);
+}

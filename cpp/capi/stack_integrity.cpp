@@ -1,0 +1,146 @@
+#include "stack_integrity.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "stack_memory.hpp"
+#include "thread.hpp"
+
+namespace tealet::capi {
+
+namespace {
+
+constexpr unsigned int integrity = TEALET_CONFIGF_STACK_INTEGRITY;
+constexpr unsigned int guard_pages = TEALET_CONFIGF_STACK_GUARD;
+constexpr unsigned int snapshot = TEALET_CONFIGF_STACK_SNAPSHOT;
+
+std::uintptr_t page_size() noexcept {
+  static const auto size = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+// The full pages in `range`.
+StackRange pages_in(StackRange range) noexcept {
+  const std::uintptr_t page = page_size();
+  const std::uintptr_t skip = -reinterpret_cast<std::uintptr_t>(range.low) % page;
+  if (skip >= range.size()) return {};
+  char* low = range.low + skip;
+  return {low, low + (static_cast<std::size_t>(range.high - low) & ~(page - 1))};
+}
+
+void protect(StackRange pages, int protection) noexcept {
+  if (mprotect(pages.low, pages.size(), protection) != 0) {
+    std::perror("tealet: mprotect of a stack");
+    std::abort();
+  }
+}
+
+}  // namespace
+
+tealet_config_t StackIntegrity::canonical(tealet_config_t wanted) noexcept {
+  wanted.flags &= integrity | guard_pages | snapshot;
+  const bool complete = (wanted.flags & integrity) != 0 && wanted.flags != integrity;
+  if (!complete || wanted.stack_integrity_bytes == 0) {
+    wanted.flags = 0;
+    wanted.stack_integrity_bytes = 0;
+  }
+  if ((wanted.flags & guard_pages) == 0) {
+    wanted.stack_guard_mode = TEALET_STACK_GUARD_MODE_NONE;
+  } else if (wanted.stack_guard_mode != TEALET_STACK_GUARD_MODE_READONLY) {
+    wanted.stack_guard_mode = TEALET_STACK_GUARD_MODE_NOACCESS;
+  }
+  if (wanted.stack_integrity_fail_policy != TEALET_STACK_INTEGRITY_FAIL_ERROR &&
+      wanted.stack_integrity_fail_policy != TEALET_STACK_INTEGRITY_FAIL_ABORT) {
+    wanted.stack_integrity_fail_policy = TEALET_STACK_INTEGRITY_FAIL_ASSERT;
+  }
+  return wanted;
+}
+
+bool StackIntegrity::configure(const tealet_config_t& config) noexcept {
+  char* copy = nullptr;
+  if ((config.flags & snapshot) != 0) {
+    copy = static_cast<char*>(memory_.take(config.stack_integrity_bytes));
+    if (copy == nullptr) return false;
+  }
+  give_copy_back();
+  copy_ = copy;
+  config_ = config;
+  return true;
+}
+
+void StackIntegrity::give_copy_back() noexcept {
+  if (copy_ != nullptr) memory_.give(copy_, config_.stack_integrity_bytes);
+  copy_ = nullptr;
+}
+
+void StackIntegrity::watch(char* far) noexcept {
+  const auto* limit = static_cast<const char*>(config_.stack_guard_limit);
+  const char* top = core::top_of_this_stack();
+  if (limit == nullptr || (top != nullptr && limit > top)) limit = top;
+  if (!active() || limit == nullptr || far >= limit) return;
+  StackRange window{far, far + config_.stack_integrity_bytes};
+  if (window.size() > static_cast<std::size_t>(limit - far)) window.high = far + (limit - far);
+
+  if (wants(guard_pages)) guard(window);
+  if (!wants(snapshot)) return;
+  if (guarded_.size() == 0) {
+    copy(window, {});
+  } else {
+    copy({window.low, guarded_.low}, {guarded_.high, window.high});
+  }
+}
+
+void StackIntegrity::guard(StackRange window) noexcept {
+  const StackRange pages = pages_in(window);
+  const bool readable = config_.stack_guard_mode == TEALET_STACK_GUARD_MODE_READONLY;
+  // Where this cannot be done, the copy covers all.
+  if (pages.size() == 0 ||
+      mprotect(pages.low, pages.size(), readable ? PROT_READ : PROT_NONE) != 0) {
+    return;
+  }
+  guarded_ = pages;
+}
+
+void StackIntegrity::copy(StackRange below, StackRange above) noexcept {
+  below_ = below;
+  above_ = above;
+  core::copy_stack_bytes(copy_, below.low, below.size());
+  core::copy_stack_bytes(copy_ + below.size(), above.low, above.size());
+}
+
+const char* StackIntegrity::first_difference() const noexcept {
+  const char* expected = copy_;
+  for (const StackRange& range : {below_, above_}) {
+    for (const char* byte = range.low; byte != range.high; ++byte, ++expected) {
+      if (core::stack_byte(byte) != *expected) return byte;
+    }
+  }
+  return nullptr;
+}
+
+bool StackIntegrity::intact() noexcept {
+  const char* difference = first_difference();
+  if (difference == nullptr) return true;
+  const bool aborts = config_.stack_integrity_fail_policy == TEALET_STACK_INTEGRITY_FAIL_ABORT;
+  const bool asserts = config_.stack_integrity_fail_policy == TEALET_STACK_INTEGRITY_FAIL_ASSERT;
+  if (aborts || asserts) {
+    std::fprintf(stderr, "tealet: the running tealet has written beyond its far end, at %p\n",
+                 static_cast<const void*>(difference));
+  }
+  if (aborts) std::abort();
+  assert(!asserts && "stack integrity");
+  below_ = above_ = {};
+  return false;
+}
+
+void StackIntegrity::release() noexcept {
+  if (guarded_.size() != 0) protect(guarded_, PROT_READ | PROT_WRITE);
+  guarded_ = below_ = above_ = {};
+}
+
+}  // namespace tealet::capi

@@ -1,0 +1,190 @@
+#include "transfer.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace tealet::capi {
+
+namespace {
+
+using core::Node;
+using core::Signal;
+using core::Transfer;
+
+constexpr int start_flags = TEALET_START_SWITCH;
+constexpr int transfer_flags = TEALET_XFER_FORCE | TEALET_XFER_PANIC | TEALET_XFER_NOFAIL;
+constexpr int exit_flags = transfer_flags | TEALET_EXIT_DELETE | TEALET_EXIT_DEFER;
+
+bool has(int flags, int flag) noexcept { return (flags & flag) != 0; }
+
+// What the transfer that resumed the caller brought.
+int receive(CDomain& domain, void** parg) noexcept {
+  const Transfer arrived = domain.arrived();
+  if (parg != nullptr) *parg = arrived.value;
+  return arrived.signal == Signal::error ? TEALET_ERR_PANIC : 0;
+}
+
+Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
+  if (target.domain != &domain) return Errc::foreign;
+  switch (domain.status(target)) {
+    case Status::Suspended:
+      return Errc::ok;
+    case Status::Stub:
+      // Nothing in it could return the panic.
+      return target.held_by != nullptr && !panic ? Errc::ok : Errc::invalid;
+    case Status::Defunct:
+      return Errc::defunct;
+    default:
+      return Errc::invalid;
+  }
+}
+
+// Makes `attempt(target, transfer, force)` as the flags have it.
+template <class Attempt>
+Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt attempt) noexcept {
+  const bool panic = has(flags, TEALET_XFER_PANIC);
+  Errc code = check_target(domain, target, panic);
+  if (code == Errc::ok) {
+    const Transfer out{panic ? Signal::error : Signal::value, value};
+    code = attempt(target, out, has(flags, TEALET_XFER_FORCE | TEALET_XFER_NOFAIL));
+  }
+  const bool failed = code == Errc::memory || code == Errc::defunct;
+  if (!failed || !has(flags, TEALET_XFER_NOFAIL)) return code;
+  const Transfer out{Signal::error, value};
+  if (domain.current().is_main()) {
+    domain.arrived() = out;
+    return Errc::ok;
+  }
+  return attempt(domain.main(), out, true);
+}
+
+// Ends the running tealet. Returns only if it cannot.
+Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
+  const bool keep = !has(flags, TEALET_EXIT_DELETE);
+  return transfer(domain, target, value, flags, [&](Node& to, Transfer out, bool force) {
+    return domain.exit_to(to, out, keep, force);
+  });
+}
+
+// The function of the running tealet has returned `next`.
+[[noreturn]] void finish(CDomain& domain, tealet_t* next) noexcept {
+  Node& self = domain.current();
+  const OwnEnd own = *static_cast<OwnEnd*>(self.held_by);
+  if (own.target != nullptr) next = own.target;
+  domain.close_inner_domains(self);
+  if (domain.depart() && next != nullptr && &node_of(next) != &self) {
+    exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
+  }
+  // That cannot be done, or must not: there is a bug to be told of.
+  domain.integrity.release();
+  const int flags = (own.flags & TEALET_EXIT_DELETE) | TEALET_XFER_FORCE | TEALET_XFER_PANIC;
+  exit_to(domain, domain.main(), own.value, flags);
+  std::fputs("tealet: a tealet that ends cannot go to main\n", stderr);
+  std::abort();
+}
+
+}  // namespace
+
+Transfer run_function(Node& self, Transfer arrived) {
+  CDomain& domain = CDomain::of(self);
+  const tealet_run_t run = function_of(self);
+  OwnEnd own;
+  self.held_by = &own;
+  domain.arrive();
+  tealet_t* next = run(handle_of(self), arrived.value);
+  // Not `self` any more: a fork of it returns here, too.
+  finish(domain, next);
+}
+
+int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
+          const char* here) noexcept {
+  CDomain& domain = CDomain::of(node);
+  const bool fresh = node.status == Status::New;
+  Errc code = fresh && (flags & ~start_flags) == 0 ? domain.check_caller(here) : Errc::invalid;
+  if (code != Errc::ok) return error_of(code);
+  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  set_function(node, run);
+  auto* const far = static_cast<char*>(stack_far);
+  const bool now = flags == TEALET_START_SWITCH;
+  if (now) {
+    code = domain.start(node, {Signal::value, parg != nullptr ? *parg : nullptr}, far);
+  } else {
+    code = domain.capture(node, far);
+  }
+  if (code != Errc::ok) node.held_by = nullptr;
+  domain.arrive();
+  if (code != Errc::ok || !now) return error_of(code);
+  return receive(domain, parg);
+}
+
+int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
+  CDomain& domain = CDomain::of(target);
+  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
+  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  void* const value = parg != nullptr ? *parg : nullptr;
+  const Errc code = transfer(
+      domain, target, value, flags,
+      [&domain](Node& to, Transfer out, bool force) { return domain.switch_to(to, out, force); });
+  domain.arrive();
+  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+}
+
+}  // namespace tealet::capi
+
+using namespace tealet;
+using namespace tealet::capi;
+
+int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far, int flags) {
+  if (run == nullptr) return TEALET_ERR_INVAL;
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  return start(node_of(tealet), run, parg, stack_far, flags, here);
+}
+
+int tealet_switch(tealet_t* target, void** parg, int flags) {
+  if ((flags & ~transfer_flags) != 0) return TEALET_ERR_INVAL;
+  core::Node& node = node_of(target);
+  if (&node == &CDomain::of(node).current())
+    return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
+  return switch_to(node, parg, flags, static_cast<const char*>(__builtin_frame_address(0)));
+}
+
+int tealet_exit(tealet_t* target, void* arg, int flags) {
+  CDomain& domain = domain_of(target);
+  core::Node& self = domain.current();
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  const bool possible = (flags & ~exit_flags) == 0 && !self.is_main() && &node_of(target) != &self;
+  if (!possible) return TEALET_ERR_INVAL;
+  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
+  if (has(flags, TEALET_EXIT_DEFER)) {
+    // A fork of main has no function that could return.
+    if (self.held_by == nullptr) return TEALET_ERR_INVAL;
+    *static_cast<OwnEnd*>(self.held_by) = {target, arg, flags & ~TEALET_EXIT_DEFER};
+    return 0;
+  }
+  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  if (domain.has_inner_domains(self)) domain.close_inner_domains(self);
+  const Errc code = exit_to(domain, node_of(target), arg, flags);
+  domain.arrive();
+  return error_of(code);
+}
+
+int tealet_fork(tealet_t* tealet, void** parg, int flags) {
+  core::Node& copy = node_of(tealet);
+  CDomain& domain = CDomain::of(copy);
+  if (copy.status != Status::New || (flags & ~start_flags) != 0) return TEALET_ERR_INVAL;
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
+  core::Node& self = domain.current();
+  if (self.far == core::unbounded) return TEALET_ERR_UNFORKABLE;
+  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  copy.held_by = self.held_by;
+  copy.marks = static_cast<unsigned char>(
+      ((self.marks & TEALET_ORIGIN_MAIN_LINEAGE) | TEALET_ORIGIN_FORK) & 0x7f);
+  const Errc code = domain.fork(copy, flags == TEALET_START_SWITCH);
+  if (code != Errc::ok) {
+    copy.held_by = nullptr;
+    copy.marks = 0;
+  }
+  domain.arrive();
+  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+}

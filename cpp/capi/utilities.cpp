@@ -1,0 +1,24 @@
+#include "c_domain.hpp"
+
+using namespace tealet::capi;
+
+void* tealet_malloc(tealet_t* tealet, size_t s) {
+  return TEALET_ALLOC_MALLOC(&domain_of(tealet).allocator(), s);
+}
+
+void tealet_free(tealet_t* tealet, void* p) {
+  TEALET_ALLOC_FREE(&domain_of(tealet).allocator(), p);
+}
+
+void tealet_lock(tealet_t* tealet) { domain_of(tealet).lock(); }
+void tealet_unlock(tealet_t* tealet) { domain_of(tealet).unlock(); }
+
+ptrdiff_t tealet_stack_diff(void* a, void* b) {
+  return static_cast<char*>(a) - static_cast<char*>(b);
+}
+
+void* tealet_stack_further(void* a, void* b) { return a > b ? a : b; }
+
+void* tealet_new_probe(tealet_t*, tealet_run_t, void**, void* stack_far, int) {
+  return tealet_stack_further(__builtin_dwarf_cfa(), stack_far);
+}
