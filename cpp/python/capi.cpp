@@ -2,6 +2,7 @@
 // says what they promise. They do what the Python methods do; added is only what C can get wrong.
 #include <tealet/python.h>
 
+#include "c_stats.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -100,18 +101,7 @@ int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) 
     return -1;
   }
   const Stats now = stats_of(as_tealet(main)->value);
-  *stats = {now.n_active,
-            now.n_total,
-            now.bytes_allocated,
-            now.bytes_allocated_peak,
-            now.blocks_allocated,
-            now.blocks_allocated_peak,
-            now.blocks_allocated_total,
-            now.stack_count,
-            now.stack_chunk_count,
-            now.stack_bytes,
-            now.stack_bytes_expanded,
-            now.stack_bytes_naive};
+  *stats = tealet::core::to_c(now);
   if (bytes_cached != nullptr) *bytes_cached = now.bytes_cached;
   return 0;
 }

@@ -1,4 +1,4 @@
-"""Three texts arrive piece by piece, in turns; each is read by a C parser that waits in a tealet."""
+"""Three texts arrive piece by piece, in turns; each has a C parser that waits in a tealet."""
 
 from __future__ import annotations
 
