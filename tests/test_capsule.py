@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -563,8 +564,24 @@ def test_nothing_grows(calls):
     assert more_total - total < 100
 
 
-def test_a_switch_holds_what_it_needs(calls):
-    """The caller's own reference, the last one, is in a variable that changes meanwhile."""
+def test_a_switch_holds_the_tealet_until_it_returns(main, calls):
+    """As a Python frame does, whatever becomes of the caller's own reference meanwhile."""
+    log = []
+
+    def run():
+        try:
+            calls.set_slot(None)
+            other.switch()
+        finally:
+            log.append("ended")
+
+    other = main.tealet(lambda: log.append("other"))
+    calls.set_slot(main.tealet(run))
+    assert calls.switch_to_slot() is None
+    assert log == ["other", "ended"]
+
+
+def test_a_switch_may_be_the_last_to_need_the_main(calls):
     main = Main()
 
     def run():
@@ -572,8 +589,10 @@ def test_a_switch_holds_what_it_needs(calls):
         return "end"
 
     calls.set_slot(main.tealet(run))
-    del main, run
+    gone = weakref.ref(main)
+    del main
     assert calls.switch_to_slot() == "end"
+    assert gone() is None
 
 
 # --- the table ---
