@@ -41,7 +41,6 @@ static int begin_piece(input_t* input, PyObject* piece) {
 static PyObject* read_piece(void) {
   PyObject* tealet = PyTealet_Current(NULL);
   PyObject* parent = NULL;
-  PyObject* piece;
   if (PyTealet_Check(tealet) && !PyTealet_CheckMain(tealet)) parent = PyTealet_Parent(tealet);
   Py_XDECREF(tealet); /* or it would keep itself from being closed */
   if (parent == NULL) {
@@ -50,7 +49,7 @@ static PyObject* read_piece(void) {
     }
     return NULL;
   }
-  piece = PyTealet_Switch(parent, NULL);
+  PyObject* piece = PyTealet_Switch(parent, NULL);
   Py_DECREF(parent);
   return piece;
 }
@@ -90,11 +89,11 @@ static PyObject* parse_word(input_t* input, int c) {
 
 /* What comes between the parentheses; the first one has been read. */
 static PyObject* parse_list(input_t* input) {
-  PyObject* list;
-  int c;
   if (Py_EnterRecursiveCall(" in a nested list")) return NULL;
-  list = PyList_New(0);
-  while (list != NULL && (c = next_visible(input)) != ')') {
+  PyObject* list = PyList_New(0);
+  while (list != NULL) {
+    const int c = next_visible(input);
+    if (c == ')') break;
     PyObject* item = NULL;
     if (c >= 0) item = c == '(' ? parse_list(input) : parse_word(input, c);
     if (item == NULL || PyList_Append(list, item) < 0) Py_CLEAR(list);
@@ -105,13 +104,12 @@ static PyObject* parse_list(input_t* input) {
 }
 
 static PyObject* parse(PyObject* module, PyObject* piece) {
-  input_t input = {NULL, NULL, NULL};
-  PyObject* list = NULL;
-  int c;
   (void)module;
+  input_t input = {NULL, NULL, NULL};
   Py_INCREF(piece);
   if (begin_piece(&input, piece) < 0) return NULL;
-  c = next_visible(&input);
+  PyObject* list = NULL;
+  const int c = next_visible(&input);
   if (c == '(') {
     list = parse_list(&input);
   } else if (c >= 0) {

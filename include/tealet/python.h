@@ -89,6 +89,8 @@ typedef struct PyTealet_API {
   int (*get_stats)(PyObject* main, tealet_stats_t* stats, size_t* bytes_cached);
 } PyTealet_API;
 
+/* NOLINTBEGIN(modernize-*): this is C. */
+
 #ifndef PYTEALET_TABLE
 static const PyTealet_API* PyTealet_table = NULL;
 #define PYTEALET_TABLE PyTealet_table
@@ -184,6 +186,8 @@ static inline int PyTealet_Status(PyObject* tealet) { return PYTEALET_TABLE->get
 static inline int PyTealet_GetStats(PyObject* main, tealet_stats_t* stats, size_t* bytes_cached) {
   return PYTEALET_TABLE->get_stats(main, stats, bytes_cached);
 }
+
+/* NOLINTEND(modernize-*) */
 
 #ifdef __cplusplus
 }
