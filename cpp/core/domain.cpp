@@ -67,7 +67,7 @@ Node* Domain::make_node(std::size_t extra) noexcept {
   std::memset(node->extra(), 0, size - sizeof(Node));
   node->domain = this;
   node->extra_units = static_cast<std::uint32_t>(units(extra));
-  totals_.tealet_created();
+  memory_.totals.tealet_created();
   return node;
 }
 
@@ -82,7 +82,7 @@ Node* Domain::duplicate(const Node& original) noexcept {
   if (twin == nullptr) return nullptr;
   if (original.stack != nullptr) {
     twin->stack = original.stack;
-    twin->stack->share(totals_);
+    twin->stack->share(memory_);
   }
   twin->held_by = original.held_by;
   twin->marks = original.marks;
@@ -119,12 +119,11 @@ void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
   strand_inner_domains(node);
   if (node.stack != nullptr) {
-    if (!node.stack->shared()) area_.remove(*node.stack);
-    node.stack->release(memory_, totals_);
+    area_.let_go(memory_, *node.stack);
     node.stack = nullptr;
   }
   node.status = Status::Exited;
-  totals_.tealet_freed();
+  memory_.totals.tealet_freed();
   if (face_.release(node)) free_block(node);
 }
 

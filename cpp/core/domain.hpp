@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <memory_resource>
 
+#include "domain_memory.hpp"
 #include "node.hpp"
 #include "stack_area.hpp"
-#include "totals.hpp"
 
 namespace tealet::core {
 
@@ -142,9 +142,13 @@ class Domain {
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }
+#if TEALET_WITH_STATS
   Stats stats() const noexcept;
   // The same figures, counted one by one over all tealets and chunks. May throw std::bad_alloc.
   Stats stats_by_walk() const;
+#else
+  Stats stats() const noexcept { return {}; }
+#endif
   void reset_peak_stats() noexcept { memory_.reset_peaks(); }
 
  private:
@@ -194,8 +198,7 @@ class Domain {
   Node* previous_ = nullptr;
   Node* main_ = nullptr;
   StackArea area_;
-  Totals totals_;
-  CountingAllocator memory_;
+  DomainMemory memory_;
   Face face_;
   const char* highest_far_ = nullptr;
   const char* deepest_near_ = unbounded;  // kept up under AddressSanitizer only

@@ -86,7 +86,7 @@ Errc Domain::create_stub(std::size_t extra, Node*& stub) noexcept {
   const Errc code = capture(*stub);
   if (code == Errc::ok) return code;
   discard(*stub);
-  totals_.creation_undone();
+  memory_.totals.creation_undone();
   return code;
 }
 
@@ -144,13 +144,13 @@ bool Domain::save(char* near) noexcept {
   Stack* saved = nullptr;
   if (leaving_ < Leaving::end) {  // rule 3
     char* end = up_to < from.far ? up_to : from.far;
-    saved = Stack::save(memory_, totals_, near, from.far,
-                        end > near ? static_cast<std::size_t>(end - near) : 0);
+    saved =
+        Stack::save(memory_, near, from.far, end > near ? static_cast<std::size_t>(end - near) : 0);
     if (saved == nullptr && (!force_ || from.is_main())) return false;
   }
-  if (!area_.make_room(memory_, totals_, up_to, to.stack,
+  if (!area_.make_room(memory_, up_to, to.stack,
                        force_ ? StackArea::OnFailure::lose : StackArea::OnFailure::undo)) {
-    if (saved != nullptr) saved->release(memory_, totals_);
+    if (saved != nullptr) saved->release(memory_);
     return false;
   }
 
@@ -220,7 +220,7 @@ void Domain::enter() noexcept {
   if (stack != nullptr) {
     stack->restore();
     to.stack = nullptr;
-    stack->release(memory_, totals_);
+    stack->release(memory_);
   }
   if (ended_ != nullptr) {
     discard(*ended_);
@@ -280,8 +280,8 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
   Node& original = *self.current_;
   Node& copy = *self.target_;
   auto* const low = static_cast<char*>(near);
-  Stack* saved = Stack::save(self.memory_, self.totals_, low, original.far,
-                             static_cast<std::size_t>(original.far - low));
+  Stack* saved =
+      Stack::save(self.memory_, low, original.far, static_cast<std::size_t>(original.far - low));
   self.failed_ = saved == nullptr;
   if (self.failed_) return near;
   copy.far = original.far;

@@ -83,6 +83,7 @@ PyObject* method_stats(PyObject* self, PyObject*) noexcept {
   return to_python(stats_of(as_tealet(self)->value));
 }
 
+#if TEALET_WITH_STATS
 PyObject* method_stats_by_walk(PyObject* self, PyObject*) noexcept {
   const PythonDomain* domain = as_tealet(self)->value.domain;
   try {
@@ -91,6 +92,7 @@ PyObject* method_stats_by_walk(PyObject* self, PyObject*) noexcept {
     return PyErr_NoMemory();
   }
 }
+#endif
 
 PyObject* method_reset_peak_stats(PyObject* self, PyObject*) noexcept {
   if (PythonDomain* domain = as_tealet(self)->value.domain) domain->reset_peak_stats();
@@ -117,9 +119,11 @@ PyMethodDef methods[] = {
      "stats($self, /)\n--\n\n"
      "Return the statistics of this domain as they are now: a Stats.\n\n"
      "Once the domain is closed these are its final ones."},
+#if TEALET_WITH_STATS
     {"_stats_by_walk", method_stats_by_walk, METH_NOARGS,
      "_stats_by_walk($self, /)\n--\n\n"
      "The same, counted over all tealets and chunks: for tests, which compare the two."},
+#endif
     {"reset_peak_stats", method_reset_peak_stats, METH_NOARGS,
      "reset_peak_stats($self, /)\n--\n\n"
      "Set the peaks of bytes and blocks to what is allocated now."},
