@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tealetpp
-from building import PROJECTS, SOURCE, build, run, tool
+from building import PROJECTS, ROOT, build, run, tool
 from tealetpp import _tealetpp
 from tealetpp.__main__ import main as run_command
 
@@ -31,7 +31,7 @@ FOLDERS = {
 def build_tree(tmp_path_factory):
     # Not optimised: what is inlined cannot be exported by mistake.
     return build(
-        *(SOURCE, tmp_path_factory.mktemp("build_tree")),
+        *(ROOT, tmp_path_factory.mktemp("build_tree")),
         *("-DTEALETPP_BUILD_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Debug"),
     )
 
@@ -85,7 +85,7 @@ def test_a_project_that_finds_the_package(name, find_option, tmp_path):
 
 @any_python
 def test_a_project_that_adds_the_sources(tmp_path):
-    folder = build(PROJECTS / "add_subdirectory", tmp_path, f"-DTEALETPP_SOURCE={SOURCE}")
+    folder = build(PROJECTS / "add_subdirectory", tmp_path, f"-DTEALETPP_ROOT={ROOT}")
     assert run(folder / "with_static") == LINES["cpp_application"]
     assert run(folder / "with_shared") == LINES["c_program"]
     # It gets what it asked for: no tests of ours, no build type, nothing installed along.
@@ -100,7 +100,7 @@ def test_a_project_that_adds_the_sources(tmp_path):
 def test_a_c_project_that_adds_the_sources_is_told_what_it_lacks(tmp_path):
     (tmp_path / "CMakeLists.txt").write_text(
         "cmake_minimum_required(VERSION 3.22)\nproject(only_c LANGUAGES C)\n"
-        f'add_subdirectory("{SOURCE}" tealetpp)\n'
+        f'add_subdirectory("{ROOT}" tealetpp)\n'
     )
     with pytest.raises(AssertionError, match=r"project\(only_c LANGUAGES C CXX\)"):
         build(tmp_path, tmp_path / "build")
@@ -188,7 +188,7 @@ def test_what_links_the_static_library_exports_nothing_of_it(installed):
 def test_the_installed_tree(installed):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     files = {re.sub(r"^lib\w*(/\w+-linux-gnu)?/", "lib/", name) for name in files}
-    headers = {f"include/tealet/{path.name}" for path in (SOURCE / "include/tealet").glob("*.h*")}
+    headers = {f"include/tealet/{path.name}" for path in (ROOT / "include/tealet").glob("*.h*")}
     headers = (headers - {"include/tealet/config.hpp.in"}) | {"include/tealet/config.hpp"}
     minor = ".".join(tealetpp.__version__.split(".")[:2])
     libraries = {"lib/libtealetpp.a", "lib/libtealetpp.so", f"lib/libtealetpp.so.{minor}"}
@@ -198,7 +198,7 @@ def test_the_installed_tree(installed):
     assert files == headers | libraries | package | {"lib/pkgconfig/tealetpp.pc"}
     for name in package | {"lib/pkgconfig/tealetpp.pc"}:
         [path] = installed.rglob(Path(name).name)
-        assert str(SOURCE) not in path.read_text()
+        assert str(ROOT) not in path.read_text()
 
 
 @any_python

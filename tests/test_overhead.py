@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from building import SOURCE, build, run, tool
+from building import ROOT, build, run, tool
 
 # What no version of Python changes.
 pytestmark = pytest.mark.any_python
@@ -45,7 +45,7 @@ class Build:
 
     def __init__(self, folder, statistics):
         build(
-            *(SOURCE / "tests" / "overhead", folder),
+            *(ROOT / "tests" / "overhead", folder),
             *("-DCMAKE_BUILD_TYPE=Release", f"-DTEALET_WITH_STATS={statistics}"),
         )
         (library,) = folder.rglob("libtealetpp.a")
