@@ -1,4 +1,4 @@
-// An extension module that runs C++ tealets inside Python.
+// An extension module that runs C++ tealets inside Python. (Python's own: handing_over.cpp)
 //
 // It has a function that calls back for every leaf of a tree, and makes an iterator of it: each
 // next() lets the walk go on in its tealet up to the next leaf.
@@ -10,29 +10,12 @@
 #include <memory>
 #include <stdexcept>
 
+#include "handing_over.hpp"
+#include "walk.hpp"
+
 namespace nb = nanobind;
 
 namespace {
-
-int open_walks = 0;
-
-struct OpenWalk {
-  OpenWalk() { open_walks += 1; }
-  ~OpenWalk() { open_walks -= 1; }
-  OpenWalk(const OpenWalk&) = delete;
-  OpenWalk& operator=(const OpenWalk&) = delete;
-};
-
-// Calls `visit` for each of the 2 ** depth leaves, deep in a recursion.
-template <class Visit>
-void walk(int depth, const Visit& visit) {
-  if (depth == 0) {
-    visit();
-    return;
-  }
-  walk(depth - 1, visit);
-  walk(depth - 1, visit);
-}
 
 nb::dict to_dict(const tealet::Stats& stats) {
   nb::dict figures;
@@ -95,4 +78,5 @@ NB_MODULE(walks, module) {
   module.def("open_walks", [] { return open_walks; }, "How many walks are not at their end.");
   module.def("call", &call, "Call a function, with a frame of C++ on the stack.");
   module.def("call_in_tealet", &call_in_tealet, "Call a function in a new C++ tealet.");
+  register_handing_over(module);
 }
