@@ -26,7 +26,6 @@ nb::object parent_of_current() {
 // Hands the number of every leaf to the parent of the running tealet, and pauses with the whole
 // walk on its stack. Returns the sum of the answers.
 long hand_over_leaves(int depth) {
-  const OpenWalk open;
   long next = 0;
   long sum = 0;
   walk(depth, [&] {

@@ -11,13 +11,19 @@ struct OpenWalk {
   OpenWalk& operator=(const OpenWalk&) = delete;
 };
 
-// Calls `visit` for each of the 2 ** depth leaves, deep in a recursion.
 template <class Visit>
-void walk(int depth, const Visit& visit) {
+void walk_below(int depth, const Visit& visit) {
   if (depth == 0) {
     visit();
     return;
   }
-  walk(depth - 1, visit);
-  walk(depth - 1, visit);
+  walk_below(depth - 1, visit);
+  walk_below(depth - 1, visit);
+}
+
+// Calls `visit` for each of the 2 ** depth leaves, deep in a recursion.
+template <class Visit>
+void walk(int depth, const Visit& visit) {
+  const OpenWalk open;
+  walk_below(depth, visit);
 }

@@ -30,7 +30,6 @@ class Walk {
  public:
   Walk(int depth, long fail_at)
       : walker_(main_.create([this, depth, fail_at] {
-          const OpenWalk open;
           walk(depth, [this, fail_at] {
             if (next_ == fail_at) throw std::runtime_error("a leaf that fails");
             main_.switch_to(&next_);
