@@ -40,7 +40,7 @@ def run(*command, **environment):
 
 def code_blocks(document, begin, end):
     """What a part of a document, between two texts in it, says to copy."""
-    text = (ROOT / "docs" / document).read_text()
+    text = (ROOT / document).read_text()
     part = text[text.index(begin) : text.index(end)]
     return re.findall(r"^```\w*\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
 

@@ -72,8 +72,8 @@ def test_the_example(example):
 
 
 def test_what_the_document_says_to_copy(wheel, tmp_path):
-    source, project, program, printed = code_blocks(
-        "python-c-api.md", "## In your own module", "## Functions"
+    source, project, _, program, printed = code_blocks(
+        "docs/python-c-api.md", "## In your own module", "## Functions"
     )
     (tmp_path / "averages.c").write_text(source)
     (tmp_path / "CMakeLists.txt").write_text(project)

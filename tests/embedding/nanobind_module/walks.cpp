@@ -70,7 +70,7 @@ nb::object call_in_tealet(const nb::callable& function) {
 NB_MODULE(walks, module) {
   nb::class_<Walk>(module, "Walk")
       .def(nb::init<int, long>(), nb::arg("depth"), nb::arg("fail_at") = -1)
-      .def("__iter__", [](nb::handle self) { return nb::borrow(self); })
+      .def("__iter__", [](nb::object self) { return self; })
       .def("__next__", &Walk::next)
       .def("close", &Walk::close, "Unwind a walk that is paused.")
       .def("stats", &Walk::stats, "The statistics of its tealets.");
