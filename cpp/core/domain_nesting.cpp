@@ -13,8 +13,7 @@ thread_local Domain* outermost = nullptr;
 
 }  // namespace
 
-Errc Domain::check() const noexcept {
-  if (thread_ != current_thread()) return Errc::thread;
+Errc Domain::check_enclosing() const noexcept {
   if (stranded_ || !is_open()) return Errc::outside;
   for (const Node* outer = outer_; outer != nullptr; outer = outer->domain->outer_) {
     if (outer->domain->current_ != outer) return Errc::outside;
@@ -31,6 +30,7 @@ bool Domain::is_inside(const Node* tealet) const noexcept {
 void Domain::join_enclosing() noexcept {
   if (outermost == nullptr) {
     outermost = this;
+    outermost_ = true;
     return;
   }
   Domain* enclosing = outermost;
@@ -59,6 +59,8 @@ void Domain::leave_enclosing() noexcept {
   }
   if (outer_ == nullptr) {
     outermost = heir;
+    outermost_ = false;
+    if (heir != nullptr) heir->outermost_ = true;
     return;
   }
   Domain** link = &outer_->domain->inner_;
