@@ -67,7 +67,7 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
 }
 
 // The function of the running tealet has returned `next`.
-[[noreturn]] void finish(CDomain& domain, tealet_t* next) noexcept {
+[[noreturn, gnu::noinline]] void finish(CDomain& domain, tealet_t* next) noexcept {
   Node& self = domain.current();
   const OwnEnd own = *static_cast<OwnEnd*>(self.held_by);
   if (own.target != nullptr) next = own.target;

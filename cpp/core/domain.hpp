@@ -171,6 +171,7 @@ class Domain {
   };
 
   Errc jump(Node& target, Leaving leaving, bool force) noexcept;
+  Errc begin(Node& fresh, Transfer out, bool force) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.
   static void* on_save(void* domain, void* near) noexcept;
   static int on_restore(void* domain) noexcept;

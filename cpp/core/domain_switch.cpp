@@ -57,17 +57,30 @@ class WithoutLimit {
 
 }  // namespace
 
+// The last thing that it does is to jump, so that it has no frame on the saved stack.
+inline Errc Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
+  target_ = &target;
+  leaving_ = leaving;
+  force_ = force;
+  const auto restore = target.far == nullptr ? &Domain::on_begin : &Domain::on_restore;
+  return static_cast<Errc>(tealetpp_switch(&Domain::on_save, restore, this));
+}
+
 Errc Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
-  if (target.far == nullptr) {
-    if (const Errc code = check_room(); code != Errc::ok) return code;
-  }
+  if (__builtin_expect(target.far == nullptr, 0)) return begin(target, out, force);
   transfer_ = out;
   return jump(target, Leaving::pause, force);
 }
 
+[[gnu::noinline]] Errc Domain::begin(Node& fresh, Transfer out, bool force) noexcept {
+  if (const Errc code = check_room(); code != Errc::ok) return code;
+  transfer_ = out;
+  return jump(fresh, Leaving::pause, force);
+}
+
 Errc Domain::start(Node& fresh, Transfer out, char* far) noexcept {
   fresh_far_ = far;
-  const Errc code = switch_to(fresh, out);
+  const Errc code = begin(fresh, out, false);
   if (code != Errc::ok) fresh_far_ = nullptr;
   return code;
 }
@@ -114,14 +127,6 @@ Errc Domain::unwind(Node& node) noexcept {
     if (branch != nullptr) adopt(*branch, node);
   }
   return code;
-}
-
-Errc Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
-  target_ = &target;
-  leaving_ = leaving;
-  force_ = force;
-  const auto restore = target.far == nullptr ? &Domain::on_begin : &Domain::on_restore;
-  return static_cast<Errc>(tealetpp_switch(&Domain::on_save, restore, this));
 }
 
 // The running tealet is not running any more; what of it was saved is in `saved`.

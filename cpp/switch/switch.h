@@ -40,7 +40,7 @@ typedef int (*tealetpp_restore_fn)(void* context);
  */
 int tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context)
 #if defined(__GNUC__)
-    __attribute__((visibility("hidden")))
+    __attribute__((visibility("hidden"), nothrow))
 #endif
     ;
 
