@@ -7,6 +7,8 @@ import pytest
 
 from tealetpp import Main
 
+pytest_plugins = ["extension_modules"]
+
 CURRENT_FIGURES = (
     "n_active",
     "bytes_allocated",

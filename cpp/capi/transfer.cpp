@@ -58,6 +58,14 @@ Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt att
   return attempt(domain.main(), out, true);
 }
 
+// Pauses the running tealet.
+Errc leave_for(CDomain& domain, Node& target, void* const* parg, int flags) noexcept {
+  void* const value = parg != nullptr ? *parg : nullptr;
+  return transfer(domain, target, value, flags, [&](Node& to, Transfer out, bool force) {
+    return domain.switch_to(to, out, force);
+  });
+}
+
 // Ends the running tealet. Returns only if it cannot.
 Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   const bool keep = !has(flags, TEALET_EXIT_DELETE);
@@ -70,13 +78,15 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
 [[noreturn, gnu::noinline]] void finish(CDomain& domain, tealet_t* next) noexcept {
   Node& self = domain.current();
   const OwnEnd own = *static_cast<OwnEnd*>(self.held_by);
-  if (own.target != nullptr) next = own.target;
+  if (next == nullptr) next = own.target;
   domain.close_inner_domains(self);
-  if (domain.depart() && next != nullptr && &node_of(next) != &self) {
+  const bool intact = domain.depart();
+  // Departing fails only once.
+  if (!intact) domain.depart();
+  if (intact && next != nullptr && &node_of(next) != &self) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
   // That cannot be done, or must not: there is a bug to be told of.
-  domain.integrity.release();
   const int flags = (own.flags & TEALET_EXIT_DELETE) | TEALET_XFER_FORCE | TEALET_XFER_PANIC;
   exit_to(domain, domain.main(), own.value, flags);
   std::fputs("tealet: a tealet that ends cannot go to main\n", stderr);
@@ -121,10 +131,21 @@ int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
   CDomain& domain = CDomain::of(target);
   if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
-  void* const value = parg != nullptr ? *parg : nullptr;
-  const Errc code = transfer(
-      domain, target, value, flags,
-      [&domain](Node& to, Transfer out, bool force) { return domain.switch_to(to, out, force); });
+  const Errc code = leave_for(domain, target, parg, flags);
+  domain.arrive();
+  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+}
+
+int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexcept {
+  CDomain& domain = CDomain::of(stub);
+  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
+  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  Errc code = Errc::invalid;
+  if (stub.status == Status::Stub && stub.held_by == nullptr) {
+    set_function(stub, run);
+    code = leave_for(domain, stub, parg, TEALET_XFER_DEFAULT);
+    if (code != Errc::ok) stub.held_by = nullptr;
+  }
   domain.arrive();
   return code == Errc::ok ? receive(domain, parg) : error_of(code);
 }
@@ -162,7 +183,6 @@ int tealet_exit(tealet_t* target, void* arg, int flags) {
     return 0;
   }
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
-  if (domain.has_inner_domains(self)) domain.close_inner_domains(self);
   const Errc code = exit_to(domain, node_of(target), arg, flags);
   domain.arrive();
   return error_of(code);

@@ -145,6 +145,9 @@ class Domain {
   const char* highest_far() const noexcept { return highest_far_; }
   // The tealet of another domain in which this one was opened; nullptr if there is none.
   const Node* outer() const noexcept { return outer_; }
+  // Of the domains of this thread that can be used here and now, the one opened last; nullptr if
+  // there is none.
+  static Domain* innermost() noexcept;
   // Whether this domain was opened in `tealet`, or in a tealet of a domain that was.
   bool is_inside(const Node* tealet) const noexcept;
 

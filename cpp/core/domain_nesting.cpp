@@ -27,20 +27,26 @@ bool Domain::is_inside(const Node* tealet) const noexcept {
   return outer != nullptr;
 }
 
-void Domain::join_enclosing() noexcept {
-  if (outermost == nullptr) {
-    outermost = this;
-    outermost_ = true;
-    return;
-  }
-  Domain* enclosing = outermost;
-  for (Domain* inner = enclosing->inner_; inner != nullptr;) {
-    if (inner->outer_ == enclosing->current_) {
-      enclosing = inner;
-      inner = enclosing->inner_;
+Domain* Domain::innermost() noexcept {
+  Domain* found = outermost;
+  Domain* inner = found != nullptr ? found->inner_ : nullptr;
+  while (inner != nullptr) {
+    if (inner->outer_ == found->current_) {
+      found = inner;
+      inner = found->inner_;
     } else {
       inner = inner->next_;
     }
+  }
+  return found;
+}
+
+void Domain::join_enclosing() noexcept {
+  Domain* const enclosing = innermost();
+  if (enclosing == nullptr) {
+    outermost = this;
+    outermost_ = true;
+    return;
   }
   outer_ = enclosing->current_;
   next_ = enclosing->inner_;

@@ -1,5 +1,6 @@
 #include "thread.hpp"
 
+#include <link.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -16,6 +17,12 @@ constexpr std::size_t reserve = 256 * 1024;
 struct Bounds {
   const char* low = nullptr;
   std::size_t size = 0;
+
+  // No further than `address`, if that is on this stack.
+  void exclude(const void* address) noexcept {
+    const auto* byte = static_cast<const char*>(address);
+    if (byte >= low && byte < low + size) size = static_cast<std::size_t>(byte - low);
+  }
 };
 
 // {} if this thread runs on some other stack than the one that it was given.
@@ -30,6 +37,22 @@ Bounds bounds_of_this_stack() noexcept {
   const auto* here = static_cast<const char*>(__builtin_frame_address(0));
   if (error != 0 || here < low || here >= low + size) return {};
   return {low, size};
+}
+
+// Moves the top of the stack below the thread-local memory of one library.
+int exclude_thread_locals(dl_phdr_info* library, std::size_t, void* bounds) {
+  auto& stack = *static_cast<Bounds*>(bounds);
+  stack.exclude(library->dlpi_tls_data);
+  return 0;
+}
+
+// The C library may put a thread's description and its thread-local memory on top of its stack.
+const char* find_top() noexcept {
+  Bounds stack = bounds_of_this_stack();
+  if (stack.low == nullptr) return nullptr;
+  stack.exclude(reinterpret_cast<const void*>(pthread_self()));
+  dl_iterate_phdr(exclude_thread_locals, &stack);
+  return stack.low + stack.size;
 }
 
 }  // namespace
@@ -49,8 +72,8 @@ const char* lowest_start_on_this_stack() noexcept {
 
 const char* top_of_this_stack() noexcept {
   // Asking takes a while, and on the main thread reads a file.
-  thread_local const Bounds stack = bounds_of_this_stack();
-  return stack.low != nullptr ? stack.low + stack.size : nullptr;
+  thread_local const char* const top = find_top();
+  return top;
 }
 
 }  // namespace tealet::core

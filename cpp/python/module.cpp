@@ -14,6 +14,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_tealet(module);
   tealetpp::register_main(module);
   tealetpp::register_collector(module);
+  tealetpp::register_capi(module);
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
     if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";

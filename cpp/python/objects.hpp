@@ -65,6 +65,7 @@ inline Execution& execution_of(Node& node) noexcept {
 }
 
 extern PyTypeObject* tealet_type;
+extern PyTypeObject* main_type;
 
 // The arguments for the function of a tealet that is about to begin.
 struct Call {
