@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from extension_modules import ROOT, build
+from building import ROOT
+from extension_modules import build_module
 
 # --- the table ---
 
@@ -63,7 +64,7 @@ def test_without_tealetpp_there_is_an_import_error(calls, tmp_path, package, mes
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory):
-    return build(ROOT / "examples" / "python_capi", tmp_path_factory.mktemp("example"))
+    return build_module(ROOT / "examples" / "python_capi", tmp_path_factory.mktemp("example"))
 
 
 def run_python(example, *args):
@@ -87,7 +88,10 @@ def test_what_the_document_says_to_copy(tmp_path):
     source, project, program, printed = re.findall(r"^```\w*\n(.*?)^```$", section, re.M | re.S)
     (tmp_path / "averages.c").write_text(source)
     (tmp_path / "CMakeLists.txt").write_text(project)
-    assert run_python(build(tmp_path, tmp_path / "build"), "-c", program) == printed.splitlines()
+    assert (
+        run_python(build_module(tmp_path, tmp_path / "build"), "-c", program)
+        == printed.splitlines()
+    )
 
 
 def test_the_examples_parser(example):

@@ -4,14 +4,15 @@ The library is built both ways. What is compared does not vary from run to run: 
 symbols.
 """
 
-import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
-pytestmark = pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+from building import ROOT, build, run, tool
+
+# What no version of Python changes.
+pytestmark = pytest.mark.any_python
 
 ALLOWED_PER_SWITCH = 30
 
@@ -39,22 +40,14 @@ PUBLIC_API = {
 }
 
 
-def output(*command):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
-
-
 class Build:
     """The library with the statistics compiled in or out, and what is compared of it."""
 
     def __init__(self, folder, statistics):
-        programs = os.path.join(os.path.dirname(__file__), "overhead")
-        output(
-            *("cmake", "-S", programs, "-B", str(folder), "-G", "Ninja"),
+        build(
+            *(ROOT / "tests" / "overhead", folder),
             *("-DCMAKE_BUILD_TYPE=Release", f"-DTEALET_WITH_STATS={statistics}"),
         )
-        output("cmake", "--build", str(folder))
         (library,) = folder.rglob("libtealetpp.a")
         self.instructions = {
             language: instructions_per_switch(str(folder / f"switches_{language}"))
@@ -70,9 +63,10 @@ def instructions_per_switch(program):
     """The average of those there and those back."""
 
     def executed(rounds):
-        callgrind = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-        printed = output(*callgrind, program, str(rounds))
-        return int(re.search(r"Collected *: (\d+)", printed)[1])
+        callgrind = (tool("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null")
+        done = subprocess.run([*callgrind, program, str(rounds)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return int(re.search(r"Collected *: (\d+)", done.stderr)[1])
 
     # Both runs begin and end alike: the difference is the rounds that only one of them makes.
     rounds = 1000
@@ -81,19 +75,20 @@ def instructions_per_switch(program):
 
 def object_bytes(library):
     """Code and data of all its objects together."""
-    lines = output("size", library).splitlines()[1:]
+    lines = run(tool("size"), library).splitlines()[1:]
     return sum(int(line.split()[3]) for line in lines)
 
 
 def symbols(library):
     """What its objects define or ask for, whole functions and parts that compilers split off."""
-    listed = output("nm", "-C", library)
+    listed = run(tool("nm"), "-C", library)
     names = re.findall(r"^(?:[0-9a-f]{16}| {16}) [A-Za-z] (.+)$", listed, re.MULTILINE)
     return {re.sub(r" \[clone .*", "", name) for name in names}
 
 
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory):
+    tool("valgrind")
     folder = tmp_path_factory.mktemp("overhead")
     return {name: Build(folder / name, name) for name in ("on", "off")}
 
@@ -123,8 +118,8 @@ def test_print_the_figures(builds, capsys):
         "statistics    instructions for a switch    bytes of objects",
         "                    C++              C",
     ]
-    for name, build in builds.items():
-        cpp, c = (build.instructions[language] for language in ("cpp", "c"))
-        lines.append(f"{name:<10}{cpp:>13.1f}{c:>15.1f}{build.object_bytes:>21,}")
+    for name, built in builds.items():
+        cpp, c = (built.instructions[language] for language in ("cpp", "c"))
+        lines.append(f"{name:<10}{cpp:>13.1f}{c:>15.1f}{built.object_bytes:>21,}")
     with capsys.disabled():
         print("", *lines, sep="\n")

@@ -38,7 +38,8 @@ class Stack {
   // nothing has changed then.
   bool grow(DomainMemory& memory, const char* up_to) noexcept;
   // Frees the chunk that the last grow() made, whose bytes are still in place or wanted no more.
-  void ungrow(DomainMemory& memory) noexcept;
+  // Cold, or compilers take it into release(), where it would cost every switch registers.
+  [[gnu::cold]] void ungrow(DomainMemory& memory) noexcept;
 
   // Copies every saved byte back to where it was taken from.
   void restore() noexcept;

@@ -1,5 +1,5 @@
 // The extension module: its table of contents.
-#include <tealet/config.hpp>
+#include <tealet/version.h>
 
 #include "collector.hpp"
 #include "errors.hpp"
@@ -7,7 +7,7 @@
 
 PYBIND11_MODULE(_tealetpp, module) {
   module.doc() = "The compiled part of tealetpp.";
-  module.attr("__version__") = TEALETPP_VERSION;
+  module.attr("__version__") = TEALET_VERSION;
   tealetpp::register_errors(module);
   tealetpp::register_status(module);
   tealetpp::register_stats(module);

@@ -1,6 +1,7 @@
 // The allocator that a domain takes all its memory from, and the only place that counts it.
 #pragma once
 
+#include <tealet/api.h>
 #include <tealet/config.hpp>
 
 #include <array>
@@ -12,7 +13,7 @@
 namespace tealet {
 
 // The default upstream: malloc and free. Throws std::bad_alloc when they have nothing left.
-std::pmr::memory_resource* malloc_resource() noexcept;
+TEALET_API std::pmr::memory_resource* malloc_resource() noexcept;
 
 // Live blocks and bytes, as requested. All zero when statistics are compiled out.
 struct AllocationCounts {
@@ -29,7 +30,7 @@ struct AllocationCounts {
 // Always: counts().bytes + bytes_cached() == bytes_from_upstream().
 //
 // Not thread-safe: it belongs to one domain, which belongs to one thread.
-class CountingAllocator : public std::pmr::memory_resource {
+class TEALET_API CountingAllocator : public std::pmr::memory_resource {
  public:
   static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
   static constexpr std::size_t default_cache_bytes = 64 * 1024;
