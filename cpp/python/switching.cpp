@@ -108,64 +108,41 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
   return {Signal::value, result};
 }
 
-void drop(Call& call) noexcept {
-  if (call.owned == nullptr) return;
-  Py_DECREF(call.owned);
-  Py_XDECREF(call.keywords);
-}
-
-// A call of Python code at the bottom of a tealet. A daemon thread that wants the global
-// interpreter lock while the interpreter shuts down is ended by pthread_exit(), which unwinds the C
-// stack; but there is nothing to unwind to below. So it stays here instead, without the lock, until
-// the process is gone, which is what CPython does with all such threads since 3.14.
-PyObject* call_at_the_bottom(PyObject* function, PyObject* const* arguments, std::size_t count,
-                             PyObject* keywords) noexcept {
-#ifdef __GLIBCXX__
-  try {
-    return PyObject_Vectorcall(function, arguments, count, keywords);
-  } catch (const abi::__forced_unwind&) {
-    for (;;) pause();
-  }
-#else
-  return PyObject_Vectorcall(function, arguments, count, keywords);
-#endif
-}
-
-// Calls the function of a tealet that begins. Without a Call it is the end of another tealet that
-// begins it, and what that one returned is its only argument.
-Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) noexcept {
-  PyObject* const function = execution_of(*self->node()).function;
-  if (function == nullptr) {
-    Py_XDECREF(value_of(arrived));
-    PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
-    return take_result(self, nullptr);
-  }
-  PyObject* only = value_of(arrived);
-  const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
-  PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
-  const Transfer out =
-      take_result(self, call_at_the_bottom(function, arguments, count, call.keywords));
-  Py_XDECREF(only);
-  drop(call);
-  return out;
-}
-
 // --- the engine's callbacks ---
 
-Transfer run(Node& node, Transfer) noexcept {
+// What comes before the function of a tealet that begins: what arrived there. Its arguments are in
+// domain.call, but without `arguments` the only one is `owned`: it is the end of another tealet that
+// begins it, and this is what that one returned.
+[[gnu::noinline]] Transfer enter(Node& node) noexcept {
+  auto& domain = static_cast<PythonDomain&>(*node.domain);
+  begin_execution(PyThreadState_Get(), execution_of(node));
+  Call call = std::exchange(domain.call, Call{});
+  Transfer arrived = arrive(domain);
+  // Thrown into before it began: there is nothing on its stack that could catch it.
+  if (arrived.signal != Signal::value) return arrived;
+  if (call.arguments == nullptr) {
+    call.owned = value_of(arrived);
+    call.count = 1;
+  }
+  if (execution_of(node).function == nullptr) {
+    const TealetObject* self = object_of(node);
+    PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
+    Py_XDECREF(call.owned);
+    return take_result(self, nullptr);
+  }
+  domain.call = call;
+  return arrived;
+}
+
+// What comes after it, with `out` for the parent.
+[[gnu::noinline]] Transfer leave(Node& node, Transfer out) noexcept {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   Execution& execution = execution_of(node);
-  PyThreadState* const thread = PyThreadState_Get();
-  begin_execution(thread, execution);
-  Call call = std::exchange(domain.call, Call{});
-  Transfer out = arrive(domain);
-  // Thrown into before it began: there is nothing on its stack that could catch it.
-  if (out.signal == Signal::value) out = call_function(object_of(node), call, out);
   // What is dropped at the end may open further domains in this tealet.
   do {
     domain.close_inner_domains(node);
     if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
-    end_execution(thread, execution);
+    end_execution(PyThreadState_Get(), execution);
   } while (domain.has_inner_domains(node));
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
@@ -174,6 +151,38 @@ Transfer run(Node& node, Transfer) noexcept {
   }
   domain.free_data_stack(execution);
   return out;
+}
+
+[[gnu::noinline]] Transfer leave(Node& node, PyObject* owned, PyObject* result) noexcept {
+  const Transfer out = take_result(object_of(node), result);
+  Py_XDECREF(owned);
+  return leave(node, out);
+}
+
+// On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
+//
+// A daemon thread that wants the global interpreter lock while the interpreter shuts down is ended
+// by pthread_exit(), which unwinds the C stack; but there is nothing to unwind to below. So it stays
+// here instead, without the lock, until the process is gone, which is what CPython does with all
+// such threads since 3.14.
+Transfer run(Node& node, Transfer) noexcept {
+  const Transfer arrived = enter(node);
+  if (arrived.signal != Signal::value) return leave(node, arrived);
+  const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain).call, Call{});
+  PyObject* owned = call.owned;
+  PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &owned;
+  PyObject* result = nullptr;
+#ifdef __GLIBCXX__
+  try {
+#endif
+    result = PyObject_Vectorcall(execution_of(node).function, arguments,
+                                 static_cast<std::size_t>(call.count), call.keywords);
+#ifdef __GLIBCXX__
+  } catch (const abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#endif
+  return leave(node, owned, result);
 }
 
 bool release(Node& node) noexcept {
@@ -221,11 +230,11 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
       Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
   if (stack_stays && keywords == nullptr && PyFunction_Check(function)) return true;
   const Py_ssize_t all = count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
-  call.owned = PyTuple_New(all);
+  call.owned = PyTuple_New(all + (keywords != nullptr));
   if (call.owned == nullptr) return false;
   for (Py_ssize_t i = 0; i < all; ++i) PyTuple_SET_ITEM(call.owned, i, Py_NewRef(arguments[i]));
+  if (keywords != nullptr) PyTuple_SET_ITEM(call.owned, all, Py_NewRef(keywords));
   if (all != 0) call.arguments = &PyTuple_GET_ITEM(call.owned, 0);
-  Py_XINCREF(keywords);
   return true;
 }
 
@@ -270,7 +279,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   }
   // Making a tuple may have collected garbage, and that may have run anything.
   if (call.owned != nullptr && !can_begin(target)) {
-    drop(call);
+    Py_XDECREF(call.owned);
     return nullptr;
   }
   Errc code = Errc::memory;
@@ -282,7 +291,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
     domain.call = Call{};
     domain.free_data_stack(execution);
   }
-  drop(call);
+  Py_XDECREF(call.owned);
   set_error(code, target);
   return nullptr;
 }
