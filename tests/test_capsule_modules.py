@@ -88,10 +88,8 @@ def test_what_the_document_says_to_copy(tmp_path):
     source, project, program, printed = re.findall(r"^```\w*\n(.*?)^```$", section, re.M | re.S)
     (tmp_path / "averages.c").write_text(source)
     (tmp_path / "CMakeLists.txt").write_text(project)
-    assert (
-        run_python(build_module(tmp_path, tmp_path / "build"), "-c", program)
-        == printed.splitlines()
-    )
+    folder = build_module(tmp_path, tmp_path / "build")
+    assert run_python(folder, "-c", program) == printed.splitlines()
 
 
 def test_the_examples_parser(example):

@@ -85,7 +85,7 @@ def test_a_project_that_finds_the_package(name, find_option, tmp_path):
 
 @any_python
 def test_a_project_that_adds_the_sources(tmp_path):
-    folder = build(PROJECTS / "add_subdirectory", tmp_path, f"-DTEALETPP_ROOT={ROOT}")
+    folder = build(PROJECTS / "add_subdirectory", tmp_path, f"-DTEALETPP_SOURCE={ROOT}")
     assert run(folder / "with_static") == LINES["cpp_application"]
     assert run(folder / "with_shared") == LINES["c_program"]
     # It gets what it asked for: no tests of ours, no build type, nothing installed along.
