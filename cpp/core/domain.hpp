@@ -225,7 +225,7 @@ class Domain {
   Node* outer_ = nullptr;    // the tealet of another domain in which this one was opened
   Domain* inner_ = nullptr;  // domains opened in tealets of this one
   Domain* next_ = nullptr;   // the next in the list that this domain is in
-  bool outermost_ = false;  // it is open, and was opened in no tealet
+  bool outermost_ = false;   // it is open, and was opened in no tealet
   bool stranded_ = false;
 };
 

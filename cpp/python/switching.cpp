@@ -67,21 +67,27 @@ const void* in_place(const PythonDomain& domain) noexcept {
   return tealet::core::unbounded;
 }
 
+// What the domain wants to know of an execution that pauses, and keeps outside of its stack.
+void prepare_pause(PythonDomain& domain) noexcept {
+  Node& self = domain.current();
+  // Main's frames are not shown to the garbage collector: its callers' are not either.
+  if (self.is_main()) return;
+  const PyThreadState* const thread = PyThreadState_Get();
+  if (const std::size_t words = words_outgrown(thread)) {
+    domain.learn_words(execution_of(self), words);
+  }
+  execution_of(self).paused_frame = running_frame(thread);
+}
+
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
+// What has a name here is on every saved stack, so little has.
 template <class Jump>
 Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
-  PyThreadState* const thread = PyThreadState_Get();
-  Node& self = domain.current();
-  Execution& execution = execution_of(self);
-  if (!self.is_main()) {
-    if (const std::size_t words = words_outgrown(thread)) domain.learn_words(execution, words);
-  }
-  PausedState paused(thread, in_place(domain));
-  // Main's frames are not shown to the garbage collector: its callers' are not either.
-  if (!self.is_main()) execution.paused_frame = running_frame(thread);
+  prepare_pause(domain);
+  PausedState paused(PyThreadState_Get(), in_place(domain));
   const Errc code = jump();
-  execution.paused_frame = nullptr;
-  paused.resume();
+  execution_of(domain.current()).paused_frame = nullptr;
+  paused.resume(PyThreadState_Get());
   return code;
 }
 
@@ -111,8 +117,8 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
 // --- the engine's callbacks ---
 
 // What comes before the function of a tealet that begins: what arrived there. Its arguments are in
-// domain.call, but without `arguments` the only one is `owned`: it is the end of another tealet that
-// begins it, and this is what that one returned.
+// domain.call, but without `arguments` the only one is `owned`: it is the end of another tealet
+// that begins it, and this is what that one returned.
 [[gnu::noinline]] Transfer enter(Node& node) noexcept {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   begin_execution(PyThreadState_Get(), execution_of(node));
@@ -162,9 +168,9 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
 // On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
 //
 // A daemon thread that wants the global interpreter lock while the interpreter shuts down is ended
-// by pthread_exit(), which unwinds the C stack; but there is nothing to unwind to below. So it stays
-// here instead, without the lock, until the process is gone, which is what CPython does with all
-// such threads since 3.14.
+// by pthread_exit(), which unwinds the C stack; but there is nothing to unwind to below. So it
+// stays here instead, without the lock, until the process is gone, which is what CPython does with
+// all such threads since 3.14.
 Transfer run(Node& node, Transfer) noexcept {
   const Transfer arrived = enter(node);
   if (arrived.signal != Signal::value) return leave(node, arrived);
@@ -238,25 +244,40 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
   return true;
 }
 
+// What arrived with the switch that just returned.
+PyObject* receive(PythonDomain& domain) noexcept { return unpack(domain, arrive(domain)); }
+
+// Nothing has switched.
+[[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) noexcept {
+  Py_XDECREF(value_of(out));
+  set_error(code, target);
+  return nullptr;
+}
+
+// Thrown into before it began: it begins all the same, and ends at once.
+[[gnu::noinline]] PyObject* exchange_and_begin(TealetObject* target, Transfer out) noexcept {
+  PythonDomain& domain = target->domain();
+  Node& node = *target->node();
+  if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
+  const Errc code = with_paused_state(domain, [&] { return domain.switch_to(node, out); });
+  if (code == Errc::ok) return receive(domain);
+  domain.free_data_stack(execution_of(node));
+  return fail(target, code, out);
+}
+
 }  // namespace
 
 PythonDomain::PythonDomain(std::size_t limit) noexcept
     : Domain(face, tealet::malloc_resource(), limit) {}
 
 PyObject* exchange(TealetObject* target, Transfer out) noexcept {
+  const Status status = target->node()->status;
+  if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
-  Node& node = *target->node();
-  // Thrown into before it began: it begins all the same, and ends at once.
-  const bool begins = node.status == Status::New || node.status == Status::Stub;
-  Errc code = Errc::memory;
-  if (!begins || domain.make_data_stack(execution_of(node))) {
-    code = with_paused_state(domain, [&] { return domain.switch_to(node, out); });
-    if (code == Errc::ok) return unpack(domain, arrive(domain));
-    if (begins) domain.free_data_stack(execution_of(node));
-  }
-  Py_XDECREF(value_of(out));
-  set_error(code, target);
-  return nullptr;
+  const Errc code =
+      with_paused_state(domain, [&] { return domain.switch_to(*target->node(), out); });
+  if (code == Errc::ok) return receive(domain);
+  return fail(target, code, std::exchange(domain.arrived(), Transfer{}));
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) noexcept {
