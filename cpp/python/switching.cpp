@@ -45,7 +45,7 @@ void raise_here(PyObject* exception) noexcept {
 }
 
 // The result of a switch: a new reference, or nullptr with an exception set.
-PyObject* unpack(PythonDomain& domain, const Transfer& arrived) noexcept {
+PyObject* unpack(PythonDomain& domain, Transfer arrived) noexcept {
   switch (arrived.signal) {
     case Signal::value:
       break;
@@ -245,7 +245,7 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 }
 
 // What arrived with the switch that just returned.
-PyObject* receive(PythonDomain& domain) noexcept { return unpack(domain, arrive(domain)); }
+[[gnu::noinline]] PyObject* receive(PythonDomain& domain) noexcept { return unpack(domain, arrive(domain)); }
 
 // Nothing has switched.
 [[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) noexcept {

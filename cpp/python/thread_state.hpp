@@ -221,7 +221,10 @@ class CStackFrames {
 class PausedState {
  public:
   // `in_place`: bytes of this execution's C stack from there up will not be overwritten.
-  PausedState(PyThreadState* thread, [[maybe_unused]] const void* in_place) noexcept
+  //
+  // Not inline, nor is resume(): the members would be taken apart and kept in as many registers and
+  // places on the stack, where all of this is copied with every switch.
+  [[gnu::noinline]] PausedState(PyThreadState* thread, [[maybe_unused]] const void* in_place) noexcept
       :
 #if PY_VERSION_HEX >= 0x030d0000
         frame_(thread->current_frame),
@@ -251,7 +254,7 @@ class PausedState {
 #endif
   }
 
-  void resume(PyThreadState* thread) noexcept {
+  [[gnu::noinline]] void resume(PyThreadState* thread) noexcept {
     thread->datastack_chunk = data_stack_;
     thread->datastack_top = data_top_;
     thread->datastack_limit = end_of_chunk(data_stack_);
