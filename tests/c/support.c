@@ -135,9 +135,12 @@ int figures_hold(tealet_t* tealet, const upstream_t* upstream) {
 }
 
 tealet_t* echo(tealet_t* current, void* arg) {
+  /* In a duplicate, `current` is the original, which may be gone. */
+  tealet_t* const main_tealet = current->main;
+
   for (;;) {
     arg = token(number(arg) + 1);
-    tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT);
+    tealet_switch(main_tealet, &arg, TEALET_XFER_DEFAULT);
   }
   return NULL;
 }

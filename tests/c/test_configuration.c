@@ -497,6 +497,7 @@ static int signal_of(int policy, tealet_run_t run) {
     touched = &mine[32];
     watch(512, policy, NULL);
     tealet_run(t, run, NULL, NULL, TEALET_START_SWITCH);
+    while (tealet_status(t) == TEALET_STATUS_ACTIVE) tealet_switch(t, NULL, TEALET_XFER_DEFAULT);
     _exit(0);
   }
   CHECK(waitpid(child, &status, 0) == child);

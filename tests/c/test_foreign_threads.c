@@ -54,7 +54,8 @@ static tealet_t* plays(tealet_t* current, void* arg) {
 
   pattern_init(&pattern, 4);
   for (;;) {
-    tealet_switch(number(arg) % 2 == 0 ? partner : current->main, &arg, TEALET_XFER_DEFAULT);
+    tealet_t* const next = number(arg) % 2 == 0 && current != partner ? partner : current->main;
+    tealet_switch(next, &arg, TEALET_XFER_DEFAULT);
     CHECK(pattern_intact(&pattern));
   }
   return NULL;

@@ -191,16 +191,17 @@ static tealet_t* made[4];
 
 /* Copies itself and goes on; all of them return through this function. */
 static tealet_t* copies_itself(tealet_t* current, void* arg) {
+  tealet_t* const home = current->main; /* `current` may be gone when a copy runs */
   volatile long mine = number(arg);
   int i;
 
   for (i = 0; i < 2; ++i) {
-    tealet_t* copy = tealet_new(current);
+    tealet_t* copy = tealet_new(home);
     void* value = token(77);
 
     made[i] = copy;
     CHECK(tealet_fork(copy, &value, TEALET_START_DEFAULT) == 0);
-    if (tealet_current(current) == copy) {
+    if (tealet_current(home) == copy) {
       CHECK(value == token(100 + i));
       CHECK(tealet_get_origin(copy) == TEALET_ORIGIN_FORK && !TEALET_IS_MAIN_LINEAGE(copy));
       mine += 1000;
@@ -211,7 +212,7 @@ static tealet_t* copies_itself(tealet_t* current, void* arg) {
   }
   sum += mine;
   ends += 1;
-  return current->main; /* `current` is the tealet that was copied, its main everybody's */
+  return home;
 }
 
 static void test_copies_return_through_the_function(void) {
@@ -244,7 +245,7 @@ static tealet_t* defers_in_a_copy(tealet_t* current, void* arg) {
 
   CHECK(tealet_exit(current->main, token(1), TEALET_EXIT_DEFER) == 0);
   CHECK(tealet_fork(copy, NULL, TEALET_START_SWITCH) == 0);
-  if (tealet_current(copy) == copy) {
+  if (tealet_current(main_tealet) == copy) {
     CHECK(tealet_previous(copy) == current);
     CHECK(tealet_exit(current, token(2), TEALET_EXIT_DEFER | TEALET_EXIT_DELETE) == 0);
     return NULL;
@@ -303,11 +304,11 @@ static tealet_t* copies_and_pauses(tealet_t* current, void* arg) {
   CHECK(tealet_fork(copy, NULL, TEALET_START_SWITCH) == 0);
   for (;;) {
     CHECK(pattern_intact(&pattern));
-    pattern_init(&pattern, pattern.seed + (tealet_current(copy) == copy ? 1 : 2));
+    pattern_init(&pattern, pattern.seed + (tealet_current(main_tealet) == copy ? 1 : 2));
     arg = token((long)pattern.seed);
-    tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT);
+    tealet_switch(main_tealet, &arg, TEALET_XFER_DEFAULT);
   }
-  return NULL;
+  return current;
 }
 
 static void test_copies_are_apart(void) {

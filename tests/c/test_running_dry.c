@@ -91,12 +91,12 @@ static int fork_here(tealet_t* copy, int flags) {
   const int result = tealet_fork(copy, NULL, flags);
 
   /* In the copy, `before` and `result` are copies, too. */
-  if (tealet_current(copy) == copy) return 1;
+  if (tealet_current(main_tealet) == copy) return 1;
   if (result == TEALET_ERR_MEM) {
     CHECK(ran_dry(&before, result));
     CHECK(tealet_status(copy) == TEALET_STATUS_NEW && tealet_get_origin(copy) == 0);
     CHECK(tealet_fork(copy, NULL, flags) == 0);
-    return tealet_current(copy) == copy;
+    return tealet_current(main_tealet) == copy;
   }
   CHECK(result == 0);
   return 0;
