@@ -17,12 +17,20 @@ bool readable(const tealet_config_t* config) noexcept {
          config->version == TEALET_CONFIG_CURRENT_VERSION;
 }
 
-// Copies the members that `size` bytes have room for, but for those that say so.
+// Copies the members that fit in `size` bytes, but for those that say so.
 void copy_members(tealet_config_t& to, const tealet_config_t& from, std::size_t size) noexcept {
-  const std::size_t known = size < sizeof(tealet_config_t) ? size : sizeof(tealet_config_t);
-  const std::size_t members = known - header_size;
-  std::memcpy(reinterpret_cast<char*>(&to) + header_size,
-              reinterpret_cast<const char*>(&from) + header_size, members);
+  const auto copy = [&](auto tealet_config_t::* member) {
+    const auto* end = reinterpret_cast<const char*>(&(from.*member) + 1);
+    if (static_cast<std::size_t>(end - reinterpret_cast<const char*>(&from)) > size) return;
+    std::memcpy(&(to.*member), &(from.*member), sizeof(from.*member));
+  };
+  copy(&tealet_config_t::flags);
+  copy(&tealet_config_t::stack_integrity_bytes);
+  copy(&tealet_config_t::stack_guard_mode);
+  copy(&tealet_config_t::stack_integrity_fail_policy);
+  copy(&tealet_config_t::stack_guard_limit);
+  copy(&tealet_config_t::max_stack_size);
+  copy(&tealet_config_t::reserved);
 }
 
 tealet_config_t config_of(const CDomain& domain) noexcept {
