@@ -72,11 +72,12 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   const OwnEnd own = *static_cast<OwnEnd*>(self.held_by);
   if (own.target != nullptr) next = own.target;
   domain.close_inner_domains(self);
-  if (domain.depart() && next != nullptr && &node_of(next) != &self) {
+  const bool intact = domain.depart();
+  if (!intact) domain.depart();  // which compares no more
+  if (intact && next != nullptr && &node_of(next) != &self) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
   // That cannot be done, or must not: there is a bug to be told of.
-  domain.integrity.release();
   const int flags = (own.flags & TEALET_EXIT_DELETE) | TEALET_XFER_FORCE | TEALET_XFER_PANIC;
   exit_to(domain, domain.main(), own.value, flags);
   std::fputs("tealet: a tealet that ends cannot go to main\n", stderr);

@@ -8,7 +8,7 @@
 #include "support.h"
 
 #define THREADS 3
-#define ROUNDS 300
+#define ROUNDS 2000
 
 static pthread_mutex_t mutex;
 static upstream_t upstream;
