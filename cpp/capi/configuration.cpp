@@ -99,7 +99,8 @@ int tealet_set_far(tealet_t* tealet, void* far_boundary) {
   CDomain& domain = CDomain::of(node);
   auto* far = static_cast<char*>(far_boundary);
   const bool above = far > static_cast<char*>(__builtin_frame_address(0));
-  if (!node.is_main() || &node != &domain.current() || !above) return TEALET_ERR_INVAL;
+  const bool runs = domain.check() == Errc::ok && &node == &domain.current();
+  if (!node.is_main() || !runs || !above) return TEALET_ERR_INVAL;
   domain.set_main_far(far);
   return 0;
 }

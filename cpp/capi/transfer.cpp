@@ -144,9 +144,13 @@ int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
 int tealet_switch(tealet_t* target, void** parg, int flags) {
   if ((flags & ~transfer_flags) != 0) return TEALET_ERR_INVAL;
   core::Node& node = node_of(target);
-  if (&node == &CDomain::of(node).current())
-    return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
-  return switch_to(node, parg, flags, static_cast<const char*>(__builtin_frame_address(0)));
+  const CDomain& domain = CDomain::of(node);
+  if (&node != &domain.current()) {
+    return switch_to(node, parg, flags, static_cast<const char*>(__builtin_frame_address(0)));
+  }
+  // It runs: but is it the caller?
+  if (const Errc code = domain.check(); code != Errc::ok) return error_of(code);
+  return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
 }
 
 int tealet_exit(tealet_t* target, void* arg, int flags) {
