@@ -1,5 +1,6 @@
 #include "thread.hpp"
 
+#include <link.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -33,6 +34,28 @@ Bounds bounds_of_this_stack() noexcept {
   return {low, size};
 }
 
+// Where the thread-local variables begin, which lie at the top of the stack of every thread but the
+// first, together with what the C library keeps of a thread; the top if there are none.
+const char* lowest_thread_local(const Bounds& stack) noexcept {
+  struct Search {
+    const char* low;
+    const char* lowest;
+    void see(const void* address) noexcept {
+      const auto* place = static_cast<const char*>(address);
+      if (place > low && place < lowest) lowest = place;
+    }
+  };
+  Search search{stack.low, stack.low + stack.size};
+  search.see(reinterpret_cast<const void*>(pthread_self()));
+  dl_iterate_phdr(
+      [](dl_phdr_info* module, std::size_t, void* to) {
+        static_cast<Search*>(to)->see(module->dlpi_tls_data);
+        return 0;
+      },
+      &search);
+  return search.lowest;
+}
+
 }  // namespace
 
 std::uint64_t current_thread() noexcept {
@@ -48,8 +71,11 @@ const char* lowest_start_on_this_stack() noexcept {
 
 const char* top_of_this_stack() noexcept {
   // Asking takes a while, and on the main thread reads a file.
-  thread_local const Bounds stack = bounds_of_this_stack();
-  return stack.low != nullptr ? stack.low + stack.size : nullptr;
+  thread_local const char* const top = [] {
+    const Bounds stack = bounds_of_this_stack();
+    return stack.low != nullptr ? lowest_thread_local(stack) : nullptr;
+  }();
+  return top;
 }
 
 }  // namespace tealet::core

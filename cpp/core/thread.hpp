@@ -12,7 +12,8 @@ std::uint64_t current_thread() noexcept;
 // to run ordinary code; nullptr if this thread runs on a stack of unknown bounds.
 const char* lowest_start_on_this_stack() noexcept;
 
-// The end of this thread's C stack, above everything on it; nullptr if its bounds are unknown.
+// The end of this thread's C stack, above everything that tealets may have on it; nullptr if its
+// bounds are unknown.
 const char* top_of_this_stack() noexcept;
 
 }  // namespace tealet::core
