@@ -11,9 +11,8 @@ namespace {
 // A program frees what it has, and a domain that outlives the tealet in which it was begun waits
 // for tealet_finalize().
 bool release(core::Node&) { return true; }
-void close(core::Domain&) {}
 
-constexpr core::Face face{run_function, release, close, nullptr};
+constexpr core::Face face{run_function, release, nullptr, nullptr};
 
 }  // namespace
 

@@ -39,6 +39,12 @@ Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
   }
 }
 
+// Whether an exit fails for want of memory only.
+bool would_leave(CDomain& domain, const Node& target, int flags) noexcept {
+  const Errc code = check_target(domain, target, has(flags, TEALET_XFER_PANIC));
+  return code == Errc::ok || (code == Errc::defunct && has(flags, TEALET_XFER_NOFAIL));
+}
+
 // Makes `attempt(target, transfer, force)` as the flags have it.
 template <class Attempt>
 Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt attempt) noexcept {
@@ -166,8 +172,9 @@ int tealet_exit(tealet_t* target, void* arg, int flags) {
     *static_cast<OwnEnd*>(self.held_by) = {target, arg, flags & ~TEALET_EXIT_DEFER};
     return 0;
   }
+  // What ends with it runs code of its own: not under the lock, and only if this is no mistake.
+  if (would_leave(domain, node_of(target), flags)) domain.close_inner_domains(self);
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
-  if (domain.has_inner_domains(self)) domain.close_inner_domains(self);
   const Errc code = exit_to(domain, node_of(target), arg, flags);
   domain.arrive();
   return error_of(code);
