@@ -4,8 +4,7 @@
 #ifndef TESTS_C_CHECK_H
 #define TESTS_C_CHECK_H
 
-#define CHECK(expression) \
-  ((expression) ? (void)0 : check_failed(__FILE__, __LINE__, #expression))
+#define CHECK(expression) ((expression) ? (void)0 : check_failed(__FILE__, __LINE__, #expression))
 
 void check_failed(const char* file, int line, const char* expression);
 /* Says how many checks failed; 0 if none did, otherwise 1. */

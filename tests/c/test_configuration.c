@@ -65,11 +65,11 @@ static void test_canonical_forms(void) {
   static const canonical_t table[] = {
       {0, 0, 0, 0, 0, 0, 0, 0},
       {0, 64, 1, 1, 0, 0, 0, 1},
-      {INTEGRITY, 64, 1, 0, 0, 0, 0, 0},       /* neither guard nor snapshot */
-      {GUARD, 64, 1, 0, 0, 0, 0, 0},           /* no integrity */
-      {SNAPSHOT, 64, 0, 0, 0, 0, 0, 0},        /* no integrity */
+      {INTEGRITY, 64, 1, 0, 0, 0, 0, 0}, /* neither guard nor snapshot */
+      {GUARD, 64, 1, 0, 0, 0, 0, 0},     /* no integrity */
+      {SNAPSHOT, 64, 0, 0, 0, 0, 0, 0},  /* no integrity */
       {GUARD | SNAPSHOT, 64, 1, 0, 0, 0, 0, 0},
-      {ALL, 0, 1, 2, 0, 0, 0, 2},              /* no bytes */
+      {ALL, 0, 1, 2, 0, 0, 0, 2}, /* no bytes */
       {INTEGRITY | SNAPSHOT, 64, 0, 0, INTEGRITY | SNAPSHOT, 64, 0, 0},
       {INTEGRITY | SNAPSHOT, 64, 2, 1, INTEGRITY | SNAPSHOT, 64, 0, 1}, /* a mode, no guard */
       {INTEGRITY | GUARD, 64, 0, 2, INTEGRITY | GUARD, 64, 2, 2},       /* a guard, no mode */

@@ -269,7 +269,8 @@ static void test_deferred_exit_in_a_copy(void) {
   finish(&at_first);
 }
 
-/* An exit that was noted before the copy was made holds for the copy too; to itself it cannot go. */
+/* An exit that was noted before the copy was made holds for the copy too; to itself it cannot go.
+ */
 static tealet_t* defers_before_the_copy(tealet_t* current, void* arg) {
   tealet_t* copy = (tealet_t*)arg;
 
@@ -289,8 +290,7 @@ static void test_deferred_exit_to_the_copy(void) {
   t = tealet_new(main_tealet);
   arg = copy = tealet_new(main_tealet);
   /* t ends into its copy, and that cannot end into itself. */
-  CHECK(tealet_run(t, defers_before_the_copy, &arg, NULL, TEALET_START_SWITCH) ==
-        TEALET_ERR_PANIC);
+  CHECK(tealet_run(t, defers_before_the_copy, &arg, NULL, TEALET_START_SWITCH) == TEALET_ERR_PANIC);
   CHECK(ends == 2);
   CHECK(tealet_status(t) == TEALET_STATUS_EXITED && tealet_status(copy) == TEALET_STATUS_EXITED);
   tealet_finalize(main_tealet);

@@ -1,5 +1,6 @@
-/* Guard pages: who touches the stack beyond a tealet's far end gets SIGSEGV, at that address. POSIX:
- * every touch happens in a process of its own, which tells through shared memory what it saw.
+/* Guard pages: who touches the stack beyond a tealet's far end gets SIGSEGV, at that address.
+ * POSIX: every touch happens in a process of its own, which tells through shared memory what it
+ * saw.
  */
 #define _DEFAULT_SOURCE
 
@@ -253,8 +254,8 @@ static void reconfigure(char* pages) {
 
 int main(void) {
   page = (size_t)sysconf(_SC_PAGESIZE);
-  seen = (seen_t*)mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                       0);
+  seen =
+      (seen_t*)mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   main_tealet = tealet_initialize(NULL, 0);
   with_pages(guard);
   with_pages(guard_up_to_a_limit);

@@ -1,4 +1,5 @@
-/* When a domain's lock is held: in which calls it is taken once, and that it is always given back. */
+/* When a domain's lock is held: in which calls it is taken once, and that it is always given back.
+ */
 #include <string.h>
 
 #include "support.h"

@@ -201,13 +201,13 @@ static void fork_here(int slot, int leave) {
   slots[slot].chain = slots[self].chain;
   slots[slot].depth = slots[self].depth;
   slots[slot].of_main = slots[self].of_main;
-  slots[slot].origin =
-      TEALET_ORIGIN_FORK | (slots[self].of_main ? TEALET_ORIGIN_MAIN_LINEAGE : 0u);
+  slots[slot].origin = TEALET_ORIGIN_FORK | (slots[self].of_main ? TEALET_ORIGIN_MAIN_LINEAGE : 0u);
   slots[slot].state = PAUSED;
   sent = NULL;
   sent_panic = 0;
   if (leave) move_to(slot, PAUSED);
-  result = tealet_fork(slots[slot].tealet, &arg, leave ? TEALET_START_SWITCH : TEALET_START_DEFAULT);
+  result =
+      tealet_fork(slots[slot].tealet, &arg, leave ? TEALET_START_SWITCH : TEALET_START_DEFAULT);
   check_arrival(result, arg);
 }
 

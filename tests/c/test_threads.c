@@ -143,8 +143,8 @@ static void* watches_as_much_as_there_is(void* arg) {
     tealet_t* mine = tealet_initialize(NULL, 0);
     tealet_config_t config = TEALET_CONFIG_INIT;
 
-    config.flags = TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD |
-                   TEALET_CONFIGF_STACK_SNAPSHOT;
+    config.flags =
+        TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
     config.stack_integrity_bytes = (size_t)1 << 20;
     config.stack_guard_mode = modes[i];
     config.stack_integrity_fail_policy = TEALET_STACK_INTEGRITY_FAIL_ERROR;

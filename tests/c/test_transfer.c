@@ -2,7 +2,7 @@
 #include "support.h"
 
 static tealet_t* main_tealet;
-static int result;    /* of a call in a tealet */
+static int result; /* of a call in a tealet */
 static void* received;
 
 /* --- arguments -------------------------------------------------------------------------------- */
@@ -206,8 +206,7 @@ static void test_exit_with_every_flag(void) {
     exit_flags = (flags & 7) | ((flags & 8) != 0 ? TEALET_EXIT_DELETE : 0) |
                  ((flags & 16) != 0 ? TEALET_EXIT_DEFER : 0);
     received = NULL;
-    CHECK(tealet_run(t, exits, &arg, NULL, TEALET_START_SWITCH) ==
-          (panic ? TEALET_ERR_PANIC : 0));
+    CHECK(tealet_run(t, exits, &arg, NULL, TEALET_START_SWITCH) == (panic ? TEALET_ERR_PANIC : 0));
     CHECK(arg == token(12));
     CHECK(received == ((flags & 16) != 0 ? token(13) : NULL));
     if ((flags & 8) != 0) {
