@@ -111,10 +111,23 @@ static void move_to(int to, state_t left) {
   current = to;
 }
 
+/* Main may have been resumed by force, without memory. */
+static void see_who_is_defunct(void) {
+  int i;
+
+  upstream.left = -1;
+  for (i = 1; i < SLOTS; ++i) {
+    const state_t state = slots[i].state;
+    if (state != PAUSED && state != LATER) continue;
+    if (tealet_status(slots[i].tealet) == TEALET_STATUS_DEFUNCT) slots[i].state = DEFUNCT;
+  }
+}
+
 /* The running one got what was sent to it. */
 static void check_arrival(int result, void* arg) {
   CHECK(arg == sent);
   CHECK(result == (sent_panic ? TEALET_ERR_PANIC : 0));
+  if (current == 0) see_who_is_defunct();
   check_the_model();
 }
 
@@ -127,7 +140,7 @@ static void* prepare(int panic) {
 /* --- what a tealet does ----------------------------------------------------------------------- */
 
 static tealet_t* life(tealet_t* self, void* arg);
-static void live(unsigned int chain, int depth, char* outer);
+static void live(unsigned int chain, int depth);
 
 static int add(tealet_t* tealet, const model_t* like) {
   const int slot = slot_in(NONE);
@@ -248,26 +261,15 @@ static void fail(void) {
 
 /* Goes to main with force and no memory: whoever is in the way is defunct afterwards. */
 static void force_to_main(void) {
-  void* arg = prepare(0);
+  void* arg;
   int result;
 
   if (current == 0) return;
+  arg = prepare(0);
   upstream.left = (long)chance(3);
   move_to(0, PAUSED);
   result = tealet_switch(main_tealet, &arg, TEALET_XFER_FORCE);
   check_arrival(result, arg);
-}
-
-/* Main found this out when it was resumed so. */
-static void see_who_is_defunct(void) {
-  int i;
-
-  upstream.left = -1;
-  for (i = 1; i < SLOTS; ++i) {
-    const state_t state = slots[i].state;
-    if (state != PAUSED && state != LATER) continue;
-    if (tealet_status(slots[i].tealet) == TEALET_STATUS_DEFUNCT) slots[i].state = DEFUNCT;
-  }
 }
 
 static void leave_for(int slot) {
@@ -285,8 +287,8 @@ static void leave_for(int slot) {
 static int target(void) { return slot_in(chance(4) == 0 ? LATER : PAUSED); }
 
 /* One random step. False if it is to leave this level of the stack. */
-static int step(unsigned int chain, int depth, char* outer) {
-  char* far = chance(3) == 0 ? outer : NULL;
+static int step(unsigned int chain, int depth, char* in_this_frame) {
+  char* far = chance(3) == 0 ? in_this_frame : NULL;
 
   switch (chance(16)) {
     case 0:
@@ -323,7 +325,7 @@ static int step(unsigned int chain, int depth, char* outer) {
         const unsigned int further = mix(chain, chance(1000));
         slots[current].chain = further;
         slots[current].depth = depth + 1;
-        live(further, depth + 1, outer + 1 - 1);
+        live(further, depth + 1);
         /* Whoever this is now, it is on this level again. */
         slots[current].chain = chain;
         slots[current].depth = depth;
@@ -337,16 +339,14 @@ static int step(unsigned int chain, int depth, char* outer) {
   return 1;
 }
 
-static void live(unsigned int chain, int depth, char* outer) {
+static void live(unsigned int chain, int depth) {
   pattern_t pattern;
   char here = 0;
 
-  (void)outer;
   pattern_init(&pattern, chain);
   while (steps_left > 0) {
     steps_left -= 1;
     if (!step(chain, depth, &here)) break;
-    if (current == 0) see_who_is_defunct();
     /* Nobody but this tealet has been here, and it is who and where it was. */
     CHECK(pattern_intact(&pattern) && pattern.seed == chain);
     CHECK(slots[current].chain == chain && slots[current].depth == depth);
@@ -364,7 +364,7 @@ static tealet_t* life(tealet_t* self, void* arg) {
   CHECK(arg == sent);
   slots[current].chain = chain;
   slots[current].depth = 0;
-  live(chain, 0, NULL);
+  live(chain, 0);
   next = steps_left > 0 ? target() : 0;
   if (next < 0) next = 0;
   sent = NULL;
@@ -396,9 +396,8 @@ static void run_schedule(unsigned long seed, long steps, char* far) {
   slots[0].chain = 7;
   slots[0].depth = 0;
   current = 0;
-  live(7, 0, NULL);
+  live(7, 0);
   CHECK(current == 0);
-  see_who_is_defunct();
   for (i = 1; i < SLOTS; ++i) {
     if (slots[i].state != NONE && i % 3 != 0) delete_one(i);
   }
