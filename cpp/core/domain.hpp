@@ -110,9 +110,9 @@ class Domain {
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
   void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
-  // Closes the domains that were opened in `outer`, are open still, and do not wait for that. A face
-  // that must do so before its own clean-up calls this at the end of run(); otherwise the engine
-  // does.
+  // Closes the domains that were opened in `outer`, are open still, and do not wait for that. A
+  // face that must do so before its own clean-up calls this at the end of run(); otherwise the
+  // engine does.
   void close_inner_domains(const Node& outer) noexcept;
   bool has_inner_domains(const Node& outer) const noexcept;
   // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
