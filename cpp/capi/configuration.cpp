@@ -85,8 +85,12 @@ int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes)
 }
 
 int tealet_configure_set_locking(tealet_t* tealet, const tealet_lock_t* locking) {
-  if (locking != nullptr && locking->mode != TEALET_LOCK_OFF && locking->mode != TEALET_LOCK_AUTO) {
-    return TEALET_ERR_INVAL;
+  if (locking != nullptr) {
+    // What a C program puts there may be no value that the type has in C++.
+    int mode = TEALET_LOCK_OFF;
+    static_assert(sizeof(mode) == sizeof(locking->mode));
+    std::memcpy(&mode, &locking->mode, sizeof(mode));
+    if (mode != TEALET_LOCK_OFF && mode != TEALET_LOCK_AUTO) return TEALET_ERR_INVAL;
   }
   CDomain& domain = domain_of(tealet);
   domain.locking = locking != nullptr ? *locking : tealet_lock_t{};
