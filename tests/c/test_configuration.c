@@ -352,13 +352,13 @@ static void test_what_is_watched(void) {
   watch(1024, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
   touched = &mine[4000]; /* further away than what is watched */
   run_once(touches_and_returns, 0);
-  watch(4096 + 2048, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
+  watch(4096 + 8192, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
   run_once(touches_and_returns, TEALET_ERR_PANIC);
-  watch(4096 + 2048, TEALET_STACK_INTEGRITY_FAIL_ERROR, (void*)&mine[4000]); /* up to a limit */
+  watch(4096 + 8192, TEALET_STACK_INTEGRITY_FAIL_ERROR, (void*)&mine[4000]); /* up to a limit */
   run_once(touches_and_returns, 0);
   touched = &mine[3999];
   run_once(touches_and_returns, TEALET_ERR_PANIC);
-  watch(4096 + 2048, TEALET_STACK_INTEGRITY_FAIL_ERROR, token(1)); /* nearer */
+  watch(4096 + 8192, TEALET_STACK_INTEGRITY_FAIL_ERROR, token(1)); /* nearer */
   run_once(touches_and_returns, 0);
 
   /* From the far end up, to the byte. */
@@ -392,7 +392,7 @@ static tealet_t* changes_what_is_watched(tealet_t* current, void* arg) {
   touch();
   CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
   touch();
-  watch(512, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL); /* from now on */
+  watch(4096, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL); /* from now on */
   CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
   touch();
   upstream.left = 0;
@@ -414,7 +414,7 @@ static void test_changing_it_in_a_watched_tealet(void) {
 
   memset((void*)mine, 0, sizeof mine);
   touched = &mine[32];
-  watch(512, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
+  watch(4096, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
   CHECK(tealet_run(t, changes_what_is_watched, NULL, NULL, TEALET_START_SWITCH) == 0);
   CHECK(tealet_switch(t, NULL, TEALET_XFER_DEFAULT) == 0);
   CHECK(tealet_switch(t, NULL, TEALET_XFER_DEFAULT) == 0);
@@ -444,7 +444,7 @@ static void test_copies_are_watched(void) {
 
   memset((void*)mine, 0, sizeof mine);
   touched = &mine[32];
-  watch(512, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
+  watch(4096, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
   CHECK(tealet_run(t, copies_itself_and_touches, &arg, NULL, TEALET_START_SWITCH) == 0);
   twin = tealet_duplicate(t);
   arg = token(1);
@@ -464,7 +464,7 @@ static void test_forks_of_main_are_not_watched(void* far) {
 
   memset((void*)mine, 0, sizeof mine);
   touched = (volatile char*)far;
-  watch(512, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
+  watch(4096, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
   CHECK(tealet_set_far(main_tealet, far) == 0);
   CHECK(tealet_fork(copy, NULL, TEALET_START_SWITCH) == 0);
   touch();
@@ -495,7 +495,7 @@ static int signal_of(int policy, tealet_run_t run) {
     CHECK(freopen("/dev/null", "w", stderr) != NULL);
     memset((void*)mine, 0, sizeof mine);
     touched = &mine[32];
-    watch(512, policy, NULL);
+    watch(4096, policy, NULL);
     tealet_run(t, run, NULL, NULL, TEALET_START_SWITCH);
     while (tealet_status(t) == TEALET_STATUS_ACTIVE) tealet_switch(t, NULL, TEALET_XFER_DEFAULT);
     _exit(0);

@@ -240,7 +240,7 @@ static void test_broken_integrity_gives_it_back(void) {
   touched = &mine[32];
   begin(TEALET_LOCK_AUTO);
   config.flags = TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_SNAPSHOT;
-  config.stack_integrity_bytes = 400;
+  config.stack_integrity_bytes = 4096;
   config.stack_integrity_fail_policy = TEALET_STACK_INTEGRITY_FAIL_ERROR;
   CHECK(tealet_configure_set(main_tealet, &config) == 0);
   CHECK(taken() == 0);
