@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,8 @@ int checks_done(void) {
   return failed != 0;
 }
 
-void* token(long value) { return (char*)NULL + value; }
-long number(void* value) { return (long)((char*)value - (char*)NULL); }
+void* token(long value) { return (void*)(intptr_t)value; }
+long number(void* value) { return (long)(intptr_t)value; }
 
 /* Before every block lies its size. */
 #define HEADER 16

@@ -262,7 +262,7 @@ static void test_max_stack_size(void) {
   config.max_stack_size = 1;
   CHECK(tealet_configure_set(main_tealet, &config) == 0);
   expected = TEALET_ERR_INVAL;
-  transfer_from_here(&config);
+  at_depth(3, transfer_from_here, &config);
 }
 
 /* --- comparing -------------------------------------------------------------------------------- */
@@ -309,7 +309,7 @@ static tealet_t* touches_and_switches(tealet_t* current, void* arg) {
   touch();
   tealet_exit(current->main, NULL, TEALET_XFER_DEFAULT);
   tealet_exit(current->main, token(9), TEALET_XFER_DEFAULT);
-  CHECK(!"an exit returned");
+  NEVER("an exit returned");
   return NULL;
 }
 
@@ -472,7 +472,7 @@ static void test_forks_of_main_are_not_watched(void* far) {
     CHECK(tealet_switch(main_tealet, NULL, TEALET_XFER_DEFAULT) == 0);
     touch();
     tealet_exit(main_tealet, NULL, TEALET_EXIT_DELETE);
-    CHECK(!"an exit returned");
+    NEVER("an exit returned");
   }
   CHECK(tealet_switch(copy, NULL, TEALET_XFER_DEFAULT) == 0);
   CHECK(tealet_previous(main_tealet) == NULL);

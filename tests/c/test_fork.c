@@ -60,7 +60,7 @@ static void be_a_copy(tealet_t* copy, void* arg, volatile long* mine) {
   CHECK(*mine == 2);
   CHECK(arg == token(33));
   tealet_exit(copy->main, token(34), TEALET_XFER_DEFAULT);
-  CHECK(!"an exit returned");
+  NEVER("an exit returned");
 }
 
 static void test_copy_of_main_starts_paused(void) {

@@ -108,7 +108,7 @@ static void leave(tealet_t* target, void* arg, int flags) {
 
   CHECK(ran_dry(&before, result));
   tealet_exit(target, arg, flags);
-  CHECK(!"an exit returned");
+  NEVER("an exit returned");
 }
 
 static tealet_t* tall; /* reaches deeper than where others begin */
@@ -148,7 +148,7 @@ static tealet_t* be_low(tealet_t* current, void* arg) {
   CHECK(go(current->main, token(14)) == token(15)); /* all of `tall` is saved now */
   CHECK(pattern_intact(&pattern));
   go(tall, token(5));
-  CHECK(!"it was deleted");
+  NEVER("it was deleted");
   return NULL;
 }
 
@@ -255,7 +255,7 @@ static tealet_t* forces_its_way_to_main(tealet_t* current, void* arg) {
   CHECK(tealet_status(current) == TEALET_STATUS_ACTIVE);
   arg = token(3);
   tealet_switch(current->main, &arg, forced_flags);
-  CHECK(!"a defunct tealet runs");
+  NEVER("a defunct tealet runs");
   return current->main;
 }
 
@@ -304,7 +304,7 @@ static tealet_t* force_from_the_top(tealet_t* current, void* arg) {
   CHECK(tealet_switch(lower, NULL, TEALET_XFER_NOFAIL) == 0);
   CHECK(tealet_exit(lower, NULL, TEALET_XFER_FORCE) == TEALET_ERR_DEFUNCT);
   tealet_exit(lower, token(5), TEALET_XFER_NOFAIL);
-  CHECK(!"an exit returned");
+  NEVER("an exit returned");
   return NULL;
 }
 
@@ -312,7 +312,7 @@ static tealet_t* be_the_lower(tealet_t* current, void* arg) {
   lower = current;
   upper = tealet_new(current);
   CHECK(tealet_run(upper, force_from_the_top, &arg, NULL, TEALET_START_SWITCH) == 0);
-  CHECK(!"a defunct tealet runs");
+  NEVER("a defunct tealet runs");
   return NULL;
 }
 
