@@ -33,12 +33,6 @@ void copy_members(tealet_config_t& to, const tealet_config_t& from, std::size_t 
   copy(&tealet_config_t::reserved);
 }
 
-tealet_config_t config_of(const CDomain& domain) noexcept {
-  tealet_config_t config = domain.integrity.config();
-  config.max_stack_size = domain.max_stack_size;
-  return config;
-}
-
 // Whether transfers have nothing but themselves to see to has changed.
 void see_what_is_plain(CDomain& domain) noexcept {
   domain.plain = !domain.integrity.active() && !domain.locks_by_itself();
@@ -48,7 +42,7 @@ void see_what_is_plain(CDomain& domain) noexcept {
 
 int tealet_configure_get(tealet_t* tealet, tealet_config_t* config) {
   if (!readable(config)) return TEALET_ERR_INVAL;
-  copy_members(*config, config_of(domain_of(tealet)), config->size);
+  copy_members(*config, domain_of(tealet).integrity.config(), config->size);
   return 0;
 }
 
@@ -62,17 +56,14 @@ int tealet_configure_set(tealet_t* tealet, tealet_config_t* config) {
   // The running tealet may be watched.
   domain.integrity.release();
   const bool done = domain.integrity.configure(wanted);
-  if (done) {
-    domain.max_stack_size = wanted.max_stack_size;
-    copy_members(*config, wanted, config->size);
-  }
+  if (done) copy_members(*config, wanted, config->size);
   see_what_is_plain(domain);
   domain.watch_current();
   return done ? 0 : TEALET_ERR_MEM;
 }
 
 int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes) {
-  tealet_config_t config = config_of(domain_of(tealet));
+  tealet_config_t config = domain_of(tealet).integrity.config();
   config.flags =
       TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
   config.stack_integrity_bytes = stack_integrity_bytes != 0

@@ -80,7 +80,7 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   domain.close_inner_domains(self);
   const bool intact = domain.depart();
   if (!intact) domain.depart();  // which compares no more
-  if (intact && next != nullptr && &node_of(next) != &self) {
+  if (intact && next != nullptr) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
   // That cannot be done, or must not: there is a bug to be told of.
@@ -118,7 +118,6 @@ int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
   } else {
     code = domain.capture(node, far);
   }
-  if (code != Errc::ok) node.held_by = nullptr;
   domain.arrive();
   if (code != Errc::ok || !now) return error_of(code);
   return receive(domain, parg);
@@ -193,10 +192,7 @@ int tealet_fork(tealet_t* tealet, void** parg, int flags) {
   copy.marks = static_cast<unsigned char>(
       ((self.marks & TEALET_ORIGIN_MAIN_LINEAGE) | TEALET_ORIGIN_FORK) & 0x7f);
   const Errc code = domain.fork(copy, flags == TEALET_START_SWITCH);
-  if (code != Errc::ok) {
-    copy.held_by = nullptr;
-    copy.marks = 0;
-  }
+  if (code != Errc::ok) copy.marks = 0;
   domain.arrive();
   return code == Errc::ok ? receive(domain, parg) : error_of(code);
 }
