@@ -193,6 +193,23 @@ static void test_what_is_no_stub(void) {
   finish();
 }
 
+static void test_a_paused_fork_of_main_is_no_stub(void* far) {
+  tealet_t* copy;
+  void* arg = NULL;
+
+  begin();
+  CHECK(tealet_set_far(main_tealet, far) == 0);
+  copy = tealet_new(main_tealet);
+  CHECK(tealet_fork(copy, &arg, TEALET_START_DEFAULT) == 0);
+  if (arg != NULL) tealet_exit(main_tealet, NULL, TEALET_XFER_DEFAULT);
+  arg = token(1);
+  CHECK(tealet_stub_run(copy, echo, &arg) == TEALET_ERR_INVAL);
+  CHECK(tealet_switch(copy, &arg, TEALET_XFER_DEFAULT) == 0);
+  CHECK(tealet_status(copy) == TEALET_STATUS_EXITED);
+  tealet_delete(copy);
+  finish();
+}
+
 static tealet_t* ends_into_a_stub(tealet_t* current, void* arg) {
   (void)current;
   CHECK(tealet_exit((tealet_t*)arg, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
@@ -256,11 +273,15 @@ static void test_stubs_fail(void) {
 }
 
 int main(void) {
+  long far[2];
+
+  far[1] = 0;
   test_statsalloc();
   test_spawn();
   test_spawn_fails();
   test_stub();
   test_what_is_no_stub();
+  test_a_paused_fork_of_main_is_no_stub(&far[1]);
   test_a_stub_is_no_target();
   test_stub_with_a_far_end();
   test_stubs_fail();

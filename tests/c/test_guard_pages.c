@@ -125,6 +125,9 @@ static void guard(char* pages) {
   /* Too small a window for a page. */
   watch(TEALET_CONFIGF_STACK_GUARD, page - 1, TEALET_STACK_GUARD_MODE_NOACCESS, NULL);
   CHECK(touch(touches, first, first, 0) == NO_FAULT);
+  watch(TEALET_CONFIGF_STACK_GUARD, 100, TEALET_STACK_GUARD_MODE_NOACCESS, NULL);
+  CHECK(touch(touches, far, far, 0) == NO_FAULT);
+  CHECK(touch(touches, far, first, 0) == NO_FAULT);
 }
 
 static void guard_up_to_a_limit(char* pages) {

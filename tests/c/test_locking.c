@@ -68,10 +68,10 @@ static tealet_t* returns(tealet_t* current, void* arg) {
 }
 
 static tealet_t* exits(tealet_t* current, void* arg) {
-  (void)arg;
   CHECK(taken() == 1);
   CHECK(tealet_exit(current, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
   CHECK(tealet_exit(current->main, NULL, 8) == TEALET_ERR_INVAL);
+  CHECK(tealet_exit((tealet_t*)arg, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
   CHECK(tealet_exit(current->main, NULL, TEALET_EXIT_DEFER) == 0);
   locks = 0;
   CHECK(held == 0);
@@ -125,8 +125,9 @@ static void test_every_call_takes_it_once(void) {
   tealet_delete(t);
 
   t = tealet_new(main_tealet);
+  arg = tealet_new(main_tealet);
   locks = 0;
-  CHECK(tealet_run(t, exits, NULL, NULL, TEALET_START_SWITCH) == 0);
+  CHECK(tealet_run(t, exits, &arg, NULL, TEALET_START_SWITCH) == 0);
   CHECK(taken() == 1);
 
   t = tealet_new(main_tealet);

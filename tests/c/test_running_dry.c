@@ -339,6 +339,155 @@ static void test_paused_tealets_are_given_up(void) {
   finish();
 }
 
+/* --- ends without memory ---------------------------------------------------------------------- */
+
+static tealet_run_t end_of_upper;
+static tealet_t* elsewhere; /* begun where `lower` lies */
+
+static tealet_t* starts_upper(tealet_t* current, void* arg) {
+  lower = current;
+  upper = tealet_new(current);
+  CHECK(tealet_run(upper, end_of_upper, &arg, NULL, TEALET_START_SWITCH) == 0);
+  NEVER("a defunct tealet runs");
+  return NULL;
+}
+
+static tealet_t* returns_null(tealet_t* current, void* arg) {
+  (void)arg;
+  upstream.left = 0;
+  CHECK(tealet_exit(current->main, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
+  return NULL;
+}
+
+static tealet_t* exits_by_force(tealet_t* current, void* arg) {
+  (void)arg;
+  upstream.left = 0;
+  tealet_exit(current->main, NULL, TEALET_XFER_FORCE);
+  NEVER("an exit returned");
+  return NULL;
+}
+
+static tealet_t* refills(tealet_t* current, void* arg) {
+  CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
+  upstream.left = -1;
+  CHECK(arg == NULL);
+  CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
+  return current->main;
+}
+
+static tealet_t* returns_elsewhere(tealet_t* current, void* arg) {
+  (void)current;
+  (void)arg;
+  upstream.left = 0;
+  return elsewhere;
+}
+
+/* `lower` is in the way, and given up. */
+static void upper_ends(tealet_run_t end, int result) {
+  tealet_t* t;
+
+  begin();
+  elsewhere = tealet_new(main_tealet);
+  CHECK(tealet_run(elsewhere, refills, NULL, NULL, TEALET_START_SWITCH) == 0);
+  end_of_upper = end;
+  t = tealet_new(main_tealet);
+  CHECK(tealet_run(t, starts_upper, NULL, NULL, TEALET_START_SWITCH) == result);
+  upstream.left = -1;
+  CHECK(tealet_status(lower) == TEALET_STATUS_DEFUNCT);
+  CHECK(tealet_status(upper) == TEALET_STATUS_EXITED);
+  CHECK(tealet_previous(main_tealet) == (end == returns_elsewhere ? elsewhere : upper));
+  finish();
+}
+
+static void test_ends_without_memory(void) {
+  upper_ends(exits_by_force, 0);
+  upper_ends(returns_null, TEALET_ERR_PANIC);
+  upper_ends(returns_elsewhere, 0);
+}
+
+/* --- what force cannot do --------------------------------------------------------------------- */
+
+/* `deep` runs where `tall` has a part of its stack in place. */
+static tealet_t* deep;
+
+static tealet_t* forces_a_shared_stack(tealet_t* current, void* arg) {
+  tealet_t* twin;
+
+  CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
+  twin = tealet_duplicate(tall);
+  upstream.left = 1;
+  CHECK(tealet_switch(tall, NULL, TEALET_XFER_FORCE) == TEALET_ERR_MEM);
+  CHECK(tealet_status(tall) == TEALET_STATUS_ACTIVE);
+  CHECK(tealet_status(twin) == TEALET_STATUS_ACTIVE);
+  CHECK(figures_hold(current, &upstream));
+  upstream.left = -1;
+  tealet_delete(twin);
+  tealet_switch(tall, NULL, TEALET_XFER_DEFAULT);
+  NEVER("it was deleted");
+  return NULL;
+}
+
+static void begin_deep(void* arg) {
+  deep = tealet_new(main_tealet);
+  CHECK(tealet_run(deep, forces_a_shared_stack, &arg, NULL, TEALET_START_SWITCH) == 0);
+}
+
+static void switch_to_deep(void* arg) {
+  CHECK(tealet_switch(deep, &arg, TEALET_XFER_DEFAULT) == 0);
+}
+
+static tealet_t* switches_from_deep_down(tealet_t* current, void* arg) {
+  at_depth(12, switch_to_deep, arg);
+  return current->main;
+}
+
+static void test_what_is_resumed_is_not_given_up(void) {
+  begin();
+  at_depth(5, begin_deep, NULL);
+  tall = tealet_new(main_tealet);
+  CHECK(tealet_run(tall, switches_from_deep_down, NULL, NULL, TEALET_START_SWITCH) == 0);
+  CHECK(tealet_status(tall) == TEALET_STATUS_EXITED);
+  finish();
+}
+
+/* Main is in the way, behind `lower`: neither is given up. */
+static tealet_t* forces_what_needs_main(tealet_t* current, void* arg) {
+  (void)arg;
+  upstream.left = 1;
+  CHECK(tealet_switch(elsewhere, NULL, TEALET_XFER_FORCE) == TEALET_ERR_MEM);
+  CHECK(tealet_status(lower) == TEALET_STATUS_ACTIVE);
+  CHECK(tealet_status(current) == TEALET_STATUS_ACTIVE && tealet_current(current) == current);
+  upstream.left = -1;
+  CHECK(figures_hold(current, &upstream));
+  return lower;
+}
+
+static tealet_t* starts_that(tealet_t* current, void* arg) {
+  pattern_t pattern;
+
+  pattern_init(&pattern, 2);
+  lower = current;
+  upper = tealet_new(current);
+  CHECK(tealet_run(upper, forces_what_needs_main, &arg, NULL, TEALET_START_SWITCH) == 0);
+  CHECK(pattern_intact(&pattern));
+  return current->main;
+}
+
+static void test_nobody_is_given_up_for_nothing(void) {
+  pattern_t pattern;
+  tealet_t* t;
+
+  begin();
+  pattern_init(&pattern, 3);
+  elsewhere = tealet_new(main_tealet);
+  CHECK(tealet_run(elsewhere, echo, NULL, &pattern + 1, TEALET_START_DEFAULT) == 0);
+  t = tealet_new(main_tealet);
+  CHECK(tealet_run(t, starts_that, NULL, NULL, TEALET_START_SWITCH) == 0);
+  CHECK(tealet_status(t) == TEALET_STATUS_EXITED);
+  CHECK(pattern_intact(&pattern));
+  finish();
+}
+
 /* A function that returns does so whatever memory there is. */
 static tealet_t* returns_without_memory(tealet_t* current, void* arg) {
   (void)current;
@@ -368,5 +517,8 @@ int main(void) {
   test_the_running_tealet_is_given_up(TEALET_XFER_FORCE | TEALET_XFER_PANIC, TEALET_ERR_PANIC);
   test_paused_tealets_are_given_up();
   test_a_function_returns_without_memory();
+  test_ends_without_memory();
+  test_what_is_resumed_is_not_given_up();
+  test_nobody_is_given_up_for_nothing();
   return checks_done();
 }

@@ -139,14 +139,15 @@ static int modes[2] = {TEALET_STACK_GUARD_MODE_READONLY, TEALET_STACK_GUARD_MODE
 static void* watches_as_much_as_there_is(void* arg) {
   int i;
 
-  for (i = 0; i < 2; ++i) {
+  for (i = 0; i < 4; ++i) {
     tealet_t* mine = tealet_initialize(NULL, 0);
     tealet_config_t config = TEALET_CONFIG_INIT;
 
     config.flags =
         TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
     config.stack_integrity_bytes = (size_t)1 << 20;
-    config.stack_guard_mode = modes[i];
+    config.stack_guard_mode = modes[i % 2];
+    config.stack_guard_limit = i < 2 ? NULL : token(-1);
     config.stack_integrity_fail_policy = TEALET_STACK_INTEGRITY_FAIL_ERROR;
     CHECK(tealet_configure_set(mine, &config) == 0);
     paused = paused_echo(mine);
@@ -156,9 +157,57 @@ static void* watches_as_much_as_there_is(void* arg) {
   return arg;
 }
 
+/* --- room ------------------------------------------------------------------------------------- */
+
+#define STACK_SIZE ((size_t)1 << 20)
+
+/* Calls `function` where an eighth of the stack is left. */
+static void near_the_end(char* top, void (*function)(void)) {
+  pattern_t pattern;
+
+  pattern_init(&pattern, 1);
+  if (tealet_stack_diff(top, &pattern) < (ptrdiff_t)(STACK_SIZE / 8 * 7)) {
+    near_the_end(top, function);
+  } else {
+    function();
+  }
+  CHECK(pattern_intact(&pattern));
+}
+
+static void start_without_room(void) {
+  CHECK(tealet_run(fresh, echo, NULL, NULL, TEALET_START_SWITCH) == TEALET_ERR_MEM);
+  CHECK(tealet_run(fresh, echo, NULL, NULL, TEALET_START_DEFAULT) == TEALET_ERR_MEM);
+  CHECK(tealet_status(fresh) == TEALET_STATUS_NEW);
+  CHECK(tealet_switch(paused, NULL, TEALET_XFER_DEFAULT) == 0); /* it has its place */
+}
+
+static void* uses_all_of_its_stack(void* arg) {
+  char top = 0;
+
+  main_tealet = tealet_initialize(NULL, 0);
+  paused = paused_echo(main_tealet);
+  fresh = tealet_new(main_tealet);
+  near_the_end(&top, start_without_room);
+  CHECK(tealet_run(fresh, end_at_once, NULL, NULL, TEALET_START_SWITCH) == 0);
+  tealet_finalize(main_tealet);
+  return arg;
+}
+
+static void test_room_to_start(void) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+
+  pthread_attr_init(&attributes);
+  CHECK(pthread_attr_setstacksize(&attributes, STACK_SIZE) == 0);
+  CHECK(pthread_create(&thread, &attributes, uses_all_of_its_stack, NULL) == 0);
+  CHECK(pthread_join(thread, NULL) == 0);
+  pthread_attr_destroy(&attributes);
+}
+
 int main(void) {
   test_another_thread();
   test_a_domain_on_each_thread();
   on_another_thread(watches_as_much_as_there_is);
+  test_room_to_start();
   return checks_done();
 }

@@ -28,9 +28,16 @@ struct Shared {
 };
 Shared* shared = nullptr;
 
+bool dry = false;  // C domains have no memory
+
 class CDomain {
  public:
-  CDomain() : main_(tealet_initialize(nullptr, 0)) {
+  CDomain() {
+    tealet_alloc_t alloc = TEALET_ALLOC_INIT_MALLOC;
+    alloc.malloc_p = [](size_t size, void*) {
+      return dry ? nullptr : tealet_alloc_malloc(size, nullptr);
+    };
+    main_ = tealet_initialize(&alloc, 0);
     shared = &shared_;
     shared_.c_main = main_;
   }
@@ -48,7 +55,7 @@ class CDomain {
   }
 
  private:
-  tealet_t* main_;
+  tealet_t* main_ = nullptr;
   Shared shared_;
 };
 
@@ -168,6 +175,28 @@ TEST_CASE("C++ domains in a C tealet are closed when it ends") {
       return nullptr;
     });
   }
+  SUBCASE("by an exit to a tealet that was given up, which leads to main") {
+    shared->c_tealet = tealet_new(c.main());
+    CHECK(tealet_run(
+              shared->c_tealet,
+              [](tealet_t* current, void* arg) {
+                dry = true;
+                tealet_switch(current->main, &arg, TEALET_XFER_FORCE);
+                return current->main;
+              },
+              nullptr, nullptr, TEALET_START_SWITCH) == 0);
+    dry = false;
+    CHECK(tealet_status(shared->c_tealet) == TEALET_STATUS_DEFUNCT);
+    tealet_t* host = tealet_new(c.main());
+    CHECK(tealet_run(
+              host,
+              [](tealet_t*, void*) -> tealet_t* {
+                leave_a_domain_open();
+                tealet_exit(shared->c_tealet, nullptr, TEALET_XFER_NOFAIL);
+                return nullptr;
+              },
+              nullptr, nullptr, TEALET_START_SWITCH) == TEALET_ERR_PANIC);
+  }
   SUBCASE("but not by one that is a mistake") {
     c.run([](tealet_t* current, void*) {
       leave_a_domain_open();
@@ -221,6 +250,31 @@ TEST_CASE("the lock is not held while C++ domains are closed") {
     tealet_delete(host);
   }
   CHECK(held == 0);
+}
+
+TEST_CASE("a fork made while an exception is handled handles it too") {
+  CDomain c;
+  tealet_t* one = c.run([](tealet_t* current, void*) {
+    try {
+      throw std::runtime_error("handled ");
+    } catch (const std::runtime_error& error) {
+      shared->c_tealet = tealet_new(current);
+      CHECK(tealet_fork(shared->c_tealet, nullptr, TEALET_START_DEFAULT) == 0);
+      CHECK(std::current_exception() != nullptr);
+      shared->log += error.what();
+      // The exception is one for both: the copy leaves it to the original.
+      if (tealet_current(current) != current) {
+        tealet_exit(shared->c_main, nullptr, TEALET_XFER_DEFAULT);
+      }
+      tealet_switch(shared->c_main, nullptr, TEALET_XFER_DEFAULT);
+    }
+    return shared->c_main;
+  });
+  CHECK(std::current_exception() == nullptr);
+  CHECK(tealet_switch(c->c_tealet, nullptr, TEALET_XFER_DEFAULT) == 0);
+  CHECK(tealet_status(c->c_tealet) == TEALET_STATUS_EXITED);
+  CHECK(tealet_switch(one, nullptr, TEALET_XFER_DEFAULT) == 0);
+  CHECK(c->log == "handled handled ");
 }
 
 TEST_CASE("C++ exceptions in a C tealet are its own") {
