@@ -1,8 +1,12 @@
 // What the engine offers beyond what the C++ face uses, without a face.
+#include <pthread.h>
+
 #include <functional>
 #include <memory>
+#include <thread>
 
 #include "helpers.hpp"
+#include "thread.hpp"
 
 using namespace tealet_tests;
 using tealet::Errc;
@@ -103,4 +107,15 @@ TEST_CASE("the sums stay right while a tealet is forked, shared and lost") {
   CHECK(consistent(domain));
   for (Node* node : {&original, copy, twin}) domain.discard(*node);
   CHECK(consistent(domain));
+}
+
+TEST_CASE("a thread's stack ends below what else lies at its top") {
+  std::thread([] {
+    thread_local char variable = 0;
+    const char* top = tealet::core::top_of_this_stack();
+    const char here = 0;
+    CHECK(top > &here);
+    CHECK(top <= &variable);
+    CHECK(top <= reinterpret_cast<const char*>(pthread_self()));
+  }).join();
 }
