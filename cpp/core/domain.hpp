@@ -40,7 +40,7 @@ struct Face {
   // end.
   bool (*release)(Node& node);
   // Closes a domain, with Domain::close() in the end, because the tealet in which it was opened
-  // ends.
+  // ends. nullptr if it waits, stranded, for its program to do that.
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
   void (*adopted)(Node& child);
@@ -118,8 +118,9 @@ class Domain {
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
   void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
-  // Closes the domains that were opened in `outer` and are open still. A face that must do so
-  // before its own clean-up calls this at the end of run(); otherwise the engine does.
+  // Closes the domains that were opened in `outer`, are open still, and do not wait for that. A
+  // face that must do so before its own clean-up calls this at the end of run(); otherwise the
+  // engine does.
   void close_inner_domains(const Node& outer) noexcept;
   bool has_inner_domains(const Node& outer) const noexcept;
   // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
@@ -196,7 +197,7 @@ class Domain {
   Errc check_enclosing() const noexcept;
   void join_enclosing() noexcept;
   void leave_enclosing() noexcept;
-  Domain* opened_in(const Node& outer) const noexcept;
+  Domain* to_close_in(const Node& outer) const noexcept;
   void strand_inner_domains(const Node& outer) noexcept;
 
   // The jump under way, for the callbacks.

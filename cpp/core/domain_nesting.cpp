@@ -76,21 +76,23 @@ void Domain::leave_enclosing() noexcept {
   outer_ = nullptr;
 }
 
-Domain* Domain::opened_in(const Node& outer) const noexcept {
+Domain* Domain::to_close_in(const Node& outer) const noexcept {
   Domain* inner = inner_;
-  while (inner != nullptr && inner->outer_ != &outer) inner = inner->next_;
+  while (inner != nullptr && (inner->outer_ != &outer || inner->face_.close == nullptr)) {
+    inner = inner->next_;
+  }
   return inner;
 }
 
 void Domain::close_inner_domains(const Node& outer) noexcept {
-  while (Domain* inner = opened_in(outer)) {
+  while (Domain* inner = to_close_in(outer)) {
     inner->face_.close(*inner);
-    if (opened_in(outer) == inner) strand_inner_domains(outer);  // it could not be closed
+    if (to_close_in(outer) == inner) strand_inner_domains(outer);  // it could not be closed
   }
 }
 
 bool Domain::has_inner_domains(const Node& outer) const noexcept {
-  return opened_in(outer) != nullptr;
+  return to_close_in(outer) != nullptr;
 }
 
 void Domain::strand_inner_domains(const Node& outer) noexcept {
