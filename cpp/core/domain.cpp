@@ -46,13 +46,8 @@ void Domain::close() noexcept {
   leave_enclosing();
   free_node(*main_);
   main_ = current_ = nullptr;
+  outermost_ = false;
   memory_.set_cache_bytes(0);  // what faces still refer to goes straight back in the end
-}
-
-Errc Domain::check(const Node& target) const noexcept {
-  if (target.domain != this) return Errc::foreign;
-  if (const Errc code = check(); code != Errc::ok) return code;
-  return status(target) == Status::Defunct ? Errc::defunct : Errc::ok;
 }
 
 Errc Domain::check_room() const noexcept {
@@ -134,10 +129,6 @@ Errc Domain::set_parent(Node& node, Node& parent) noexcept {
   if (node.first_child != nullptr && parent.descends_from(node)) return Errc::invalid;
   adopt(node, parent);
   return Errc::ok;
-}
-
-Status Domain::status(const Node& node) const noexcept {
-  return node.stack != nullptr && node.stack->lost() ? Status::Defunct : node.status;
 }
 
 std::size_t Domain::saved_bytes(const Node& node) const noexcept {

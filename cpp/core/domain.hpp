@@ -13,6 +13,7 @@
 #include "domain_memory.hpp"
 #include "node.hpp"
 #include "stack_area.hpp"
+#include "thread.hpp"
 
 namespace tealet::core {
 
@@ -39,7 +40,7 @@ struct Face {
   // end.
   bool (*release)(Node& node);
   // Closes a domain, with Domain::close() in the end, because the tealet in which it was opened
-  // ends.
+  // ends. nullptr if it waits, stranded, for its program to do that.
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
   void (*adopted)(Node& child);
@@ -66,9 +67,16 @@ class Domain {
   bool stranded() const noexcept { return stranded_; }
 
   // Whether this domain can be used here and now: its thread, the tealet in which it was opened.
-  Errc check() const noexcept;
+  Errc check() const noexcept {
+    if (thread_ != this_thread) return Errc::thread;
+    return outermost_ ? Errc::ok : check_enclosing();
+  }
   // The same, and whether `target` can be switched to.
-  Errc check(const Node& target) const noexcept;
+  Errc check(const Node& target) const noexcept {
+    if (target.domain != this) return Errc::foreign;
+    if (const Errc code = check(); code != Errc::ok) return code;
+    return status(target) == Status::Defunct ? Errc::defunct : Errc::ok;
+  }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
 
@@ -110,8 +118,9 @@ class Domain {
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
   void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
-  // Closes the domains that were opened in `outer` and are open still. A face that must do so
-  // before its own clean-up calls this at the end of run(); otherwise the engine does.
+  // Closes the domains that were opened in `outer`, are open still, and do not wait for that. A
+  // face that must do so before its own clean-up calls this at the end of run(); otherwise the
+  // engine does.
   void close_inner_domains(const Node& outer) noexcept;
   bool has_inner_domains(const Node& outer) const noexcept;
   // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
@@ -126,7 +135,10 @@ class Domain {
   // The tealet that switched to the running one, if it still exists.
   Node* previous() noexcept { return previous_; }
   Transfer& arrived() noexcept { return transfer_; }
-  Status status(const Node& node) const noexcept;
+  Status status(const Node& node) const noexcept {
+    const bool lost = node.stack != nullptr && node.stack->lost();
+    return lost ? Status::Defunct : node.status;
+  }
   // Bytes of `node` on the heap now, shared ones in full; and how deep its stack is.
   std::size_t saved_bytes(const Node& node) const noexcept;
   std::size_t extent(const Node& node) const noexcept;
@@ -163,24 +175,29 @@ class Domain {
   };
 
   Errc jump(Node& target, Leaving leaving, bool force) noexcept;
+  Errc begin(Node& fresh, Transfer out, bool force) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.
   static void* on_save(void* domain, void* near) noexcept;
-  static long on_restore(void* domain) noexcept;
+  static int on_restore(void* domain) noexcept;
+  static int on_begin(void* domain) noexcept;
   bool save(char* near) noexcept;
   void leave(Stack* saved) noexcept;
+  void leave_otherwise(Stack* saved) noexcept;
   void enter() noexcept;
+  void free_ended() noexcept;
   static void* on_fork(void* domain, void* near) noexcept;
-  static long on_forked(void* domain) noexcept;
-  [[noreturn]] void begin() noexcept;
+  static int on_forked(void* domain) noexcept;
+  void wait_as_stub() noexcept;
   [[noreturn]] void end(Transfer out) noexcept;
 
   Node* make_node(std::size_t extra) noexcept;
   void adopt(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
+  Errc check_enclosing() const noexcept;
   void join_enclosing() noexcept;
   void leave_enclosing() noexcept;
-  Domain* opened_in(const Node& outer) const noexcept;
+  Domain* to_close_in(const Node& outer) const noexcept;
   void strand_inner_domains(const Node& outer) noexcept;
 
   // The jump under way, for the callbacks.
@@ -209,6 +226,7 @@ class Domain {
   Node* outer_ = nullptr;    // the tealet of another domain in which this one was opened
   Domain* inner_ = nullptr;  // domains opened in tealets of this one
   Domain* next_ = nullptr;   // the next in the list that this domain is in
+  bool outermost_ = false;   // it is open, and was opened in no tealet
   bool stranded_ = false;
 };
 

@@ -13,8 +13,7 @@ thread_local Domain* outermost = nullptr;
 
 }  // namespace
 
-Errc Domain::check() const noexcept {
-  if (thread_ != current_thread()) return Errc::thread;
+Errc Domain::check_enclosing() const noexcept {
   if (stranded_ || !is_open()) return Errc::outside;
   for (const Node* outer = outer_; outer != nullptr; outer = outer->domain->outer_) {
     if (outer->domain->current_ != outer) return Errc::outside;
@@ -46,6 +45,7 @@ void Domain::join_enclosing() noexcept {
   Domain* const enclosing = innermost();
   if (enclosing == nullptr) {
     outermost = this;
+    outermost_ = true;
     return;
   }
   outer_ = enclosing->current_;
@@ -65,6 +65,8 @@ void Domain::leave_enclosing() noexcept {
   }
   if (outer_ == nullptr) {
     outermost = heir;
+    outermost_ = false;
+    if (heir != nullptr) heir->outermost_ = true;
     return;
   }
   Domain** link = &outer_->domain->inner_;
@@ -74,21 +76,23 @@ void Domain::leave_enclosing() noexcept {
   outer_ = nullptr;
 }
 
-Domain* Domain::opened_in(const Node& outer) const noexcept {
+Domain* Domain::to_close_in(const Node& outer) const noexcept {
   Domain* inner = inner_;
-  while (inner != nullptr && inner->outer_ != &outer) inner = inner->next_;
+  while (inner != nullptr && (inner->outer_ != &outer || inner->face_.close == nullptr)) {
+    inner = inner->next_;
+  }
   return inner;
 }
 
 void Domain::close_inner_domains(const Node& outer) noexcept {
-  while (Domain* inner = opened_in(outer)) {
+  while (Domain* inner = to_close_in(outer)) {
     inner->face_.close(*inner);
-    if (opened_in(outer) == inner) strand_inner_domains(outer);  // it could not be closed
+    if (to_close_in(outer) == inner) strand_inner_domains(outer);  // it could not be closed
   }
 }
 
 bool Domain::has_inner_domains(const Node& outer) const noexcept {
-  return opened_in(outer) != nullptr;
+  return to_close_in(outer) != nullptr;
 }
 
 void Domain::strand_inner_domains(const Node& outer) noexcept {

@@ -1,21 +1,6 @@
 #include "stack.hpp"
 
-#include <new>
-
-#include "stack_memory.hpp"
-
 namespace tealet::core {
-
-Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
-  void* block = memory.take(sizeof(Stack) + size);
-  if (block == nullptr) return nullptr;
-  auto* stack = ::new (block) Stack(near, far, size);
-  if (size != 0) {
-    memory.totals.stack_saved(size);
-    copy_stack_bytes(stack->data(), near, size);
-  }
-  return stack;
-}
 
 bool Stack::grow(DomainMemory& memory, const char* up_to) noexcept {
   const auto size = static_cast<std::size_t>((up_to < far_ ? up_to : far_) - edge());
@@ -37,13 +22,13 @@ void Stack::ungrow(DomainMemory& memory) noexcept {
   memory.give(chunk, sizeof(Chunk) + chunk->size);
 }
 
-void Stack::restore() noexcept {
+char* Stack::restore_further() noexcept {
   char* end = edge();
   for (Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
     end -= chunk->size;
     copy_stack_bytes(end, chunk->data(), chunk->size);
   }
-  copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
+  return end;
 }
 
 void Stack::share(DomainMemory& memory) noexcept {
@@ -52,15 +37,9 @@ void Stack::share(DomainMemory& memory) noexcept {
   if (lost_) memory.totals.lost(1, in_place());
 }
 
-void Stack::release(DomainMemory& memory) noexcept {
-  if (shared()) {
-    owners_ -= 1;
-    memory.totals.owner_removed(saved_);
-    return;
-  }
-  while (further_ != nullptr) ungrow(memory);
-  memory.totals.stack_freed(saved_);
-  memory.give(this, sizeof(Stack) + saved_);
+void Stack::unshare(DomainMemory& memory) noexcept {
+  owners_ -= 1;
+  memory.totals.owner_removed(saved_);
 }
 
 void Stack::lose(DomainMemory& memory) noexcept {

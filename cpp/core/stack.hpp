@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 
 #include "domain_memory.hpp"
+#include "stack_memory.hpp"
 
 namespace tealet::core {
 
@@ -71,6 +73,9 @@ class Stack {
 
   Stack(char* near, char* far, std::size_t size) noexcept : near_(near), far_(far), saved_(size) {}
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
+  // Copies back what further chunks hold; returns where that begins.
+  char* restore_further() noexcept;
+  void unshare(DomainMemory& memory) noexcept;
   // What there is of extent() beyond edge(): in place, or lost.
   std::size_t in_place() const noexcept {
     return far_ == unbounded ? 0 : static_cast<std::size_t>(far_ - edge());
@@ -85,6 +90,33 @@ class Stack {
   bool listed_ = false;
   bool lost_ = false;
 };
+
+// What every switch does.
+
+inline Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
+  void* block = memory.take(sizeof(Stack) + size);
+  if (block == nullptr) return nullptr;
+  auto* stack = ::new (block) Stack(near, far, size);
+  if (size != 0) {
+    memory.totals.stack_saved(size);
+    copy_stack_bytes(stack->data(), near, size);
+  }
+  return stack;
+}
+
+inline void Stack::restore() noexcept {
+  const char* end = further_ == nullptr ? edge() : restore_further();
+  copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
+}
+
+inline void Stack::release(DomainMemory& memory) noexcept {
+  if (__builtin_expect(owners_ != 1 || further_ != nullptr, 0)) {
+    if (shared()) return unshare(memory);
+    while (further_ != nullptr) ungrow(memory);
+  }
+  memory.totals.stack_freed(saved_);
+  memory.give(this, sizeof(Stack) + saved_);
+}
 
 inline std::size_t Stack::chunk_count() const noexcept {
   std::size_t count = 0;

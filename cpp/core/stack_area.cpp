@@ -2,8 +2,8 @@
 
 namespace tealet::core {
 
-bool StackArea::make_room(DomainMemory& memory, char* up_to, const Stack* resumed,
-                          OnFailure on_failure) noexcept {
+bool StackArea::save_up_to(DomainMemory& memory, char* up_to, const Stack* resumed,
+                           OnFailure on_failure) noexcept {
   Stack* stack = first_;
   for (; must_be_saved(stack, up_to, resumed); stack = stack->next_partial_) {
     if (stack->grow(memory, up_to)) continue;

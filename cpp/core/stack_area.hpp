@@ -20,7 +20,9 @@ class StackArea {
   // owner it needs no saving, shared it is completed. False when memory ran out: every stack is as
   // it was. With OnFailure::lose, false only if the stack that could not be saved must not be lost.
   bool make_room(DomainMemory& memory, char* up_to, const Stack* resumed,
-                 OnFailure on_failure) noexcept;
+                 OnFailure on_failure) noexcept {
+    return !must_be_saved(first_, up_to, resumed) || save_up_to(memory, up_to, resumed, on_failure);
+  }
 
   // `stack` belongs to the tealet that ran last, so nothing in place is nearer.
   void add(Stack& stack) noexcept;
@@ -35,6 +37,8 @@ class StackArea {
 
  private:
   bool must_be_saved(const Stack* stack, const char* up_to, const Stack* resumed) const noexcept;
+  bool save_up_to(DomainMemory& memory, char* up_to, const Stack* resumed,
+                  OnFailure on_failure) noexcept;
   void undo(DomainMemory& memory, const Stack* failed) noexcept;
 
   Stack* first_ = nullptr;

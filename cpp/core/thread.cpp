@@ -11,7 +11,6 @@ namespace tealet::core {
 namespace {
 
 std::atomic<std::uint64_t> last_thread{0};
-thread_local std::uint64_t this_thread = 0;
 
 constexpr std::size_t reserve = 256 * 1024;
 
@@ -57,6 +56,8 @@ const char* find_top() noexcept {
 }
 
 }  // namespace
+
+__thread std::uint64_t this_thread = 0;
 
 std::uint64_t current_thread() noexcept {
   if (this_thread == 0) this_thread = ++last_thread;

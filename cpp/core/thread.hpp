@@ -5,7 +5,11 @@
 
 namespace tealet::core {
 
-// A number that no other thread of this process ever has, not even after this one's end.
+// A number that no other thread of this process ever has, not even after this one's end; 0 until
+// current_thread() was called on this thread. In the static part of thread-local memory, where it
+// is read without a call, whatever library this is part of.
+extern __thread std::uint64_t this_thread __attribute__((tls_model("initial-exec")));
+
 std::uint64_t current_thread() noexcept;
 
 // The lowest address of this thread's C stack on which a new tealet may begin, with enough below it

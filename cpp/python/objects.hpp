@@ -72,7 +72,7 @@ struct Call {
   PyObject* const* arguments = nullptr;
   Py_ssize_t count = 0;
   PyObject* keywords = nullptr;  // a tuple of names whose values follow the arguments
-  PyObject* owned = nullptr;     // strong: a tuple with the arguments, if they are not borrowed
+  PyObject* owned = nullptr;     // strong: a tuple of all this, if it is not borrowed
 };
 
 // A domain whose tealets run Python.
