@@ -16,3 +16,20 @@ function(tealetpp_configure target)
     target_link_options(${target} PUBLIC -fsanitize=${TEALETPP_SANITIZE})
   endif()
 endfunction()
+
+# The library as a target: STATIC or SHARED.
+function(tealetpp_add_library target type)
+  add_library(${target} ${type} ${ARGN})
+  tealetpp_configure(${target})
+  # What links the static library in must not offer its names to others: another module of the same
+  # process may have its own copy, of another version.
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME tealetpp
+    POSITION_INDEPENDENT_CODE ON
+    CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON)
+  target_include_directories(${target}
+    PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
+           "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>"
+    PRIVATE core switch)
+endfunction()

@@ -72,13 +72,6 @@ int tealet_stub_new(tealet_t* tealet, tealet_t** pstub, void* stack_far) {
 }
 
 int tealet_stub_run(tealet_t* stub, tealet_run_t run, void** parg) {
-  core::Node& node = node_of(stub);
-  if (run == nullptr || node.status != Status::Stub || node.held_by != nullptr) {
-    return TEALET_ERR_INVAL;
-  }
-  set_function(node, run);
-  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
-  const int result = switch_to(node, parg, TEALET_XFER_DEFAULT, here);
-  if (result != 0 && result != TEALET_ERR_PANIC) node.held_by = nullptr;
-  return result;
+  if (run == nullptr) return TEALET_ERR_INVAL;
+  return run_stub(node_of(stub), run, parg, static_cast<const char*>(__builtin_frame_address(0)));
 }

@@ -1,4 +1,5 @@
 #include "c_domain.hpp"
+#include "c_stats.hpp"
 
 using namespace tealet;
 using namespace tealet::capi;
@@ -28,25 +29,14 @@ int tealet_status(tealet_t* tealet) {
 }
 
 size_t tealet_get_stacksize(tealet_t* tealet) {
-  return domain_of(tealet).saved_bytes(node_of(tealet));
+  const bool defunct = tealet_status(tealet) == TEALET_STATUS_DEFUNCT;
+  return defunct ? 0 : domain_of(tealet).saved_bytes(node_of(tealet));
 }
 
 void* tealet_get_far(tealet_t* tealet) { return node_of(tealet).far; }
 
 void tealet_get_stats(tealet_t* tealet, tealet_stats_t* stats) {
-  const Stats now = domain_of(tealet).stats();
-  stats->n_active = now.n_active;
-  stats->n_total = now.n_total;
-  stats->bytes_allocated = now.bytes_allocated;
-  stats->bytes_allocated_peak = now.bytes_allocated_peak;
-  stats->blocks_allocated = now.blocks_allocated;
-  stats->blocks_allocated_peak = now.blocks_allocated_peak;
-  stats->blocks_allocated_total = now.blocks_allocated_total;
-  stats->stack_count = now.stack_count;
-  stats->stack_chunk_count = now.stack_chunk_count;
-  stats->stack_bytes = now.stack_bytes;
-  stats->stack_bytes_expanded = now.stack_bytes_expanded;
-  stats->stack_bytes_naive = now.stack_bytes_naive;
+  *stats = core::to_c(domain_of(tealet).stats());
 }
 
 void tealet_reset_peak_stats(tealet_t* tealet) { domain_of(tealet).reset_peak_stats(); }

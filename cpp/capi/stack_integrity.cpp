@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <cstdio>
@@ -62,19 +63,23 @@ tealet_config_t StackIntegrity::canonical(tealet_config_t wanted) noexcept {
 }
 
 bool StackIntegrity::configure(const tealet_config_t& config) noexcept {
+  std::size_t size = (config.flags & snapshot) != 0 ? config.stack_integrity_bytes : 0;
+  // Beside what is guarded there is less than a page on each side.
+  if ((config.flags & guard_pages) != 0 && size > 2 * page_size()) size = 2 * page_size();
   char* copy = nullptr;
-  if ((config.flags & snapshot) != 0) {
-    copy = static_cast<char*>(memory_.take(config.stack_integrity_bytes));
+  if (size != 0) {
+    copy = static_cast<char*>(memory_.take(size));
     if (copy == nullptr) return false;
   }
   give_copy_back();
   copy_ = copy;
+  copy_size_ = size;
   config_ = config;
   return true;
 }
 
 void StackIntegrity::give_copy_back() noexcept {
-  if (copy_ != nullptr) memory_.give(copy_, config_.stack_integrity_bytes);
+  if (copy_ != nullptr) memory_.give(copy_, copy_size_);
   copy_ = nullptr;
 }
 
@@ -83,13 +88,13 @@ void StackIntegrity::watch(char* far) noexcept {
   const char* top = core::top_of_this_stack();
   if (limit == nullptr || (top != nullptr && limit > top)) limit = top;
   if (!active() || limit == nullptr || far >= limit) return;
-  StackRange window{far, far + config_.stack_integrity_bytes};
-  if (window.size() > static_cast<std::size_t>(limit - far)) window.high = far + (limit - far);
+  const auto most = static_cast<std::size_t>(limit - far);
+  const StackRange window{far, far + std::min(config_.stack_integrity_bytes, most)};
 
   if (wants(guard_pages)) guard(window);
   if (!wants(snapshot)) return;
   if (guarded_.size() == 0) {
-    copy(window, {});
+    copy({window.low, window.low + std::min(window.size(), copy_size_)}, {});
   } else {
     copy({window.low, guarded_.low}, {guarded_.high, window.high});
   }
@@ -98,7 +103,7 @@ void StackIntegrity::watch(char* far) noexcept {
 void StackIntegrity::guard(StackRange window) noexcept {
   const StackRange pages = pages_in(window);
   const bool readable = config_.stack_guard_mode == TEALET_STACK_GUARD_MODE_READONLY;
-  // Where this cannot be done, the copy covers all.
+  // Where this cannot be done, the copy covers what it has room for.
   if (pages.size() == 0 ||
       mprotect(pages.low, pages.size(), readable ? PROT_READ : PROT_NONE) != 0) {
     return;

@@ -48,7 +48,8 @@ class StackIntegrity {
 
   CountingAllocator& memory_;
   tealet_config_t config_ = TEALET_CONFIG_INIT;
-  char* copy_ = nullptr;  // of stack_integrity_bytes
+  char* copy_ = nullptr;  // of copy_size_ bytes
+  std::size_t copy_size_ = 0;
   // While a tealet is watched; empty otherwise.
   StackRange guarded_;
   StackRange below_, above_;  // what is copied, on both sides of what is guarded

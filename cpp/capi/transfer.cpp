@@ -64,6 +64,14 @@ Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt att
   return attempt(domain.main(), out, true);
 }
 
+// Pauses the running tealet.
+Errc leave_for(CDomain& domain, Node& target, void* const* parg, int flags) noexcept {
+  void* const value = parg != nullptr ? *parg : nullptr;
+  return transfer(domain, target, value, flags, [&](Node& to, Transfer out, bool force) {
+    return domain.switch_to(to, out, force);
+  });
+}
+
 // Ends the running tealet. Returns only if it cannot.
 Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   const bool keep = !has(flags, TEALET_EXIT_DELETE);
@@ -73,13 +81,14 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
 }
 
 // The function of the running tealet has returned `next`.
-[[noreturn]] void finish(CDomain& domain, tealet_t* next) noexcept {
+[[noreturn, gnu::noinline]] void finish(CDomain& domain, tealet_t* next) noexcept {
   Node& self = domain.current();
   const OwnEnd own = *static_cast<OwnEnd*>(self.held_by);
-  if (own.target != nullptr) next = own.target;
+  if (next == nullptr) next = own.target;
   domain.close_inner_domains(self);
   const bool intact = domain.depart();
-  if (!intact) domain.depart();  // which compares no more
+  // Departing fails only once.
+  if (!intact) domain.depart();
   if (intact && next != nullptr) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
@@ -127,10 +136,21 @@ int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
   CDomain& domain = CDomain::of(target);
   if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
-  void* const value = parg != nullptr ? *parg : nullptr;
-  const Errc code = transfer(
-      domain, target, value, flags,
-      [&domain](Node& to, Transfer out, bool force) { return domain.switch_to(to, out, force); });
+  const Errc code = leave_for(domain, target, parg, flags);
+  domain.arrive();
+  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+}
+
+int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexcept {
+  CDomain& domain = CDomain::of(stub);
+  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
+  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  Errc code = Errc::invalid;
+  if (stub.status == Status::Stub && stub.held_by == nullptr) {
+    set_function(stub, run);
+    code = leave_for(domain, stub, parg, TEALET_XFER_DEFAULT);
+    if (code != Errc::ok) stub.held_by = nullptr;
+  }
   domain.arrive();
   return code == Errc::ok ? receive(domain, parg) : error_of(code);
 }

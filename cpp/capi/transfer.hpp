@@ -7,10 +7,10 @@
 
 namespace tealet::capi {
 
-// Where a tealet goes when its function returns, if that was told before (TEALET_EXIT_DEFER). Lies
-// on the tealet's own stack, so that every duplicate and every fork has one of its own.
+// How a tealet ends when its function returns, as told before (TEALET_EXIT_DEFER). Lies on the
+// tealet's own stack, so that every duplicate and every fork has one of its own.
 struct OwnEnd {
-  tealet_t* target = nullptr;
+  tealet_t* target = nullptr;  // if the function returns none
   void* value = nullptr;
   int flags = TEALET_XFER_DEFAULT;
 };
@@ -24,5 +24,8 @@ int start(core::Node& node, tealet_run_t run, void** parg, void* stack_far, int 
 
 // tealet_switch() to another tealet than the running one.
 int switch_to(core::Node& target, void** parg, int flags, const char* here) noexcept;
+
+// tealet_stub_run().
+int run_stub(core::Node& stub, tealet_run_t run, void** parg, const char* here) noexcept;
 
 }  // namespace tealet::capi

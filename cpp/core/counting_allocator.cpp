@@ -38,14 +38,16 @@ CountingAllocator::CountingAllocator(std::pmr::memory_resource* upstream,
 CountingAllocator::~CountingAllocator() { trim(); }
 
 std::size_t CountingAllocator::trim() noexcept {
-  const std::size_t trimmed = cached_;
+  std::size_t trimmed = 0;
   for (std::size_t i = 0; i < shelves_.size(); ++i) {
     while (Kept* block = shelves_[i]) {
+      const std::size_t bytes = (i + 1) * granule;
       shelves_[i] = block->next;
-      give_to_upstream(block, (i + 1) * granule, granule);
+      cached_ -= bytes;
+      trimmed += bytes;
+      give_to_upstream(block, bytes, granule);
     }
   }
-  cached_ = 0;
   return trimmed;
 }
 
@@ -64,20 +66,32 @@ void CountingAllocator::set_cache_bytes(std::size_t bytes) noexcept {
   if (cached_ > bytes) trim();
 }
 
-AllocationCounts CountingAllocator::counts() const noexcept {
 #if TEALET_WITH_STATS
-  return counts_;
-#else
-  return {};
-#endif
+
+AllocationCounts CountingAllocator::counts() const noexcept {
+  AllocationCounts counts;
+  counts.bytes = from_upstream_ - cached_;
+  counts.bytes_peak = counts.bytes + static_cast<std::size_t>(bytes_below_peak_);
+  counts.blocks = blocks_peak_ - static_cast<std::size_t>(blocks_below_peak_);
+  counts.blocks_peak = blocks_peak_;
+  counts.blocks_total = blocks_total_;
+  return counts;
 }
 
 void CountingAllocator::reset_peaks() noexcept {
-#if TEALET_WITH_STATS
-  counts_.bytes_peak = counts_.bytes;
-  counts_.blocks_peak = counts_.blocks;
-#endif
+  bytes_below_peak_ = 0;
+  blocks_peak_ -= static_cast<std::size_t>(blocks_below_peak_);
+  blocks_below_peak_ = 0;
 }
+
+void CountingAllocator::new_bytes_peak() noexcept { bytes_below_peak_ = 0; }
+
+void CountingAllocator::new_blocks_peak() noexcept {
+  blocks_below_peak_ = 0;
+  blocks_peak_ += 1;
+}
+
+#endif  // TEALET_WITH_STATS
 
 bool CountingAllocator::within_limit(std::size_t bytes) const noexcept {
   return from_upstream_ <= limit_ && bytes <= limit_ - from_upstream_;
@@ -90,6 +104,7 @@ void* CountingAllocator::take_from_upstream(std::size_t bytes, std::size_t align
     try {
       void* block = upstream_->allocate(bytes, alignment);
       from_upstream_ += bytes;
+      count_taken(bytes);
       return block;
     } catch (...) {
       // What is kept here may be what upstream lacks.
@@ -111,7 +126,6 @@ void* CountingAllocator::do_allocate(std::size_t bytes, std::size_t alignment) {
   }
   void* block = take_from_upstream(bytes, alignment);
   if (block == nullptr) throw std::bad_alloc();
-  count_taken(bytes);
   return block;
 }
 

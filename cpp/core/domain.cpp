@@ -46,13 +46,8 @@ void Domain::close() noexcept {
   leave_enclosing();
   free_node(*main_);
   main_ = current_ = nullptr;
+  outermost_ = false;
   memory_.set_cache_bytes(0);  // what faces still refer to goes straight back in the end
-}
-
-Errc Domain::check(const Node& target) const noexcept {
-  if (target.domain != this) return Errc::foreign;
-  if (const Errc code = check(); code != Errc::ok) return code;
-  return status(target) == Status::Defunct ? Errc::defunct : Errc::ok;
 }
 
 Errc Domain::check_room() const noexcept {
@@ -67,7 +62,7 @@ Node* Domain::make_node(std::size_t extra) noexcept {
   std::memset(node->extra(), 0, size - sizeof(Node));
   node->domain = this;
   node->extra_units = static_cast<std::uint32_t>(units(extra));
-  totals_.tealet_created();
+  memory_.totals.tealet_created();
   return node;
 }
 
@@ -82,7 +77,7 @@ Node* Domain::duplicate(const Node& original) noexcept {
   if (twin == nullptr) return nullptr;
   if (original.stack != nullptr) {
     twin->stack = original.stack;
-    twin->stack->share(totals_);
+    twin->stack->share(memory_);
   }
   twin->held_by = original.held_by;
   twin->marks = original.marks;
@@ -119,12 +114,11 @@ void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
   strand_inner_domains(node);
   if (node.stack != nullptr) {
-    if (!node.stack->shared()) area_.remove(*node.stack);
-    node.stack->release(memory_, totals_);
+    area_.let_go(memory_, *node.stack);
     node.stack = nullptr;
   }
   node.status = Status::Exited;
-  totals_.tealet_freed();
+  memory_.totals.tealet_freed();
   if (face_.release(node)) free_block(node);
 }
 
@@ -135,10 +129,6 @@ Errc Domain::set_parent(Node& node, Node& parent) noexcept {
   if (node.first_child != nullptr && parent.descends_from(node)) return Errc::invalid;
   adopt(node, parent);
   return Errc::ok;
-}
-
-Status Domain::status(const Node& node) const noexcept {
-  return node.stack != nullptr && node.stack->lost() ? Status::Defunct : node.status;
 }
 
 std::size_t Domain::saved_bytes(const Node& node) const noexcept {

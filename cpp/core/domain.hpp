@@ -10,9 +10,10 @@
 #include <cstdint>
 #include <memory_resource>
 
+#include "domain_memory.hpp"
 #include "node.hpp"
 #include "stack_area.hpp"
-#include "totals.hpp"
+#include "thread.hpp"
 
 namespace tealet::core {
 
@@ -66,9 +67,16 @@ class Domain {
   bool stranded() const noexcept { return stranded_; }
 
   // Whether this domain can be used here and now: its thread, the tealet in which it was opened.
-  Errc check() const noexcept;
+  Errc check() const noexcept {
+    if (thread_ != this_thread) return Errc::thread;
+    return outermost_ ? Errc::ok : check_enclosing();
+  }
   // The same, and whether `target` can be switched to.
-  Errc check(const Node& target) const noexcept;
+  Errc check(const Node& target) const noexcept {
+    if (target.domain != this) return Errc::foreign;
+    if (const Errc code = check(); code != Errc::ok) return code;
+    return status(target) == Status::Defunct ? Errc::defunct : Errc::ok;
+  }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
 
@@ -127,7 +135,10 @@ class Domain {
   // The tealet that switched to the running one, if it still exists.
   Node* previous() noexcept { return previous_; }
   Transfer& arrived() noexcept { return transfer_; }
-  Status status(const Node& node) const noexcept;
+  Status status(const Node& node) const noexcept {
+    const bool lost = node.stack != nullptr && node.stack->lost();
+    return lost ? Status::Defunct : node.status;
+  }
   // Bytes of `node` on the heap now, shared ones in full; and how deep its stack is.
   std::size_t saved_bytes(const Node& node) const noexcept;
   std::size_t extent(const Node& node) const noexcept;
@@ -135,14 +146,21 @@ class Domain {
   const char* highest_far() const noexcept { return highest_far_; }
   // The tealet of another domain in which this one was opened; nullptr if there is none.
   const Node* outer() const noexcept { return outer_; }
+  // Of the domains of this thread that can be used here and now, the one opened last; nullptr if
+  // there is none.
+  static Domain* innermost() noexcept;
   // Whether this domain was opened in `tealet`, or in a tealet of a domain that was.
   bool is_inside(const Node* tealet) const noexcept;
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }
+#if TEALET_WITH_STATS
   Stats stats() const noexcept;
   // The same figures, counted one by one over all tealets and chunks. May throw std::bad_alloc.
   Stats stats_by_walk() const;
+#else
+  Stats stats() const noexcept { return {}; }
+#endif
   void reset_peak_stats() noexcept { memory_.reset_peaks(); }
 
  private:
@@ -157,21 +175,26 @@ class Domain {
   };
 
   Errc jump(Node& target, Leaving leaving, bool force) noexcept;
+  Errc begin(Node& fresh, Transfer out, bool force) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.
   static void* on_save(void* domain, void* near) noexcept;
-  static long on_restore(void* domain) noexcept;
+  static int on_restore(void* domain) noexcept;
+  static int on_begin(void* domain) noexcept;
   bool save(char* near) noexcept;
   void leave(Stack* saved) noexcept;
+  void leave_otherwise(Stack* saved) noexcept;
   void enter() noexcept;
+  void free_ended() noexcept;
   static void* on_fork(void* domain, void* near) noexcept;
-  static long on_forked(void* domain) noexcept;
-  [[noreturn]] void begin() noexcept;
+  static int on_forked(void* domain) noexcept;
+  void wait_as_stub() noexcept;
   [[noreturn]] void end(Transfer out) noexcept;
 
   Node* make_node(std::size_t extra) noexcept;
   void adopt(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
+  Errc check_enclosing() const noexcept;
   void join_enclosing() noexcept;
   void leave_enclosing() noexcept;
   Domain* to_close_in(const Node& outer) const noexcept;
@@ -192,8 +215,7 @@ class Domain {
   Node* previous_ = nullptr;
   Node* main_ = nullptr;
   StackArea area_;
-  Totals totals_;
-  CountingAllocator memory_;
+  DomainMemory memory_;
   Face face_;
   const char* highest_far_ = nullptr;
   const char* deepest_near_ = unbounded;  // kept up under AddressSanitizer only
@@ -204,6 +226,7 @@ class Domain {
   Node* outer_ = nullptr;    // the tealet of another domain in which this one was opened
   Domain* inner_ = nullptr;  // domains opened in tealets of this one
   Domain* next_ = nullptr;   // the next in the list that this domain is in
+  bool outermost_ = false;   // it is open, and was opened in no tealet
   bool stranded_ = false;
 };
 

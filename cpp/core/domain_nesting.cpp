@@ -13,8 +13,7 @@ thread_local Domain* outermost = nullptr;
 
 }  // namespace
 
-Errc Domain::check() const noexcept {
-  if (thread_ != current_thread()) return Errc::thread;
+Errc Domain::check_enclosing() const noexcept {
   if (stranded_ || !is_open()) return Errc::outside;
   for (const Node* outer = outer_; outer != nullptr; outer = outer->domain->outer_) {
     if (outer->domain->current_ != outer) return Errc::outside;
@@ -28,19 +27,26 @@ bool Domain::is_inside(const Node* tealet) const noexcept {
   return outer != nullptr;
 }
 
-void Domain::join_enclosing() noexcept {
-  if (outermost == nullptr) {
-    outermost = this;
-    return;
-  }
-  Domain* enclosing = outermost;
-  for (Domain* inner = enclosing->inner_; inner != nullptr;) {
-    if (inner->outer_ == enclosing->current_) {
-      enclosing = inner;
-      inner = enclosing->inner_;
+Domain* Domain::innermost() noexcept {
+  Domain* found = outermost;
+  Domain* inner = found != nullptr ? found->inner_ : nullptr;
+  while (inner != nullptr) {
+    if (inner->outer_ == found->current_) {
+      found = inner;
+      inner = found->inner_;
     } else {
       inner = inner->next_;
     }
+  }
+  return found;
+}
+
+void Domain::join_enclosing() noexcept {
+  Domain* const enclosing = innermost();
+  if (enclosing == nullptr) {
+    outermost = this;
+    outermost_ = true;
+    return;
   }
   outer_ = enclosing->current_;
   next_ = enclosing->inner_;
@@ -59,6 +65,8 @@ void Domain::leave_enclosing() noexcept {
   }
   if (outer_ == nullptr) {
     outermost = heir;
+    outermost_ = false;
+    if (heir != nullptr) heir->outermost_ = true;
     return;
   }
   Domain** link = &outer_->domain->inner_;

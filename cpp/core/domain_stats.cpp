@@ -1,7 +1,9 @@
 // The statistics of a domain: the sums that are kept, and the walk that they are compared with.
-#include <set>
-
 #include "domain.hpp"
+
+#if TEALET_WITH_STATS
+
+#include <set>
 
 namespace tealet::core {
 
@@ -9,7 +11,6 @@ namespace {
 
 Stats stats_of(const CountingAllocator& memory) noexcept {
   Stats stats;
-#if TEALET_WITH_STATS
   const AllocationCounts counts = memory.counts();
   stats.bytes_allocated = counts.bytes;
   stats.bytes_allocated_peak = counts.bytes_peak;
@@ -17,9 +18,6 @@ Stats stats_of(const CountingAllocator& memory) noexcept {
   stats.blocks_allocated_peak = counts.blocks_peak;
   stats.blocks_allocated_total = counts.blocks_total;
   stats.bytes_cached = memory.bytes_cached();
-#else
-  static_cast<void>(memory);
-#endif
   return stats;
 }
 
@@ -27,15 +25,14 @@ Stats stats_of(const CountingAllocator& memory) noexcept {
 
 Stats Domain::stats() const noexcept {
   Stats stats = stats_of(memory_);
-#if TEALET_WITH_STATS
-  stats.n_active = totals_.tealets;
-  stats.n_total = totals_.tealets_ever;
-  stats.stack_count = totals_.stacks;
-  stats.stack_chunk_count = totals_.chunks;
-  stats.stack_bytes = totals_.bytes;
-  stats.stack_bytes_expanded = totals_.bytes_expanded;
-  stats.stack_bytes_naive = totals_.bytes_naive;
-#endif
+  const Totals& totals = memory_.totals;
+  stats.n_active = totals.tealets;
+  stats.n_total = totals.tealets_ever;
+  stats.stack_count = totals.stacks;
+  stats.stack_chunk_count = totals.stacks + totals.further_chunks;
+  stats.stack_bytes = totals.bytes;
+  stats.stack_bytes_expanded = totals.bytes + totals.bytes_shared;
+  stats.stack_bytes_naive = stats.stack_bytes_expanded + area_.bytes_in_place() + totals.bytes_lost;
   return stats;
 }
 
@@ -58,3 +55,5 @@ Stats Domain::stats_by_walk() const {
 }
 
 }  // namespace tealet::core
+
+#endif  // TEALET_WITH_STATS

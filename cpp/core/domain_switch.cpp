@@ -39,32 +39,48 @@ void keep_exceptions(Node& node, const void* in_flight) noexcept {
 // Lifts the limit of `memory` while it exists, if `lift` is true.
 class WithoutLimit {
  public:
-  WithoutLimit(CountingAllocator& memory, bool lift) noexcept
-      : memory_(memory), limit_(memory.limit()) {
-    if (lift) memory_.set_limit(CountingAllocator::no_limit);
+  WithoutLimit(CountingAllocator& memory, bool lift) noexcept : lifted_(lift ? &memory : nullptr) {
+    if (__builtin_expect(!lift, 1)) return;
+    limit_ = memory.limit();
+    memory.set_limit(CountingAllocator::no_limit);
   }
-  ~WithoutLimit() { memory_.set_limit(limit_); }
+  ~WithoutLimit() {
+    if (lifted_ != nullptr) lifted_->set_limit(limit_);
+  }
   WithoutLimit(const WithoutLimit&) = delete;
   WithoutLimit& operator=(const WithoutLimit&) = delete;
 
  private:
-  CountingAllocator& memory_;
-  std::size_t limit_;
+  CountingAllocator* lifted_;
+  std::size_t limit_ = 0;
 };
 
 }  // namespace
 
+// The last thing that it does is to jump, so that it has no frame on the saved stack.
+inline Errc Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
+  target_ = &target;
+  leaving_ = leaving;
+  force_ = force;
+  const auto restore = target.far == nullptr ? &Domain::on_begin : &Domain::on_restore;
+  return static_cast<Errc>(tealetpp_switch(&Domain::on_save, restore, this));
+}
+
 Errc Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
-  if (target.far == nullptr) {
-    if (const Errc code = check_room(); code != Errc::ok) return code;
-  }
+  if (__builtin_expect(target.far == nullptr, 0)) return begin(target, out, force);
   transfer_ = out;
   return jump(target, Leaving::pause, force);
 }
 
+[[gnu::noinline]] Errc Domain::begin(Node& fresh, Transfer out, bool force) noexcept {
+  if (const Errc code = check_room(); code != Errc::ok) return code;
+  transfer_ = out;
+  return jump(fresh, Leaving::pause, force);
+}
+
 Errc Domain::start(Node& fresh, Transfer out, char* far) noexcept {
   fresh_far_ = far;
-  const Errc code = switch_to(fresh, out);
+  const Errc code = begin(fresh, out, false);
   if (code != Errc::ok) fresh_far_ = nullptr;
   return code;
 }
@@ -86,7 +102,7 @@ Errc Domain::create_stub(std::size_t extra, Node*& stub) noexcept {
   const Errc code = capture(*stub);
   if (code == Errc::ok) return code;
   discard(*stub);
-  totals_.creation_undone();
+  memory_.totals.creation_undone();
   return code;
 }
 
@@ -113,20 +129,16 @@ Errc Domain::unwind(Node& node) noexcept {
   return code;
 }
 
-Errc Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
-  target_ = &target;
-  leaving_ = leaving;
-  force_ = force;
-  return static_cast<Errc>(tealetpp_switch(&Domain::on_save, &Domain::on_restore, this));
+// The running tealet is not running any more; what of it was saved is in `saved`.
+inline void Domain::leave(Stack* saved) noexcept {
+  Node& from = *current_;
+  if (__builtin_expect(leaving_ != Leaving::pause, 0)) return leave_otherwise(saved);
+  from.stack = saved;
+  from.status = saved != nullptr ? Status::Suspended : Status::Defunct;
+  keep_exceptions(from, exceptions_);
 }
 
-void* Domain::on_save(void* domain, void* near) noexcept {
-  auto& self = *static_cast<Domain*>(domain);
-  self.failed_ = !self.save(static_cast<char*>(near));
-  return self.failed_ ? near : self.entry_;
-}
-
-bool Domain::save(char* near) noexcept {
+inline bool Domain::save(char* near) noexcept {
   Node& from = *current_;
   Node& to = *target_;
   const bool fresh = to.far == nullptr;
@@ -136,7 +148,7 @@ bool Domain::save(char* near) noexcept {
   // is nothing; after a tealet that ends, it begins where that one did.
   char* up_to = to.far;
   char* fresh_entry = nullptr;
-  if (fresh) {
+  if (__builtin_expect(fresh, 0)) {
     up_to = fresh_entry = leaving_ == Leaving::end ? from.far : near;
     if (fresh_far_ > up_to) up_to = fresh_far_;
   }
@@ -144,13 +156,13 @@ bool Domain::save(char* near) noexcept {
   Stack* saved = nullptr;
   if (leaving_ < Leaving::end) {  // rule 3
     char* end = up_to < from.far ? up_to : from.far;
-    saved = Stack::save(memory_, totals_, near, from.far,
-                        end > near ? static_cast<std::size_t>(end - near) : 0);
+    saved =
+        Stack::save(memory_, near, from.far, end > near ? static_cast<std::size_t>(end - near) : 0);
     if (saved == nullptr && (!force_ || from.is_main())) return false;
   }
-  if (!area_.make_room(memory_, totals_, up_to, to.stack,
+  if (!area_.make_room(memory_, up_to, to.stack,
                        force_ ? StackArea::OnFailure::lose : StackArea::OnFailure::undo)) {
-    if (saved != nullptr) saved->release(memory_, totals_);
+    if (saved != nullptr) saved->release(memory_);
     return false;
   }
 
@@ -162,7 +174,7 @@ bool Domain::save(char* near) noexcept {
 #if TEALETPP_ASAN
   if (near < deepest_near_) deepest_near_ = near;
 #endif
-  if (fresh) {
+  if (__builtin_expect(fresh, 0)) {
     fresh_far_ = nullptr;
     to.far = up_to;
     if (up_to > highest_far_) highest_far_ = up_to;
@@ -170,15 +182,20 @@ bool Domain::save(char* near) noexcept {
   return true;
 }
 
-// The running tealet is not running any more; what of it was saved is in `saved`.
-void Domain::leave(Stack* saved) noexcept {
+void* Domain::on_save(void* domain, void* near) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  self.failed_ = !self.save(static_cast<char*>(near));
+  return self.failed_ ? near : self.entry_;
+}
+
+void Domain::leave_otherwise(Stack* saved) noexcept {
   Node& from = *current_;
   switch (leaving_) {
     case Leaving::pause:
+      return;
     case Leaving::capture:
       from.stack = saved;
-      from.status = leaving_ == Leaving::capture ? Status::Stub : Status::Suspended;
-      if (saved == nullptr) from.status = Status::Defunct;
+      from.status = Status::Stub;
       keep_exceptions(from, exceptions_);
       return;
     case Leaving::end:
@@ -198,51 +215,61 @@ void Domain::leave(Stack* saved) noexcept {
 #if TEALETPP_ASAN
 __attribute__((no_sanitize("address")))
 #endif
-long Domain::on_restore(void* domain) noexcept {
+int Domain::on_restore(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (self.failed_) return static_cast<long>(Errc::memory);
+  if (self.failed_) return static_cast<int>(Errc::memory);
+  Node& to = *self.target_;
 #if TEALETPP_ASAN
-  const Node& to = *self.target_;
   forget_poison(self.deepest_near_, to.is_main() ? self.highest_far_ : to.far);
 #endif
-  self.enter();
-  return static_cast<long>(Errc::ok);
-}
-
-void Domain::enter() noexcept {
-  Node& to = *target_;
-  auto* exceptions = static_cast<ExceptionsInFlight*>(exceptions_);
-  exceptions->caught = to.caught_exceptions;
-  exceptions->uncaught = to.uncaught_exceptions;
-  previous_ = current_;
-  current_ = &to;
-  Stack* stack = to.stack;
-  if (stack != nullptr) {
-    stack->restore();
-    to.stack = nullptr;
-    stack->release(memory_, totals_);
-  }
-  if (ended_ != nullptr) {
-    discard(*ended_);
-    ended_ = nullptr;
-  }
-  if (stack == nullptr) begin();
+  Stack* const stack = to.stack;
+  stack->restore();
+  to.stack = nullptr;
   to.status = Status::Running;
+  stack->release(self.memory_);
+  self.enter();
+  return static_cast<int>(Errc::ok);
 }
 
-void Domain::begin() noexcept {
-  if (current_->status == Status::Stub) {
-    transfer_ = {};
-    if (jump(*previous_, Leaving::capture, false) != Errc::ok) {
-      // There is no memory for it. To go back without being saved takes none.
-      transfer_.signal = Signal::error;
-      jump(*previous_, Leaving::unmake, false);
-      std::abort();
-    }
-    // From here on it may be any of the stub's duplicates that runs.
-  }
-  current_->status = Status::Running;
-  end(face_.run(*current_, transfer_));
+// The running tealet is another one.
+void Domain::enter() noexcept {
+  auto* exceptions = static_cast<ExceptionsInFlight*>(exceptions_);
+  exceptions->caught = target_->caught_exceptions;
+  exceptions->uncaught = target_->uncaught_exceptions;
+  previous_ = current_;
+  current_ = target_;
+  if (ended_ != nullptr) free_ended();
+}
+
+void Domain::free_ended() noexcept {
+  discard(*ended_);
+  ended_ = nullptr;
+}
+
+// The outermost frame of every tealet, with that of Face::run: both are on every saved stack.
+#if TEALETPP_ASAN
+__attribute__((no_sanitize("address")))
+#endif
+int Domain::on_begin(void* domain) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  if (self.failed_) return static_cast<int>(Errc::memory);
+#if TEALETPP_ASAN
+  forget_poison(self.deepest_near_, self.target_->far);
+#endif
+  self.enter();
+  if (self.current_->status == Status::Stub) self.wait_as_stub();
+  // From here on it may be any of the stub's duplicates that runs.
+  self.current_->status = Status::Running;
+  self.end(self.face_.run(*self.current_, self.transfer_));
+}
+
+void Domain::wait_as_stub() noexcept {
+  transfer_ = {};
+  if (jump(*previous_, Leaving::capture, false) == Errc::ok) return;
+  // There is no memory for it. To go back without being saved takes none.
+  transfer_.signal = Signal::error;
+  jump(*previous_, Leaving::unmake, false);
+  std::abort();
 }
 
 void Domain::end(Transfer out) noexcept {
@@ -280,8 +307,8 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
   Node& original = *self.current_;
   Node& copy = *self.target_;
   auto* const low = static_cast<char*>(near);
-  Stack* saved = Stack::save(self.memory_, self.totals_, low, original.far,
-                             static_cast<std::size_t>(original.far - low));
+  Stack* saved =
+      Stack::save(self.memory_, low, original.far, static_cast<std::size_t>(original.far - low));
   self.failed_ = saved == nullptr;
   if (self.failed_) return near;
   copy.far = original.far;
@@ -298,8 +325,8 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
   return near;
 }
 
-long Domain::on_forked(void* domain) noexcept {
-  return static_cast<long>(static_cast<Domain*>(domain)->failed_ ? Errc::memory : Errc::ok);
+int Domain::on_forked(void* domain) noexcept {
+  return static_cast<int>(static_cast<Domain*>(domain)->failed_ ? Errc::memory : Errc::ok);
 }
 
 }  // namespace tealet::core

@@ -1,12 +1,12 @@
 // A saved stack: the chunks that hold the bytes of one paused execution.
 #pragma once
 
-#include <tealet/allocator.hpp>
-
 #include <cstddef>
 #include <cstdint>
+#include <new>
 
-#include "totals.hpp"
+#include "domain_memory.hpp"
+#include "stack_memory.hpp"
 
 namespace tealet::core {
 
@@ -32,25 +32,28 @@ class Stack {
  public:
   // Copies [near, near + size) of the C stack into a new stack with one owner, or returns nullptr
   // if there is no memory. `size` may be zero: everything is in place then.
-  static Stack* save(CountingAllocator& memory, Totals& totals, char* near, char* far,
-                     std::size_t size) noexcept;
+  static Stack* save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept;
 
   // Copies what lies between edge() and `up_to` into a further chunk. False if there is no memory:
   // nothing has changed then.
-  bool grow(CountingAllocator& memory, Totals& totals, const char* up_to) noexcept;
-  // Frees the chunk that the last grow() made: its bytes are still in place.
-  void ungrow(CountingAllocator& memory, Totals& totals) noexcept;
+  bool grow(DomainMemory& memory, const char* up_to) noexcept;
+  // Frees the chunk that the last grow() made, whose bytes are still in place or wanted no more.
+  // Cold, or compilers take it into release(), where it would cost every switch registers.
+  [[gnu::cold]] void ungrow(DomainMemory& memory) noexcept;
 
   // Copies every saved byte back to where it was taken from.
   void restore() noexcept;
 
-  // One more tealet owns this stack, or one fewer; with the last one the stack is freed.
-  void share(Totals& totals) noexcept;
-  void release(CountingAllocator& memory, Totals& totals) noexcept;
+  // One more tealet owns this stack, or one fewer; with the last one the stack is freed. One that
+  // is lost is released through StackArea::let_go().
+  void share(DomainMemory& memory) noexcept;
+  void release(DomainMemory& memory) noexcept;
 
   // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What
   // is saved stays, and stays counted, until the owners let go of it.
-  void lose() noexcept { lost_ = true; }
+  void lose(DomainMemory& memory) noexcept;
+  // They were not overwritten after all.
+  void regain(DomainMemory& memory) noexcept;
 
   char* near() const noexcept { return near_; }
   char* far() const noexcept { return far_; }
@@ -63,17 +66,20 @@ class Stack {
   std::uint32_t owners() const noexcept { return owners_; }
   std::size_t chunk_count() const noexcept;
   // far - near. Without a far end, the furthest byte that had to be saved stands for it.
-  std::size_t extent() const noexcept {
-    return far_ == unbounded ? saved_ : static_cast<std::size_t>(far_ - near_);
-  }
+  std::size_t extent() const noexcept { return saved_ + in_place(); }
 
  private:
   friend class StackArea;  // keeps its list through next_partial_ and listed_
 
   Stack(char* near, char* far, std::size_t size) noexcept : near_(near), far_(far), saved_(size) {}
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
-  // How much of saved_ lies in the first chunk, behind this header.
-  std::size_t first_size() const noexcept;
+  // Copies back what further chunks hold; returns where that begins.
+  char* restore_further() noexcept;
+  void unshare(DomainMemory& memory) noexcept;
+  // What there is of extent() beyond edge(): in place, or lost.
+  std::size_t in_place() const noexcept {
+    return far_ == unbounded ? 0 : static_cast<std::size_t>(far_ - edge());
+  }
 
   Stack* next_partial_ = nullptr;
   char* near_;
@@ -84,6 +90,43 @@ class Stack {
   bool listed_ = false;
   bool lost_ = false;
 };
+
+// What every switch does.
+
+inline Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
+  void* block = memory.take(sizeof(Stack) + size);
+  if (block == nullptr) return nullptr;
+  auto* stack = ::new (block) Stack(near, far, size);
+  if (size != 0) {
+    memory.totals.stack_saved(size);
+    copy_stack_bytes(stack->data(), near, size);
+  }
+  return stack;
+}
+
+inline void Stack::restore() noexcept {
+  const char* end = further_ == nullptr ? edge() : restore_further();
+  copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
+}
+
+inline void Stack::release(DomainMemory& memory) noexcept {
+  if (__builtin_expect(owners_ != 1 || further_ != nullptr, 0)) {
+    if (shared()) return unshare(memory);
+    while (further_ != nullptr) ungrow(memory);
+  }
+  memory.totals.stack_freed(saved_);
+  memory.give(this, sizeof(Stack) + saved_);
+}
+
+inline std::size_t Stack::chunk_count() const noexcept {
+  std::size_t count = 0;
+  std::size_t first = saved_;
+  for (const Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
+    first -= chunk->size;
+    count += 1;
+  }
+  return count + (first != 0);
+}
 
 static_assert(
     sizeof(Stack) % 16 == 0 && sizeof(Chunk) % 16 == 0,

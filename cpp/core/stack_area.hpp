@@ -19,17 +19,27 @@ class StackArea {
   // nearer than `up_to`. `resumed` is the stack that will be restored then, or nullptr; with one
   // owner it needs no saving, shared it is completed. False when memory ran out: every stack is as
   // it was. With OnFailure::lose, false only if the stack that could not be saved must not be lost.
-  bool make_room(CountingAllocator& memory, Totals& totals, char* up_to, const Stack* resumed,
-                 OnFailure on_failure) noexcept;
+  bool make_room(DomainMemory& memory, char* up_to, const Stack* resumed,
+                 OnFailure on_failure) noexcept {
+    return !must_be_saved(first_, up_to, resumed) || save_up_to(memory, up_to, resumed, on_failure);
+  }
 
   // `stack` belongs to the tealet that ran last, so nothing in place is nearer.
   void add(Stack& stack) noexcept;
   // Before a stack is resumed or freed. Does nothing for one that is complete.
   void remove(Stack& stack) noexcept;
+  // Releases a stack for an owner that is gone without having been resumed.
+  void let_go(DomainMemory& memory, Stack& stack) noexcept;
+
+  // What is in place of partially saved stacks, once for each owner. It walks the list, which is no
+  // longer than what fits on the C stack at once.
+  std::size_t bytes_in_place() const noexcept;
 
  private:
   bool must_be_saved(const Stack* stack, const char* up_to, const Stack* resumed) const noexcept;
-  void undo(CountingAllocator& memory, Totals& totals, const Stack* failed) noexcept;
+  bool save_up_to(DomainMemory& memory, char* up_to, const Stack* resumed,
+                  OnFailure on_failure) noexcept;
+  void undo(DomainMemory& memory, const Stack* failed) noexcept;
 
   Stack* first_ = nullptr;
   Stack* const* never_lost_ = nullptr;
@@ -48,6 +58,14 @@ inline void StackArea::remove(Stack& stack) noexcept {
   while (*link != &stack) link = &(*link)->next_partial_;
   *link = stack.next_partial_;
   stack.listed_ = false;
+}
+
+inline std::size_t StackArea::bytes_in_place() const noexcept {
+  std::size_t bytes = 0;
+  for (const Stack* stack = first_; stack != nullptr; stack = stack->next_partial_) {
+    bytes += stack->owners_ * stack->in_place();
+  }
+  return bytes;
 }
 
 inline bool StackArea::must_be_saved(const Stack* stack, const char* up_to,

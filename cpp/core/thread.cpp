@@ -11,13 +11,18 @@ namespace tealet::core {
 namespace {
 
 std::atomic<std::uint64_t> last_thread{0};
-thread_local std::uint64_t this_thread = 0;
 
 constexpr std::size_t reserve = 256 * 1024;
 
 struct Bounds {
   const char* low = nullptr;
   std::size_t size = 0;
+
+  // No further than `address`, if that is on this stack.
+  void exclude(const void* address) noexcept {
+    const auto* byte = static_cast<const char*>(address);
+    if (byte >= low && byte < low + size) size = static_cast<std::size_t>(byte - low);
+  }
 };
 
 // {} if this thread runs on some other stack than the one that it was given.
@@ -34,29 +39,25 @@ Bounds bounds_of_this_stack() noexcept {
   return {low, size};
 }
 
-// Where the thread-local variables begin, which lie at the top of the stack of every thread but the
-// first, together with what the C library keeps of a thread; the top if there are none.
-const char* lowest_thread_local(const Bounds& stack) noexcept {
-  struct Search {
-    const char* low;
-    const char* lowest;
-    void see(const void* address) noexcept {
-      const auto* place = static_cast<const char*>(address);
-      if (place > low && place < lowest) lowest = place;
-    }
-  };
-  Search search{stack.low, stack.low + stack.size};
-  search.see(reinterpret_cast<const void*>(pthread_self()));
-  dl_iterate_phdr(
-      [](dl_phdr_info* module, std::size_t, void* to) {
-        static_cast<Search*>(to)->see(module->dlpi_tls_data);
-        return 0;
-      },
-      &search);
-  return search.lowest;
+// Moves the top of the stack below the thread-local memory of one library.
+int exclude_thread_locals(dl_phdr_info* library, std::size_t, void* bounds) {
+  auto& stack = *static_cast<Bounds*>(bounds);
+  stack.exclude(library->dlpi_tls_data);
+  return 0;
+}
+
+// The C library may put a thread's description and its thread-local memory on top of its stack.
+const char* find_top() noexcept {
+  Bounds stack = bounds_of_this_stack();
+  if (stack.low == nullptr) return nullptr;
+  stack.exclude(reinterpret_cast<const void*>(pthread_self()));
+  dl_iterate_phdr(exclude_thread_locals, &stack);
+  return stack.low + stack.size;
 }
 
 }  // namespace
+
+__thread std::uint64_t this_thread = 0;
 
 std::uint64_t current_thread() noexcept {
   if (this_thread == 0) this_thread = ++last_thread;
@@ -71,10 +72,7 @@ const char* lowest_start_on_this_stack() noexcept {
 
 const char* top_of_this_stack() noexcept {
   // Asking takes a while, and on the main thread reads a file.
-  thread_local const char* const top = [] {
-    const Bounds stack = bounds_of_this_stack();
-    return stack.low != nullptr ? lowest_thread_local(stack) : nullptr;
-  }();
+  thread_local const char* const top = find_top();
   return top;
 }
 

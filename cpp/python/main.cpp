@@ -7,6 +7,8 @@
 
 namespace tealetpp {
 
+PyTypeObject* main_type = nullptr;
+
 namespace {
 
 // Whether `main` was initialised, and new tealets can be made here and now. Sets an exception if
@@ -49,14 +51,6 @@ bool parse(TealetArguments& parsed, PyObject* const* arguments, Py_ssize_t count
       return false;
     }
   }
-  if (parsed.run != Py_None && !PyCallable_Check(parsed.run)) {
-    PyErr_Format(PyExc_TypeError, "a tealet runs a callable, not %R", parsed.run);
-    return false;
-  }
-  if (parsed.parent != Py_None && !PyObject_TypeCheck(parsed.parent, tealet_type)) {
-    PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R", parsed.parent);
-    return false;
-  }
   return true;
 }
 
@@ -64,26 +58,7 @@ PyObject* method_tealet(PyObject* self, PyObject* const* arguments, Py_ssize_t c
                         PyObject* keywords) noexcept {
   TealetArguments parsed;
   if (!parse(parsed, arguments, count, keywords)) return nullptr;
-  TealetObject* main = as_tealet(self);
-  TealetObject* parent = parsed.parent != Py_None ? as_tealet(parsed.parent) : nullptr;
-  TealetObject* tealet = new_object();
-  if (tealet == nullptr) return nullptr;
-  PyObject* context = copy_context(PyThreadState_Get());
-  const bool failed = (context == nullptr && PyErr_Occurred() != nullptr) || !can_create(main) ||
-                      (parent != nullptr && !can_be_parent(main->domain(), parent));
-  Node* node = failed ? nullptr : main->domain().create(sizeof(Execution));
-  if (node == nullptr) {
-    if (!failed) set_error(Errc::memory, main);
-    Py_XDECREF(context);
-    Py_DECREF(tealet->object());
-    return nullptr;
-  }
-  PythonDomain& domain = main->domain();
-  if (parent != nullptr) domain.set_parent(*node, *parent->node());
-  Execution& execution = execution_of(*node);
-  execution.context = context;
-  if (parsed.run != Py_None) execution.function = Py_NewRef(parsed.run);
-  return bind(tealet, domain, *node);
+  return create_tealet(as_tealet(self), parsed.run, parsed.parent);
 }
 
 PyObject* method_stub(PyObject* self, PyObject*) noexcept {
@@ -105,10 +80,10 @@ PyObject* method_stub(PyObject* self, PyObject*) noexcept {
 }
 
 PyObject* method_stats(PyObject* self, PyObject*) noexcept {
-  const PythonDomain* domain = as_tealet(self)->value.domain;
-  return to_python(domain != nullptr ? domain->stats() : Stats{});
+  return to_python(stats_of(as_tealet(self)->value));
 }
 
+#if TEALET_WITH_STATS
 PyObject* method_stats_by_walk(PyObject* self, PyObject*) noexcept {
   const PythonDomain* domain = as_tealet(self)->value.domain;
   try {
@@ -117,6 +92,7 @@ PyObject* method_stats_by_walk(PyObject* self, PyObject*) noexcept {
     return PyErr_NoMemory();
   }
 }
+#endif
 
 PyObject* method_reset_peak_stats(PyObject* self, PyObject*) noexcept {
   if (PythonDomain* domain = as_tealet(self)->value.domain) domain->reset_peak_stats();
@@ -143,9 +119,11 @@ PyMethodDef methods[] = {
      "stats($self, /)\n--\n\n"
      "Return the statistics of this domain as they are now: a Stats.\n\n"
      "Once the domain is closed these are its final ones."},
+#if TEALET_WITH_STATS
     {"_stats_by_walk", method_stats_by_walk, METH_NOARGS,
      "_stats_by_walk($self, /)\n--\n\n"
      "The same, counted over all tealets and chunks: for tests, which compare the two."},
+#endif
     {"reset_peak_stats", method_reset_peak_stats, METH_NOARGS,
      "reset_peak_stats($self, /)\n--\n\n"
      "Set the peaks of bytes and blocks to what is allocated now."},
@@ -156,9 +134,7 @@ PyMethodDef methods[] = {
 };
 
 PyObject* get_current(PyObject* self, void*) noexcept {
-  const PythonDomain* domain = as_tealet(self)->value.domain;
-  if (domain == nullptr || !domain->is_open()) Py_RETURN_NONE;
-  return Py_NewRef(domain->current_object->object());
+  return current_of(as_tealet(self)->value.domain);
 }
 
 PyObject* get_previous(PyObject* self, void*) noexcept {
@@ -259,16 +235,69 @@ void set_up(PyHeapTypeObject* heap) {
   heap->as_number.nb_bool = tealet_type->tp_as_number->nb_bool;
 }
 
+// Gives Main a `switch` of its own, the same as Tealet's. The interpreter calls a method straight
+// away, without frames of its own in between, only on objects of the very type that defines it; and
+// main.switch() is where most tealets pause.
+void own_switch() {
+  const py::object inherited =
+      py::handle(reinterpret_cast<PyObject*>(tealet_type)).attr("__dict__")["switch"];
+  const auto* descriptor = reinterpret_cast<PyMethodDescrObject*>(inherited.ptr());
+  py::handle main(reinterpret_cast<PyObject*>(main_type));
+  main.attr("switch") =
+      py::reinterpret_steal<py::object>(PyDescr_NewMethod(main_type, descriptor->d_method));
+}
+
 }  // namespace
 
+PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent_object) noexcept {
+  if (run != Py_None && !PyCallable_Check(run)) {
+    PyErr_Format(PyExc_TypeError, "a tealet runs a callable, not %R", run);
+    return nullptr;
+  }
+  if (parent_object != Py_None && !PyObject_TypeCheck(parent_object, tealet_type)) {
+    PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R", parent_object);
+    return nullptr;
+  }
+  TealetObject* parent = parent_object != Py_None ? as_tealet(parent_object) : nullptr;
+  TealetObject* tealet = new_object();
+  if (tealet == nullptr) return nullptr;
+  PyObject* context = copy_context(PyThreadState_Get());
+  const bool failed = (context == nullptr && PyErr_Occurred() != nullptr) || !can_create(main) ||
+                      (parent != nullptr && !can_be_parent(main->domain(), parent));
+  Node* node = failed ? nullptr : main->domain().create(sizeof(Execution));
+  if (node == nullptr) {
+    if (!failed) set_error(Errc::memory, main);
+    Py_XDECREF(context);
+    Py_DECREF(tealet->object());
+    return nullptr;
+  }
+  PythonDomain& domain = main->domain();
+  if (parent != nullptr) domain.set_parent(*node, *parent->node());
+  Execution& execution = execution_of(*node);
+  execution.context = context;
+  if (run != Py_None) execution.function = Py_NewRef(run);
+  return bind(tealet, domain, *node);
+}
+
+PyObject* current_of(const PythonDomain* domain) noexcept {
+  if (domain == nullptr || !domain->is_open()) Py_RETURN_NONE;
+  return Py_NewRef(domain->current_object->object());
+}
+
+Stats stats_of(const Main& main) noexcept {
+  return main.domain != nullptr ? main.domain->stats() : Stats{};
+}
+
 void register_main(py::module_& module) {
-  py::class_<Main, Tealet>(
+  const py::class_<Main, Tealet> type(
       module, "Main", py::custom_type_setup(set_up),
       "Main(*, memory_limit=None)\n--\n\n"
       "A domain of tealets on this thread, and itself the main tealet: the execution that made "
       "it.\n\n"
       "A context manager: leaving it closes every tealet still alive, then the domain.\n"
       "``memory_limit`` is the most bytes that the domain may take at once; past it, MemoryError.");
+  main_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+  own_switch();
 }
 
 }  // namespace tealetpp

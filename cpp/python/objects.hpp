@@ -65,13 +65,14 @@ inline Execution& execution_of(Node& node) noexcept {
 }
 
 extern PyTypeObject* tealet_type;
+extern PyTypeObject* main_type;
 
 // The arguments for the function of a tealet that is about to begin.
 struct Call {
   PyObject* const* arguments = nullptr;
   Py_ssize_t count = 0;
   PyObject* keywords = nullptr;  // a tuple of names whose values follow the arguments
-  PyObject* owned = nullptr;     // strong: a tuple with the arguments, if they are not borrowed
+  PyObject* owned = nullptr;     // strong: a tuple of all this, if it is not borrowed
 };
 
 // A domain whose tealets run Python.

@@ -9,6 +9,7 @@ void register_status(py::module_& module);
 void register_stats(py::module_& module);
 void register_tealet(py::module_& module);
 void register_main(py::module_& module);
+void register_capi(py::module_& module);
 
 // As CPython's tables of methods want it, whichever calling convention it has.
 template <class Function>
@@ -29,7 +30,23 @@ PyObject* to_python(const Value& value) noexcept {
   }
 }
 
+// --- what the methods do, for the C API too ---
+
+// `self` is a Tealet, or one of its subclasses.
+PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
+                        PyObject* keywords) noexcept;
+PyObject* method_throw(PyObject* self, PyObject* exception) noexcept;
+PyObject* method_close(PyObject* self, PyObject*) noexcept;
+PyObject* get_parent(PyObject* self, void*) noexcept;
+PyObject* get_main(PyObject* self, void*) noexcept;
 Status status_of(const Tealet& tealet) noexcept;
+
+// `main` is a Main, or one of its subclasses; `run` and `parent` are whatever was passed, or None.
+PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent) noexcept;
+// Who runs; None if the domain was never opened, or is closed.
+PyObject* current_of(const PythonDomain* domain) noexcept;
+Stats stats_of(const Main& main) noexcept;
+
 // Whether `parent` can be the parent of a tealet of `domain`. Sets an exception if not.
 bool can_be_parent(PythonDomain& domain, TealetObject* parent) noexcept;
 

@@ -45,7 +45,7 @@ void raise_here(PyObject* exception) noexcept {
 }
 
 // The result of a switch: a new reference, or nullptr with an exception set.
-PyObject* unpack(PythonDomain& domain, const Transfer& arrived) noexcept {
+PyObject* unpack(PythonDomain& domain, Transfer arrived) noexcept {
   switch (arrived.signal) {
     case Signal::value:
       break;
@@ -67,21 +67,27 @@ const void* in_place(const PythonDomain& domain) noexcept {
   return tealet::core::unbounded;
 }
 
+// What the domain wants to know of an execution that pauses, and keeps outside of its stack.
+void prepare_pause(PythonDomain& domain) noexcept {
+  Node& self = domain.current();
+  // Main's frames are not shown to the garbage collector: its callers' are not either.
+  if (self.is_main()) return;
+  const PyThreadState* const thread = PyThreadState_Get();
+  if (const std::size_t words = words_outgrown(thread)) {
+    domain.learn_words(execution_of(self), words);
+  }
+  execution_of(self).paused_frame = running_frame(thread);
+}
+
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
+// What has a name here is on every saved stack, so little has.
 template <class Jump>
 Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
-  PyThreadState* const thread = PyThreadState_Get();
-  Node& self = domain.current();
-  Execution& execution = execution_of(self);
-  if (!self.is_main()) {
-    if (const std::size_t words = words_outgrown(thread)) domain.learn_words(execution, words);
-  }
-  PausedState paused(thread, in_place(domain));
-  // Main's frames are not shown to the garbage collector: its callers' are not either.
-  if (!self.is_main()) execution.paused_frame = running_frame(thread);
+  prepare_pause(domain);
+  PausedState paused(PyThreadState_Get(), in_place(domain));
   const Errc code = jump();
-  execution.paused_frame = nullptr;
-  paused.resume();
+  execution_of(domain.current()).paused_frame = nullptr;
+  paused.resume(PyThreadState_Get());
   return code;
 }
 
@@ -108,64 +114,41 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
   return {Signal::value, result};
 }
 
-void drop(Call& call) noexcept {
-  if (call.owned == nullptr) return;
-  Py_DECREF(call.owned);
-  Py_XDECREF(call.keywords);
-}
-
-// A call of Python code at the bottom of a tealet. A daemon thread that wants the global
-// interpreter lock while the interpreter shuts down is ended by pthread_exit(), which unwinds the C
-// stack; but there is nothing to unwind to below. So it stays here instead, without the lock, until
-// the process is gone, which is what CPython does with all such threads since 3.14.
-PyObject* call_at_the_bottom(PyObject* function, PyObject* const* arguments, std::size_t count,
-                             PyObject* keywords) noexcept {
-#ifdef __GLIBCXX__
-  try {
-    return PyObject_Vectorcall(function, arguments, count, keywords);
-  } catch (const abi::__forced_unwind&) {
-    for (;;) pause();
-  }
-#else
-  return PyObject_Vectorcall(function, arguments, count, keywords);
-#endif
-}
-
-// Calls the function of a tealet that begins. Without a Call it is the end of another tealet that
-// begins it, and what that one returned is its only argument.
-Transfer call_function(const TealetObject* self, Call& call, Transfer arrived) noexcept {
-  PyObject* const function = execution_of(*self->node()).function;
-  if (function == nullptr) {
-    Py_XDECREF(value_of(arrived));
-    PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
-    return take_result(self, nullptr);
-  }
-  PyObject* only = value_of(arrived);
-  const auto count = static_cast<std::size_t>(call.arguments != nullptr ? call.count : 1);
-  PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &only;
-  const Transfer out =
-      take_result(self, call_at_the_bottom(function, arguments, count, call.keywords));
-  Py_XDECREF(only);
-  drop(call);
-  return out;
-}
-
 // --- the engine's callbacks ---
 
-Transfer run(Node& node, Transfer) noexcept {
+// What comes before the function of a tealet that begins: what arrived there. Its arguments are in
+// domain.call, but without `arguments` the only one is `owned`: it is the end of another tealet
+// that begins it, and this is what that one returned.
+[[gnu::noinline]] Transfer enter(Node& node) noexcept {
+  auto& domain = static_cast<PythonDomain&>(*node.domain);
+  begin_execution(PyThreadState_Get(), execution_of(node));
+  Call call = std::exchange(domain.call, Call{});
+  Transfer arrived = arrive(domain);
+  // Thrown into before it began: there is nothing on its stack that could catch it.
+  if (arrived.signal != Signal::value) return arrived;
+  if (call.arguments == nullptr) {
+    call.owned = value_of(arrived);
+    call.count = 1;
+  }
+  if (execution_of(node).function == nullptr) {
+    const TealetObject* self = object_of(node);
+    PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
+    Py_XDECREF(call.owned);
+    return take_result(self, nullptr);
+  }
+  domain.call = call;
+  return arrived;
+}
+
+// What comes after it, with `out` for the parent.
+[[gnu::noinline]] Transfer leave(Node& node, Transfer out) noexcept {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   Execution& execution = execution_of(node);
-  PyThreadState* const thread = PyThreadState_Get();
-  begin_execution(thread, execution);
-  Call call = std::exchange(domain.call, Call{});
-  Transfer out = arrive(domain);
-  // Thrown into before it began: there is nothing on its stack that could catch it.
-  if (out.signal == Signal::value) out = call_function(object_of(node), call, out);
   // What is dropped at the end may open further domains in this tealet.
   do {
     domain.close_inner_domains(node);
     if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
-    end_execution(thread, execution);
+    end_execution(PyThreadState_Get(), execution);
   } while (domain.has_inner_domains(node));
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
@@ -174,6 +157,38 @@ Transfer run(Node& node, Transfer) noexcept {
   }
   domain.free_data_stack(execution);
   return out;
+}
+
+[[gnu::noinline]] Transfer leave(Node& node, PyObject* owned, PyObject* result) noexcept {
+  const Transfer out = take_result(object_of(node), result);
+  Py_XDECREF(owned);
+  return leave(node, out);
+}
+
+// On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
+//
+// A daemon thread that wants the global interpreter lock while the interpreter shuts down is ended
+// by pthread_exit(), which unwinds the C stack; but there is nothing to unwind to below. So it
+// stays here instead, without the lock, until the process is gone, which is what CPython does with
+// all such threads since 3.14.
+Transfer run(Node& node, Transfer) noexcept {
+  const Transfer arrived = enter(node);
+  if (arrived.signal != Signal::value) return leave(node, arrived);
+  const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain).call, Call{});
+  PyObject* owned = call.owned;
+  PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &owned;
+  PyObject* result = nullptr;
+#ifdef __GLIBCXX__
+  try {
+#endif
+    result = PyObject_Vectorcall(execution_of(node).function, arguments,
+                                 static_cast<std::size_t>(call.count), call.keywords);
+#ifdef __GLIBCXX__
+  } catch (const abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+#endif
+  return leave(node, owned, result);
 }
 
 bool release(Node& node) noexcept {
@@ -221,12 +236,33 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
       Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
   if (stack_stays && keywords == nullptr && PyFunction_Check(function)) return true;
   const Py_ssize_t all = count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
-  call.owned = PyTuple_New(all);
+  call.owned = PyTuple_New(all + (keywords != nullptr));
   if (call.owned == nullptr) return false;
   for (Py_ssize_t i = 0; i < all; ++i) PyTuple_SET_ITEM(call.owned, i, Py_NewRef(arguments[i]));
+  if (keywords != nullptr) PyTuple_SET_ITEM(call.owned, all, Py_NewRef(keywords));
   if (all != 0) call.arguments = &PyTuple_GET_ITEM(call.owned, 0);
-  Py_XINCREF(keywords);
   return true;
+}
+
+// What arrived with the switch that just returned.
+[[gnu::noinline]] PyObject* receive(PythonDomain& domain) noexcept { return unpack(domain, arrive(domain)); }
+
+// Nothing has switched.
+[[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) noexcept {
+  Py_XDECREF(value_of(out));
+  set_error(code, target);
+  return nullptr;
+}
+
+// Thrown into before it began: it begins all the same, and ends at once.
+[[gnu::noinline]] PyObject* exchange_and_begin(TealetObject* target, Transfer out) noexcept {
+  PythonDomain& domain = target->domain();
+  Node& node = *target->node();
+  if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
+  const Errc code = with_paused_state(domain, [&] { return domain.switch_to(node, out); });
+  if (code == Errc::ok) return receive(domain);
+  domain.free_data_stack(execution_of(node));
+  return fail(target, code, out);
 }
 
 }  // namespace
@@ -235,19 +271,13 @@ PythonDomain::PythonDomain(std::size_t limit) noexcept
     : Domain(face, tealet::malloc_resource(), limit) {}
 
 PyObject* exchange(TealetObject* target, Transfer out) noexcept {
+  const Status status = target->node()->status;
+  if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
-  Node& node = *target->node();
-  // Thrown into before it began: it begins all the same, and ends at once.
-  const bool begins = node.status == Status::New || node.status == Status::Stub;
-  Errc code = Errc::memory;
-  if (!begins || domain.make_data_stack(execution_of(node))) {
-    code = with_paused_state(domain, [&] { return domain.switch_to(node, out); });
-    if (code == Errc::ok) return unpack(domain, arrive(domain));
-    if (begins) domain.free_data_stack(execution_of(node));
-  }
-  Py_XDECREF(value_of(out));
-  set_error(code, target);
-  return nullptr;
+  const Errc code =
+      with_paused_state(domain, [&] { return domain.switch_to(*target->node(), out); });
+  if (code == Errc::ok) return receive(domain);
+  return fail(target, code, std::exchange(domain.arrived(), Transfer{}));
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) noexcept {
@@ -270,7 +300,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   }
   // Making a tuple may have collected garbage, and that may have run anything.
   if (call.owned != nullptr && !can_begin(target)) {
-    drop(call);
+    Py_XDECREF(call.owned);
     return nullptr;
   }
   Errc code = Errc::memory;
@@ -282,7 +312,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
     domain.call = Call{};
     domain.free_data_stack(execution);
   }
-  drop(call);
+  Py_XDECREF(call.owned);
   set_error(code, target);
   return nullptr;
 }

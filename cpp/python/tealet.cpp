@@ -22,7 +22,9 @@ PyObject* refuse(TealetObject* tealet, const char* why) noexcept {
   return nullptr;
 }
 
-// --- methods ---
+}  // namespace
+
+// --- what the C API offers too ---
 
 // The hot path: a paused tealet, and no value or one.
 PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
@@ -46,6 +48,52 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
   if (node.status == Status::Running) return value;
   return exchange(tealet, {Signal::value, value});
 }
+
+PyObject* method_throw(PyObject* self, PyObject* exception) noexcept {
+  TealetObject* tealet = as_tealet(self);
+  if (PyExceptionClass_Check(exception)) {
+    exception = PyObject_CallNoArgs(exception);
+    if (exception == nullptr) return nullptr;
+  } else {
+    Py_INCREF(exception);
+  }
+  if (!PyExceptionInstance_Check(exception)) {
+    PyErr_Format(PyExc_TypeError, "throw() needs an exception, or a class of exceptions, not %R",
+                 exception);
+    Py_DECREF(exception);
+    return nullptr;
+  }
+  if (!ready(tealet)) {
+    Py_DECREF(exception);
+    return nullptr;
+  }
+  if (tealet->node()->status == Status::Running) {
+    set_raised(exception);
+    return nullptr;
+  }
+  return exchange(tealet, {Signal::error, exception});
+}
+
+PyObject* method_close(PyObject* self, PyObject*) noexcept {
+  TealetObject* tealet = as_tealet(self);
+  if (tealet->value.domain != nullptr && !close_tealet(tealet)) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* get_parent(PyObject* self, void*) noexcept {
+  const TealetObject* parent = as_tealet(self)->value.parent;
+  return parent == nullptr ? Py_NewRef(Py_None)
+                           : Py_NewRef(reinterpret_cast<const PyObject*>(parent));
+}
+
+PyObject* get_main(PyObject* self, void*) noexcept {
+  const TealetObject* main = as_tealet(self)->value.main;
+  return main == nullptr ? Py_NewRef(Py_None) : Py_NewRef(reinterpret_cast<const PyObject*>(main));
+}
+
+namespace {
+
+// --- methods ---
 
 bool has_no_function(TealetObject* tealet) noexcept {
   if (execution_of(*tealet->node()).function == nullptr) return true;
@@ -90,31 +138,6 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
   return result;
 }
 
-PyObject* method_throw(PyObject* self, PyObject* exception) noexcept {
-  TealetObject* tealet = as_tealet(self);
-  if (PyExceptionClass_Check(exception)) {
-    exception = PyObject_CallNoArgs(exception);
-    if (exception == nullptr) return nullptr;
-  } else {
-    Py_INCREF(exception);
-  }
-  if (!PyExceptionInstance_Check(exception)) {
-    PyErr_Format(PyExc_TypeError, "throw() needs an exception, or a class of exceptions, not %R",
-                 exception);
-    Py_DECREF(exception);
-    return nullptr;
-  }
-  if (!ready(tealet)) {
-    Py_DECREF(exception);
-    return nullptr;
-  }
-  if (tealet->node()->status == Status::Running) {
-    set_raised(exception);
-    return nullptr;
-  }
-  return exchange(tealet, {Signal::error, exception});
-}
-
 // Whether `tealet` is a stub, and can be used here and now. Sets an exception if not.
 bool can_duplicate(TealetObject* tealet) noexcept {
   if (!ready(tealet)) return false;
@@ -141,12 +164,6 @@ PyObject* method_duplicate(PyObject* self, PyObject*) noexcept {
     return nullptr;
   }
   return bind(twin, tealet->domain(), *node);
-}
-
-PyObject* method_close(PyObject* self, PyObject*) noexcept {
-  TealetObject* tealet = as_tealet(self);
-  if (tealet->value.domain != nullptr && !close_tealet(tealet)) return nullptr;
-  Py_RETURN_NONE;
 }
 
 PyObject* method_enter(PyObject* self, PyObject*) noexcept { return Py_NewRef(self); }
@@ -192,12 +209,6 @@ PyMethodDef methods[] = {
 
 // --- attributes that hand out or change references ---
 
-PyObject* get_parent(PyObject* self, void*) noexcept {
-  const TealetObject* parent = as_tealet(self)->value.parent;
-  return parent == nullptr ? Py_NewRef(Py_None)
-                           : Py_NewRef(reinterpret_cast<const PyObject*>(parent));
-}
-
 int set_parent(PyObject* self, PyObject* value, void*) noexcept {
   TealetObject* tealet = as_tealet(self);
   if (value == nullptr || !PyObject_TypeCheck(value, tealet_type)) {
@@ -217,11 +228,6 @@ int set_parent(PyObject* self, PyObject* value, void*) noexcept {
   }
   tealet->domain().settle();
   return 0;
-}
-
-PyObject* get_main(PyObject* self, void*) noexcept {
-  const TealetObject* main = as_tealet(self)->value.main;
-  return main == nullptr ? Py_NewRef(Py_None) : Py_NewRef(reinterpret_cast<const PyObject*>(main));
 }
 
 // Plain getters: pybind11 would make up a C++ value for an object that was never initialised.

@@ -100,6 +100,12 @@ inline _PyStackChunk* make_first_chunk(void* block, std::size_t size) noexcept {
   return chunk;
 }
 
+// Where CPython takes a chunk to be full; a thread that has run nothing yet has none.
+inline PyObject** end_of_chunk(_PyStackChunk* chunk) noexcept {
+  if (chunk == nullptr) return nullptr;
+  return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(chunk) + chunk->size);
+}
+
 // Whether the first chunk was ever too small.
 inline bool outgrown(const _PyStackChunk* first) noexcept { return first->top != 0; }
 
@@ -215,8 +221,11 @@ class CStackFrames {
 class PausedState {
  public:
   // `in_place`: bytes of this execution's C stack from there up will not be overwritten.
-  PausedState(PyThreadState* thread, [[maybe_unused]] const void* in_place) noexcept
-      : thread_(thread),
+  //
+  // Not inline, nor is resume(): the members would be taken apart and kept in as many registers and
+  // places on the stack, where all of this is copied with every switch.
+  [[gnu::noinline]] PausedState(PyThreadState* thread, [[maybe_unused]] const void* in_place) noexcept
+      :
 #if PY_VERSION_HEX >= 0x030d0000
         frame_(thread->current_frame),
         what_(thread->what_event),
@@ -236,7 +245,6 @@ class PausedState {
 #endif
         data_stack_(thread->datastack_chunk),
         data_top_(thread->datastack_top),
-        data_limit_(thread->datastack_limit),
         handled_(thread->exc_info),
         context_(thread->context),
         tracing_(thread->tracing),
@@ -246,11 +254,10 @@ class PausedState {
 #endif
   }
 
-  void resume() noexcept {
-    PyThreadState* thread = thread_;
+  [[gnu::noinline]] void resume(PyThreadState* thread) noexcept {
     thread->datastack_chunk = data_stack_;
     thread->datastack_top = data_top_;
-    thread->datastack_limit = data_limit_;
+    thread->datastack_limit = end_of_chunk(data_stack_);
     thread->exc_info = handled_;
     if (thread->context != context_) {
       thread->context = context_;
@@ -291,7 +298,7 @@ class PausedState {
 #endif
 
  private:
-  PyThreadState* thread_;
+  // Few and small: they are on every saved stack.
 #if PY_VERSION_HEX >= 0x030d0000
   _PyInterpreterFrame* frame_;
   int what_;
@@ -311,7 +318,6 @@ class PausedState {
 #endif
   _PyStackChunk* data_stack_;
   PyObject** data_top_;
-  PyObject** data_limit_;
   _PyErr_StackItem* handled_;
   PyObject* context_;
   int tracing_;
@@ -327,8 +333,7 @@ inline void begin_execution(PyThreadState* thread, Execution& execution) noexcep
   _PyStackChunk* chunk = execution.data_stack;
   thread->datastack_chunk = chunk;
   thread->datastack_top = &chunk->data[1];
-  thread->datastack_limit =
-      reinterpret_cast<PyObject**>(reinterpret_cast<char*>(chunk) + chunk->size);
+  thread->datastack_limit = end_of_chunk(chunk);
   execution.handled.exc_value = nullptr;
   execution.handled.previous_item = nullptr;
   thread->exc_info = &execution.handled;

@@ -20,32 +20,42 @@ void destroy(Body& body) noexcept {
   body.operate = nullptr;
 }
 
+// What the exception being handled, which has left a tealet's function, means for its parent.
+[[gnu::noinline]] Transfer take_exception(const MainState& state, std::exception_ptr& raised) {
+  try {
+    throw;
+  } catch (const Exit& exit) {
+    if (!state.must_go_on(exit)) return {};
+  } catch (...) {
+  }
+  raised = std::current_exception();
+  return {Signal::error, nullptr};
+}
+
+// Not left to release(): what the callable owns may be tealets, which switch to end. So may those
+// of domains that are still open in this one.
+[[gnu::noinline]] void clean_up(Node& node, std::exception_ptr& raised) {
+  destroy(MainState::body_of(node));
+  node.domain->close_inner_domains(node);
+  MainState::of(node).raised = std::move(raised);
+}
+
+// On the stack of every tealet: see Domain::on_begin().
 Transfer run(Node& node, Transfer arrived) {
-  Body& body = MainState::body_of(node);
   std::exception_ptr raised;
-  Transfer out;
+  Transfer out = arrived;
   if (arrived.signal == Signal::error) {
     // Thrown into before it began: there is nothing on its stack that could catch it.
-    out = arrived;
     raised = std::exchange(MainState::of(node).raised, nullptr);
   } else {
     try {
+      Body& body = MainState::body_of(node);
       out.value = body.operate(body, Body::Operation::invoke, arrived.value);
-    } catch (const Exit& exit) {
-      if (MainState::of(node).must_go_on(exit)) {
-        raised = std::current_exception();
-        out.signal = Signal::error;
-      }
     } catch (...) {
-      raised = std::current_exception();
-      out.signal = Signal::error;
+      out = take_exception(MainState::of(node), raised);
     }
   }
-  // Not left to release(): what the callable owns may be tealets, which switch to end. So may those
-  // of domains that are still open in this one.
-  destroy(body);
-  node.domain->close_inner_domains(node);
-  MainState::of(node).raised = std::move(raised);
+  clean_up(node, raised);
   return out;
 }
 
@@ -84,25 +94,14 @@ void* operate_stub(Body& body, Body::Operation operation, void* argument) {
 MainState::MainState(const Main::Options& options) noexcept
     : core::Domain(face, options.upstream, options.memory_limit) {}
 
-void* MainState::exchange(Node& target, Transfer out, const char* doing) {
-  if (const Errc code = switch_to(target, out); code != Errc::ok) {
-    raised = nullptr;
-    throw_error(code, doing);
-  }
-  return receive();
+void MainState::fail(Errc code, const char* doing) {
+  raised = nullptr;
+  throw_error(code, doing);
 }
 
-void* MainState::receive() {
-  const Transfer arrived = this->arrived();
-  switch (arrived.signal) {
-    case Signal::value:
-      break;
-    case Signal::unwind:
-      throw Exit(current());
-    case Signal::error:
-      std::rethrow_exception(std::exchange(raised, nullptr));
-  }
-  return arrived.value;
+void MainState::receive_exception() {
+  if (arrived().signal == Signal::unwind) throw Exit(current());
+  std::rethrow_exception(std::exchange(raised, nullptr));
 }
 
 Errc MainState::end_other(Node& node) noexcept {

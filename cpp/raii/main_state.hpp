@@ -34,6 +34,8 @@ struct MainState : core::Domain {
   void* exchange(core::Node& target, core::Transfer out, const char* doing);
   // What has arrived with the switch that just returned; throws it if it is an exception.
   void* receive();
+  [[noreturn]] void receive_exception();
+  [[noreturn]] void fail(Errc code, const char* doing);
   // Whether `exit`, out of a tealet of this domain, is for one that this domain was opened in.
   bool must_go_on(const Exit& exit) const noexcept { return is_inside(exit.tealet_); }
   // Ends a tealet that does not run, whatever its status, from the running one. What is raised
@@ -51,5 +53,18 @@ struct MainState : core::Domain {
   std::size_t references = 0;
   bool abandoned = false;  // its Main is gone
 };
+
+// What every switch does, on every saved stack: no more than this.
+
+inline void* MainState::exchange(core::Node& target, core::Transfer out, const char* doing) {
+  const Errc code = switch_to(target, out);
+  if (__builtin_expect(code != Errc::ok, 0)) fail(code, doing);
+  return receive();
+}
+
+inline void* MainState::receive() {
+  if (__builtin_expect(arrived().signal != core::Signal::value, 0)) receive_exception();
+  return arrived().value;
+}
 
 }  // namespace tealet

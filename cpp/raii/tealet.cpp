@@ -16,14 +16,18 @@ void* core::extra_of(Node& node) noexcept { return node.extra(); }
 
 namespace {
 
+bool alive(const Node* node) noexcept { return node != nullptr && node->status != Status::Exited; }
+
+[[noreturn, gnu::noinline]] void throw_unusable(const Node* node, const char* doing) {
+  if (!alive(node)) throw InvalidError(Errc::invalid, std::string(doing) + ": it has ended");
+  throw_error(MainState::of(*node).check(*node), doing);
+}
+
 // The state of a tealet that has not ended, if it can be used here and now.
 MainState& usable(const Node* node, const char* doing) {
-  if (node == nullptr || node->status == Status::Exited) {
-    throw InvalidError(Errc::invalid, std::string(doing) + ": it has ended");
-  }
-  MainState& state = MainState::of(*node);
-  if (const Errc code = state.check(*node); code != Errc::ok) throw_error(code, doing);
-  return state;
+  const bool can_be = alive(node) && MainState::of(*node).check(*node) == Errc::ok;
+  if (__builtin_expect(!can_be, 0)) throw_unusable(node, doing);
+  return MainState::of(*node);
 }
 
 MainState& usable_stub(const Node* node, const char* doing) {
@@ -35,13 +39,15 @@ MainState& usable_stub(const Node* node, const char* doing) {
   return state;
 }
 
+[[noreturn, gnu::noinline]] void throw_stub() {
+  throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
+}
+
 void* switch_to_node(Node* node, void* value) {
   const char* doing = "switching to a tealet";
   MainState& state = usable(node, doing);
   if (node == &state.current()) return value;
-  if (node->status == Status::Stub) {
-    throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
-  }
+  if (__builtin_expect(node->status == Status::Stub, 0)) throw_stub();
   return state.exchange(*node, {Signal::value, value}, doing);
 }
 
@@ -65,9 +71,7 @@ void TealetRef::let_go() noexcept {
   if (node_ != nullptr) MainState::of(*node_).unrefer(*std::exchange(node_, nullptr));
 }
 
-bool TealetRef::alive() const noexcept {
-  return node_ != nullptr && node_->status != Status::Exited;
-}
+bool TealetRef::alive() const noexcept { return tealet::alive(node_); }
 
 void* TealetRef::switch_to(void* value) const { return switch_to_node(node_, value); }
 

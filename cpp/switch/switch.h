@@ -26,7 +26,7 @@ typedef void* (*tealetpp_save_fn)(void* context, void* near);
  * back before it returns. If it never returns it begins a new execution, and nothing above the
  * address is ever used by that one. Its result is the result of tealetpp_switch().
  */
-typedef long (*tealetpp_restore_fn)(void* context);
+typedef int (*tealetpp_restore_fn)(void* context);
 
 /* The contract, the same for every ABI:
  *  1. push every callee-saved register and the floating point control words onto the stack;
@@ -38,9 +38,9 @@ typedef long (*tealetpp_restore_fn)(void* context);
  * undefined return address in the unwind tables, so that debuggers, profilers and C++ unwinding see
  * the outermost frame there: what lies above belongs to somebody else.
  */
-long tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context)
+int tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context)
 #if defined(__GNUC__)
-    __attribute__((visibility("hidden")))
+    __attribute__((visibility("hidden"), nothrow))
 #endif
     ;
 

@@ -1,6 +1,7 @@
 // The allocator that a domain takes all its memory from, and the only place that counts it.
 #pragma once
 
+#include <tealet/api.h>
 #include <tealet/config.hpp>
 
 #include <array>
@@ -12,7 +13,7 @@
 namespace tealet {
 
 // The default upstream: malloc and free. Throws std::bad_alloc when they have nothing left.
-std::pmr::memory_resource* malloc_resource() noexcept;
+TEALET_API std::pmr::memory_resource* malloc_resource() noexcept;
 
 // Live blocks and bytes, as requested. All zero when statistics are compiled out.
 struct AllocationCounts {
@@ -29,7 +30,7 @@ struct AllocationCounts {
 // Always: counts().bytes + bytes_cached() == bytes_from_upstream().
 //
 // Not thread-safe: it belongs to one domain, which belongs to one thread.
-class CountingAllocator final : public std::pmr::memory_resource {
+class TEALET_API CountingAllocator : public std::pmr::memory_resource {
  public:
   static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
   static constexpr std::size_t default_cache_bytes = 64 * 1024;
@@ -57,10 +58,15 @@ class CountingAllocator final : public std::pmr::memory_resource {
   // Keeps at most this many bytes for reuse from now on; 0 keeps nothing.
   void set_cache_bytes(std::size_t bytes) noexcept;
 
+#if TEALET_WITH_STATS
   // What is live now, and was at the most.
   AllocationCounts counts() const noexcept;
   // Both peaks become the current values.
   void reset_peaks() noexcept;
+#else
+  AllocationCounts counts() const noexcept { return {}; }
+  void reset_peaks() noexcept {}
+#endif
   // In kept blocks: not live, and not in counts().
   std::size_t bytes_cached() const noexcept { return cached_; }
   // In all blocks taken from upstream and not given back: what the limit is for.
@@ -96,7 +102,19 @@ class CountingAllocator final : public std::pmr::memory_resource {
   std::size_t cached_ = 0;
   std::size_t cache_bytes_ = default_cache_bytes;
 #if TEALET_WITH_STATS
-  AllocationCounts counts_;
+  // Not inline: rare, and a store of zero in its place would become a conditional move for all.
+  void new_bytes_peak() noexcept;
+  void new_blocks_peak() noexcept;
+
+  // Live bytes are what came from upstream and is not kept, so nothing counts them. For the peaks
+  // it takes how far below them we are: to see whether a block makes a new peak is then no more
+  // than to see whether that falls below zero.
+  std::ptrdiff_t bytes_below_peak_ = 0;
+  std::size_t blocks_total_ = 0;
+  // Not next to the other one: compilers would add to both as one vector, which has to wait until
+  // what was stored separately before has reached the cache.
+  std::ptrdiff_t blocks_below_peak_ = 0;
+  std::size_t blocks_peak_ = 0;
 #endif
   std::array<Kept*, largest_kept / granule> shelves_{};
 };
@@ -108,32 +126,27 @@ inline CountingAllocator::Kept** CountingAllocator::shelf(std::size_t bytes) noe
 
 inline void CountingAllocator::count_taken([[maybe_unused]] std::size_t bytes) noexcept {
 #if TEALET_WITH_STATS
-  counts_.bytes += bytes;
-  if (counts_.bytes > counts_.bytes_peak) counts_.bytes_peak = counts_.bytes;
-  counts_.blocks += 1;
-  if (counts_.blocks > counts_.blocks_peak) counts_.blocks_peak = counts_.blocks;
-  counts_.blocks_total += 1;
+  blocks_total_ += 1;
+  bytes_below_peak_ -= static_cast<std::ptrdiff_t>(bytes);
+  if (__builtin_expect(bytes_below_peak_ < 0, 0)) new_bytes_peak();
+  blocks_below_peak_ -= 1;
+  if (__builtin_expect(blocks_below_peak_ < 0, 0)) new_blocks_peak();
 #endif
 }
 
 inline void CountingAllocator::count_given([[maybe_unused]] std::size_t bytes) noexcept {
 #if TEALET_WITH_STATS
-  counts_.bytes -= bytes;
-  counts_.blocks -= 1;
+  bytes_below_peak_ += static_cast<std::ptrdiff_t>(bytes);
+  blocks_below_peak_ += 1;
 #endif
 }
 
 inline void* CountingAllocator::take(std::size_t bytes) noexcept {
-  void* block = nullptr;
   Kept** kept = shelf(bytes);
-  if (kept != nullptr && *kept != nullptr) {
-    block = *kept;
-    *kept = (*kept)->next;
-    cached_ -= bytes;
-  } else {
-    block = take_from_upstream(bytes, granule);
-    if (block == nullptr) return nullptr;
-  }
+  if (kept == nullptr || *kept == nullptr) return take_from_upstream(bytes, granule);
+  void* block = *kept;
+  *kept = (*kept)->next;
+  cached_ -= bytes;
   count_taken(bytes);
   return block;
 }

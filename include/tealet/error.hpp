@@ -2,6 +2,8 @@
 // the exceptions below, the Python face raises its own of the same names.
 #pragma once
 
+#include <tealet/api.h>
+
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -22,10 +24,10 @@ enum class Errc : int {
 };
 
 // One sentence for `code`, without the values involved.
-const char* describe(Errc code) noexcept;
+TEALET_API const char* describe(Errc code) noexcept;
 
 // Base of all errors of the library except MemoryError.
-class Error : public std::runtime_error {
+class TEALET_API Error : public std::runtime_error {
  public:
   Error(Errc code, const std::string& what) : std::runtime_error(what), code_(code) {}
   Errc code() const noexcept { return code_; }
@@ -35,31 +37,31 @@ class Error : public std::runtime_error {
 };
 
 // Errc::invalid, foreign or outside: the call makes no sense for this tealet as it is now.
-class InvalidError : public Error {
+class TEALET_API InvalidError : public Error {
  public:
   using Error::Error;
 };
 
 // Errc::defunct: the tealet can be destroyed, never resumed.
-class DefunctError : public Error {
+class TEALET_API DefunctError : public Error {
  public:
   using Error::Error;
 };
 
 // Errc::thread: a domain is used on another thread than its own.
-class ThreadError : public Error {
+class TEALET_API ThreadError : public Error {
  public:
   using Error::Error;
 };
 
 // Errc::memory. A std::bad_alloc, so that code which handles running out of memory handles this.
-class MemoryError : public std::bad_alloc {
+class TEALET_API MemoryError : public std::bad_alloc {
  public:
   const char* what() const noexcept override { return describe(Errc::memory); }
 };
 
 // Throws the exception that stands for `code`, which must not be `ok`; `context` says what was
 // being done to which tealet.
-[[noreturn]] void throw_error(Errc code, const std::string& context);
+[[noreturn]] TEALET_API void throw_error(Errc code, const std::string& context);
 
 }  // namespace tealet

@@ -4,6 +4,7 @@
 // the definitions in full.
 #pragma once
 
+#include <tealet/api.h>
 #include <tealet/config.hpp>
 
 #include <array>
@@ -12,7 +13,7 @@
 namespace tealet {
 
 // A snapshot. Sizes are bytes. With TEALET_WITH_STATS=0 every figure is zero.
-struct Stats {
+struct TEALET_API Stats {
   std::size_t n_active = 0;  // tealets that exist now: created, not yet deleted, main included
   std::size_t n_total = 0;   // tealets created since the domain began, main included
   std::size_t bytes_allocated = 0;         // in live blocks, as requested
@@ -58,7 +59,7 @@ struct StatsDifference {
   std::ptrdiff_t bytes_cached = 0;
 };
 
-StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept;
+TEALET_API StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept;
 
 // Every figure by name, in the order of the definitions: for those who print, compare or bind them.
 struct StatsField {

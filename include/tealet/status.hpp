@@ -1,6 +1,8 @@
 // What a tealet is doing: the same six words in the engine and on all its faces.
 #pragma once
 
+#include <tealet/api.h>
+
 #include <cstdint>
 
 namespace tealet {
@@ -15,6 +17,6 @@ enum class Status : std::uint8_t {
 };
 
 // The word for `status`, in lower case: "suspended".
-const char* describe(Status status) noexcept;
+TEALET_API const char* describe(Status status) noexcept;
 
 }  // namespace tealet

@@ -22,7 +22,7 @@
  * negative TEALET_ERR_*, after which every tealet is as it was; functions that return a pointer
  * return NULL when memory runs out. No function may be given a tealet that was deleted.
  *
- * C89 (but for `long long`) and C++.
+ * C89 and C++.
  */
 #ifndef TEALET_TEALET_H
 #define TEALET_TEALET_H
@@ -38,7 +38,7 @@ extern "C" {
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-#define TEALET_ERR_MEM (-1)        /* an allocation failed */
+#define TEALET_ERR_MEM (-1)        /* an allocation failed, or the C stack is short */
 #define TEALET_ERR_DEFUNCT (-2)    /* the target's stack was given up; it can be deleted only */
 #define TEALET_ERR_UNFORKABLE (-3) /* main's stack has no far end: call tealet_set_far() first */
 #define TEALET_ERR_INVAL (-4)      /* an argument, or the call here and now, makes no sense */
@@ -163,7 +163,7 @@ TEALET_API int tealet_switch(tealet_t* target, void** parg, int flags);
 
 /* Ends the running tealet and continues in `target`, which gets `arg`. Returns only if that fails,
  * with an error as tealet_switch() has them, or TEALET_ERR_INVAL in main and to itself; or with
- * TEALET_EXIT_DEFER: 0, and what the function returns is not looked at.
+ * TEALET_EXIT_DEFER: 0, and `target` is where it goes if the function then returns NULL.
  */
 TEALET_API int tealet_exit(tealet_t* target, void* arg, int flags);
 
@@ -200,7 +200,7 @@ TEALET_API unsigned int tealet_get_origin(tealet_t* tealet);
 #define TEALET_STATUS_DEFUNCT 3 /* its stack was given up when a switch was forced */
 TEALET_API int tealet_status(tealet_t* tealet);
 
-/* Bytes of its stack on the heap now; those of a shared stack count in full. */
+/* Bytes of its stack on the heap now; those of a shared stack count in full. 0 of a defunct one. */
 TEALET_API size_t tealet_get_stacksize(tealet_t* tealet);
 
 /* The far end of its stack: no byte of it lies at or above this address. NULL of a new tealet; the

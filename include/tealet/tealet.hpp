@@ -16,6 +16,7 @@
 #pragma once
 
 #include <tealet/allocator.hpp>
+#include <tealet/api.h>
 #include <tealet/error.hpp>
 #include <tealet/stats.hpp>
 #include <tealet/status.hpp>
@@ -41,7 +42,7 @@ struct Node;
 // normal end. A function that catches everything must let this pass. If the tealet was paused
 // inside a tealet of a Main that was made in it, that one ends first, and the Exit goes on in its
 // parent like any other exception, until it leaves the one that it is for.
-class Exit {
+class TEALET_API Exit {
  public:
   // Ends whichever tealet's function it leaves.
   Exit() noexcept = default;
@@ -60,7 +61,7 @@ class Main;
 // object that refers to none, or whose tealet has ended, is Exited. The last Tealet or TealetRef to
 // go frees the one block that is left of a tealet that has ended. Those on a stack that is given
 // up never go, as nothing there is destroyed.
-class TealetRef {
+class TEALET_API TealetRef {
  public:
   TealetRef() noexcept = default;
   TealetRef(const TealetRef& other) noexcept;
@@ -111,7 +112,7 @@ class TealetRef {
 };
 
 // Owns a tealet. Move-only; destroying it ends the tealet.
-class Tealet : public TealetRef {
+class TEALET_API Tealet : public TealetRef {
  public:
   Tealet() noexcept = default;
   Tealet(Tealet&& other) noexcept;
@@ -152,7 +153,7 @@ class Tealet : public TealetRef {
 // that is where it was made. Destroying it ends every tealet still alive, parents before their
 // children. One that was made in a tealet of another Main is closed when that tealet ends, and can
 // be destroyed anywhere then.
-class Main {
+class TEALET_API Main {
  public:
   struct Options {
     std::pmr::memory_resource* upstream = malloc_resource();
@@ -252,7 +253,7 @@ struct OwnedBody : Body {
 // What fits behind a node: see Node::extra_units.
 inline constexpr std::size_t largest_extra = std::size_t{16} * UINT32_MAX;
 
-void* extra_of(Node& node) noexcept;
+TEALET_API void* extra_of(Node& node) noexcept;
 
 }  // namespace core
 

@@ -14,6 +14,7 @@ with Main() as main:
     print(main.stats())
 """
 
+from ._embedding import get_cmake_dir, get_include, get_pkgconfig_dir
 from ._tealetpp import (
     DefunctError,
     InvalidError,
@@ -40,4 +41,7 @@ __all__ = [
     "TealetExit",
     "ThreadError",
     "__version__",
+    "get_cmake_dir",
+    "get_include",
+    "get_pkgconfig_dir",
 ]

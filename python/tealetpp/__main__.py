@@ -6,12 +6,14 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import Any
 
 from . import __version__
 from ._demo import run_demo
 from ._demo_report import demo_json, demo_text, failed_text
+from ._embedding import get_cmake_dir, get_include, get_pkgconfig_dir
 from ._sources import SourceError, read_sources
 
 EXIT_CHECK_FAILED = 1
@@ -52,11 +54,38 @@ def _demo(directory: str | None, limit: int | None, as_json: bool) -> int:
     return 0
 
 
+# For builds that use the library out of this package.
+_FOLDERS = (
+    ("--include-dir", get_include, "the C and C++ headers"),
+    ("--cmake-dir", get_cmake_dir, "the CMake package"),
+    ("--pkgconfig-dir", get_pkgconfig_dir, "the pkg-config file"),
+)
+
+
+class _PrintFolder(argparse.Action):
+    """Print and exit, as ``--version`` does, but never fold a long line: a program reads it."""
+
+    def __init__(self, *, get_folder: Callable[[], str], **keywords: Any) -> None:
+        super().__init__(nargs=0, default=argparse.SUPPRESS, **keywords)
+        self.get_folder = get_folder
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        try:
+            print(self.get_folder())
+        except FileNotFoundError as error:
+            parser.error(str(error))
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tealetpp", description="Stackful coroutines that tell exactly what they cost."
     )
     parser.add_argument("--version", action="version", version=f"tealetpp {__version__}")
+    for option, get_folder, what in _FOLDERS:
+        parser.add_argument(
+            option, action=_PrintFolder, get_folder=get_folder, help=f"print the folder of {what}"
+        )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     demo = commands.add_parser(
         "demo",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, ParamSpec, Self, SupportsIndex
 _P = ParamSpec("_P")
 
 __version__: str
+_C_API: object  # a capsule: see include/tealet/python.h
 
 class TealetExit(BaseException): ...
 class TealetError(Exception): ...

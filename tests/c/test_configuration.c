@@ -179,6 +179,7 @@ static void test_check_stack(void) {
 }
 
 static void test_no_memory_for_the_copy(void) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
   tealet_config_t config = TEALET_CONFIG_INIT;
   tealet_config_t got = TEALET_CONFIG_INIT;
   const tealet_stats_t before = stats_of(main_tealet);
@@ -197,6 +198,12 @@ static void test_no_memory_for_the_copy(void) {
   after = stats_of(main_tealet);
   CHECK(!counting(main_tealet) || after.bytes_allocated == before.bytes_allocated + 300);
   CHECK(figures_hold(main_tealet, &upstream));
+  /* Beside guarded pages there is less than a page on each side. */
+  config.flags = ALL;
+  config.stack_integrity_bytes = 100 * page;
+  CHECK(tealet_configure_set(main_tealet, &config) == 0);
+  after = stats_of(main_tealet);
+  CHECK(!counting(main_tealet) || after.bytes_allocated == before.bytes_allocated + 2 * page);
   config.flags = 0;
   CHECK(tealet_configure_set(main_tealet, &config) == 0);
   after = stats_of(main_tealet);

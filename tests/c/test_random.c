@@ -82,6 +82,7 @@ static int status_in(state_t state) {
 static void check_the_model(void) {
   size_t count = 0;
   size_t expanded = 0;
+  int defunct = 0;
   int i;
 
   CHECK(tealet_current(main_tealet) == slots[current].tealet);
@@ -89,6 +90,7 @@ static void check_the_model(void) {
     const model_t* slot = &slots[i];
     if (slot->state == NONE) continue;
     count += 1;
+    defunct += slot->state == DEFUNCT;
     expanded += tealet_get_stacksize(slot->tealet);
     CHECK(tealet_status(slot->tealet) == status_in(slot->state));
     CHECK(tealet_get_origin(slot->tealet) == slot->origin);
@@ -98,7 +100,9 @@ static void check_the_model(void) {
   if (counting(main_tealet)) {
     const tealet_stats_t stats = stats_of(main_tealet);
     CHECK(stats.n_active == count && stats.n_total == made);
-    CHECK(stats.stack_bytes_expanded == expanded);
+    /* What a defunct one has on the heap is nobody's stack. */
+    CHECK(defunct != 0 ? stats.stack_bytes_expanded >= expanded
+                       : stats.stack_bytes_expanded == expanded);
   }
 }
 

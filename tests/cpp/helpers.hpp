@@ -145,8 +145,7 @@ inline bool same_now(const Stats& one, const Stats& other) {
 inline bool consistent(tealet::core::Domain& domain) {
   tealet::CountingAllocator& memory = domain.memory();
   const Stats stats = domain.stats();
-  if (!counting)
-    return same_now(stats, Stats{}) && stats.n_total == 0 && memory.counts().bytes == 0;
+#if TEALET_WITH_STATS
   const Stats walk = domain.stats_by_walk();
   for (const tealet::StatsField& field : tealet::stats_fields) {
     if (stats.*field.value != walk.*field.value) return false;
@@ -158,6 +157,9 @@ inline bool consistent(tealet::core::Domain& domain) {
          stats.blocks_allocated <= stats.blocks_allocated_peak &&
          stats.blocks_allocated_peak <= stats.blocks_allocated_total &&
          stats.bytes_allocated + stats.bytes_cached == memory.bytes_from_upstream();
+#else
+  return same_now(stats, Stats{}) && stats.n_total == 0 && memory.counts().bytes == 0;
+#endif
 }
 inline bool consistent(Main& main) { return consistent(domain_of(main)); }
 

@@ -1,12 +1,11 @@
 // Stubs and their duplicates: one stack, many owners.
-#include <functional>
 #include <memory>
 #include <vector>
 
+#include "bare_domain.hpp"
 #include "helpers.hpp"
 
 using namespace tealet_tests;
-using tealet::core::Domain;
 using tealet::core::Node;
 
 TEST_CASE("duplicates of a stub share its stack") {
@@ -177,32 +176,6 @@ TEST_CASE("a stub that is a parent is passed over: it has no function that could
   CHECK_THROWS_AS(child.switch_to(), int);
   CHECK(stub.status() == Status::Stub);
 }
-
-namespace {
-
-// A face without objects on its tealets' stacks, so that any paused tealet may be duplicated.
-struct BareDomain : Domain {
-  using Script = std::function<void()>;
-  BareDomain()
-      : Domain({run, [](Node&) { return true; }, [](Domain& domain) { domain.close(); }, nullptr},
-               tealet::malloc_resource(), SIZE_MAX) {
-    REQUIRE(open(0) == tealet::Errc::ok);
-  }
-  Node& tealet(const Script& script) {
-    Node* node = create(sizeof(const Script*));
-    REQUIRE(node != nullptr);
-    *static_cast<const Script**>(node->extra()) = &script;
-    return *node;
-  }
-  void go(Node& to) { CHECK(switch_to(to, {}) == tealet::Errc::ok); }
-
-  static tealet::core::Transfer run(Node& node, tealet::core::Transfer) {
-    (**static_cast<const Script**>(node.extra()))();
-    return {};
-  }
-};
-
-}  // namespace
 
 TEST_CASE("rule 4: a shared stack is completed before it is overwritten") {
   damaged = 0;

@@ -9,7 +9,7 @@ using namespace tealet_tests;
 
 extern "C" {
 unsigned long registers_kept(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context);
-long spoil_registers(void* context);
+int spoil_registers(void* context);
 }
 
 namespace {
@@ -27,7 +27,7 @@ void* stay(void* context, void* near) {
   return near;
 }
 
-long note_frame(void* context) {
+int note_frame(void* context) {
   static_cast<Calls*>(context)->restore_frame = static_cast<char*>(__builtin_frame_address(0));
   return -3;
 }

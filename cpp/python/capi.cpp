@@ -1,0 +1,129 @@
+// The C API for other extension modules: a table of functions in a capsule. include/tealet/python.h
+// says what they promise. They do what the Python methods do; added is only what C can get wrong.
+#include <tealet/python.h>
+
+#include "c_stats.hpp"
+#include "registry.hpp"
+
+namespace tealetpp {
+
+namespace {
+
+static_assert(static_cast<int>(Status::New) == PYTEALET_STATUS_NEW &&
+              static_cast<int>(Status::Stub) == PYTEALET_STATUS_STUB &&
+              static_cast<int>(Status::Suspended) == PYTEALET_STATUS_SUSPENDED &&
+              static_cast<int>(Status::Running) == PYTEALET_STATUS_RUNNING &&
+              static_cast<int>(Status::Exited) == PYTEALET_STATUS_EXITED &&
+              static_cast<int>(Status::Defunct) == PYTEALET_STATUS_DEFUNCT);
+
+// Whether `object` is of this type and nothing has gone wrong before. Sets an exception if not,
+// unless one is set.
+bool is_given(const char* function, PyObject* object, PyTypeObject* type) noexcept {
+  if (PyErr_Occurred() != nullptr) return false;
+  if (object == nullptr) {
+    PyErr_Format(PyExc_TypeError, "%s() needs a %s, not NULL", function, type->tp_name);
+    return false;
+  }
+  if (PyObject_TypeCheck(object, type)) return true;
+  PyErr_Format(PyExc_TypeError, "%s() needs a %s, not %R", function, type->tp_name, object);
+  return false;
+}
+
+PyObject* or_none(PyObject* object) noexcept { return object != nullptr ? object : Py_None; }
+
+int check(PyObject* object) noexcept {
+  return object != nullptr && PyObject_TypeCheck(object, tealet_type);
+}
+
+int check_main(PyObject* object) noexcept {
+  return object != nullptr && PyObject_TypeCheck(object, main_type);
+}
+
+PyObject* get_current(PyObject* main) noexcept {
+  if (main == nullptr && PyErr_Occurred() == nullptr) {
+    // This module has an engine of its own, in which all domains are Python's.
+    return current_of(static_cast<const PythonDomain*>(tealet::core::Domain::innermost()));
+  }
+  if (!is_given("PyTealet_Current", main, main_type)) return nullptr;
+  return current_of(as_tealet(main)->value.domain);
+}
+
+PyObject* get_main_of(PyObject* tealet) noexcept {
+  return is_given("PyTealet_Main", tealet, tealet_type) ? get_main(tealet, nullptr) : nullptr;
+}
+
+PyObject* get_parent_of(PyObject* tealet) noexcept {
+  return is_given("PyTealet_Parent", tealet, tealet_type) ? get_parent(tealet, nullptr) : nullptr;
+}
+
+PyObject* make(PyObject* main, PyObject* run, PyObject* parent) noexcept {
+  if (!is_given("PyTealet_New", main, main_type)) return nullptr;
+  return create_tealet(as_tealet(main), or_none(run), or_none(parent));
+}
+
+// A Python frame holds what it switches to, and with it the domain, until the switch returns. Here
+// nobody does, for a caller's own reference may be in a variable that changes meanwhile.
+template <class Switch>
+PyObject* while_held(PyObject* tealet, Switch action) noexcept {
+  Py_INCREF(tealet);
+  PyObject* const result = action();
+  Py_DECREF(tealet);
+  return result;
+}
+
+PyObject* switch_to(PyObject* tealet, PyObject* value) noexcept {
+  if (!is_given("PyTealet_Switch", tealet, tealet_type)) return nullptr;
+  return while_held(
+      tealet, [&] { return method_switch(tealet, &value, value != nullptr ? 1 : 0, nullptr); });
+}
+
+PyObject* throw_into(PyObject* tealet, PyObject* exception) noexcept {
+  if (!is_given("PyTealet_Throw", tealet, tealet_type)) return nullptr;
+  return while_held(tealet, [&] { return method_throw(tealet, or_none(exception)); });
+}
+
+int close(PyObject* tealet) noexcept {
+  if (!is_given("PyTealet_Close", tealet, tealet_type)) return -1;
+  PyObject* const none = while_held(tealet, [&] { return method_close(tealet, nullptr); });
+  Py_XDECREF(none);
+  return none != nullptr ? 0 : -1;
+}
+
+int get_status(PyObject* tealet) noexcept {
+  if (!is_given("PyTealet_Status", tealet, tealet_type)) return -1;
+  return static_cast<int>(status_of(as_tealet(tealet)->value));
+}
+
+int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) noexcept {
+  if (!is_given("PyTealet_GetStats", main, main_type)) return -1;
+  if (stats == nullptr) {
+    PyErr_SetString(PyExc_TypeError, "PyTealet_GetStats() needs a tealet_stats_t, not NULL");
+    return -1;
+  }
+  const Stats now = stats_of(as_tealet(main)->value);
+  *stats = tealet::core::to_c(now);
+  if (bytes_cached != nullptr) *bytes_cached = now.bytes_cached;
+  return 0;
+}
+
+constexpr PyTealet_API table{sizeof(PyTealet_API),
+                             PYTEALET_VERSION,
+                             check,
+                             check_main,
+                             get_current,
+                             get_main_of,
+                             get_parent_of,
+                             make,
+                             switch_to,
+                             throw_into,
+                             close,
+                             get_status,
+                             get_stats};
+
+}  // namespace
+
+void register_capi(py::module_& module) {
+  module.attr("_C_API") = py::capsule(&table, PYTEALET_CAPSULE);
+}
+
+}  // namespace tealetpp

@@ -1,0 +1,39 @@
+"""Where this package keeps what other people's builds need; docs/embedding.md shows its use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import _tealetpp
+
+
+def get_include() -> str:
+    """The folder to compile with: ``<tealet/tealet.h>`` and the C++ headers are below it.
+
+    Raises FileNotFoundError if this package was not installed but put together by hand.
+    """
+    return _folder("include")
+
+
+def get_cmake_dir() -> str:
+    """The folder to give to CMake as ``tealetpp_DIR``, for ``find_package(tealetpp)``.
+
+    Raises FileNotFoundError as get_include() does.
+    """
+    return _folder("lib/cmake/tealetpp")
+
+
+def get_pkgconfig_dir() -> str:
+    """The folder to put on ``PKG_CONFIG_PATH``, for ``pkg-config tealetpp``.
+
+    Raises FileNotFoundError as get_include() does.
+    """
+    return _folder("lib/pkgconfig")
+
+
+def _folder(name: str) -> str:
+    # Beside the compiled part: in an editable installation this file is somewhere else.
+    folder = Path(_tealetpp.__file__).parent / name
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is missing: this tealetpp was not installed with pip")
+    return str(folder)

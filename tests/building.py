@@ -1,0 +1,56 @@
+"""Building other people's projects: the tools for it, and what CMake is asked to do."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECTS = ROOT / "tests" / "embedding"
+# CMake and Ninja are installed beside this Python, which need not be on PATH.
+SEARCH = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+
+
+def tool(*names):
+    """The first of these programs that is there; without any, the test is skipped."""
+    for name in names:
+        if found := shutil.which(name, path=SEARCH):
+            return found
+    pytest.skip(f"needs {' or '.join(names)}")
+
+
+def run(*command, **environment):
+    """Run a program that must end well and complain of nothing; return what it prints."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": SEARCH, **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def builds_for_this_machine():
+    """Not if there is no compiler, nor where this Python is emulated."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    if compiler is None:
+        return False
+    target = subprocess.run([compiler, "-dumpmachine"], capture_output=True, text=True).stdout
+    return target.startswith(platform.machine())
+
+
+def build(project, folder, *options, **environment):
+    """Configure a project and build all of it; return the folder."""
+    if not builds_for_this_machine():
+        pytest.skip("needs a compiler for this machine")
+    cmake = tool("cmake")
+    run(cmake, "-G", "Ninja", "-S", project, "-B", folder, *options, **environment)
+    run(cmake, "--build", folder, **environment)
+    return folder

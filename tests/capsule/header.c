@@ -1,0 +1,1 @@
+#include <tealet/python.h>

@@ -1,0 +1,253 @@
+"""Other people's builds: projects as strangers would write them, built with the library and run."""
+
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import tealetpp
+from building import PROJECTS, ROOT, build, run, tool
+from tealetpp import _tealetpp
+from tealetpp.__main__ import main as run_command
+
+# What no version of Python changes: enough to build it with one of them.
+any_python = pytest.mark.any_python
+
+LINES = {
+    "c_program": "c_program: 5 tealets, sum 35, 0 bytes left\n",
+    "cpp_application": "cpp_application: sum 120, 0 bytes saved\n",
+    "memory_resource": "memory_resource: 0 bytes left in 0 blocks\n",
+}
+FOLDERS = {
+    "--include-dir": tealetpp.get_include,
+    "--cmake-dir": tealetpp.get_cmake_dir,
+    "--pkgconfig-dir": tealetpp.get_pkgconfig_dir,
+}
+
+
+@pytest.fixture(scope="session")
+def build_tree(tmp_path_factory):
+    # Not optimised: what is inlined cannot be exported by mistake.
+    return build(
+        *(ROOT, tmp_path_factory.mktemp("build_tree")),
+        *("-DTEALETPP_BUILD_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Debug"),
+    )
+
+
+@pytest.fixture(scope="session")
+def installed(build_tree, tmp_path_factory):
+    """Moved after it was installed: nothing in it may say where it was."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(tool("cmake"), "--install", build_tree, "--prefix", folder / "first")
+    return (folder / "first").rename(folder / "tree")
+
+
+@pytest.fixture(scope="session")
+def wheel():
+    try:
+        return Path(tealetpp.get_include()).parent
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("installed", marks=any_python),
+        pytest.param("build_tree", marks=any_python),
+        "wheel",
+    ],
+)
+def find_option(request):
+    """What tells find_package() where the library is."""
+    folder = request.getfixturevalue(request.param)
+    if request.param == "wheel":
+        return f"-Dtealetpp_DIR={tealetpp.get_cmake_dir()}"
+    return f"-DCMAKE_PREFIX_PATH={folder}"
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_project_that_finds_the_package(name, find_option, tmp_path):
+    # Without a C++ compiler, where the project says that it is in C.
+    cxx = {"CXX": "/there/is/no/c++"} if name == "c_program" else {}
+    build(PROJECTS / name, tmp_path, find_option, **cxx)
+    for linked in ("with_static", "with_shared"):
+        assert run(tmp_path / linked) == LINES[name], linked
+    needed = {
+        linked: run(tool("readelf"), "-d", tmp_path / linked)
+        for linked in ("with_static", "with_shared")
+    }
+    assert "libtealetpp.so" not in needed["with_static"]
+    assert "libtealetpp.so" in needed["with_shared"]
+
+
+@any_python
+def test_a_project_that_adds_the_sources(tmp_path):
+    folder = build(PROJECTS / "add_subdirectory", tmp_path, f"-DTEALETPP_SOURCE={ROOT}")
+    assert run(folder / "with_static") == LINES["cpp_application"]
+    assert run(folder / "with_shared") == LINES["c_program"]
+    # It gets what it asked for: no tests of ours, no build type, nothing installed along.
+    assert "Total Tests: 0" in run(tool("ctest"), "-N", "--test-dir", folder / "tealetpp")
+    assert "CMAKE_BUILD_TYPE:STRING=\n" in (folder / "CMakeCache.txt").read_text()
+    run(tool("cmake"), "--install", folder, "--prefix", tmp_path / "prefix")
+    files = [path for path in (tmp_path / "prefix").rglob("*") if path.is_file()]
+    assert {path.name for path in files} == {"with_static", "with_shared"}
+
+
+@any_python
+def test_a_c_project_that_adds_the_sources_is_told_what_it_lacks(tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.22)\nproject(only_c LANGUAGES C)\n"
+        f'add_subdirectory("{ROOT}" tealetpp)\n'
+    )
+    with pytest.raises(AssertionError, match=r"project\(only_c LANGUAGES C CXX\)"):
+        build(tmp_path, tmp_path / "build")
+
+
+@pytest.mark.parametrize("kind", ["shared", "static", "all_static"])
+@pytest.mark.parametrize("where", [pytest.param("installed", marks=any_python), "wheel"])
+def test_a_program_built_with_pkg_config(kind, where, request, tmp_path):
+    tool("pkg-config")
+    if kind == "all_static" and run(tool("cc"), "-print-file-name=libc.a") == "libc.a\n":
+        pytest.skip("needs a C library to link statically")
+    [pc_file] = request.getfixturevalue(where).glob("lib*/**/tealetpp.pc")
+    run(
+        PROJECTS / "pkgconfig" / "build.sh",
+        *(kind, PROJECTS / "c_program" / "program.c", tmp_path / "program"),
+        PKG_CONFIG_PATH=str(pc_file.parent),
+    )
+    assert run(tmp_path / "program") == LINES["c_program"]
+
+
+def test_an_extension_module_and_this_one_in_one_process(wheel, tmp_path):
+    build(PROJECTS / "nanobind_module", tmp_path, f"-DPython_EXECUTABLE={sys.executable}")
+    [module] = tmp_path.glob("walks.*.so")
+    search = {"PYTHONPATH": f"{tmp_path}:{wheel.parent}"}
+    line = run(sys.executable, PROJECTS / "nanobind_module" / "check.py", **search)
+    assert line == "nanobind_module: 11 checks, 0 walks left open\n"
+    # Its copy of the library is its own.
+    exported = run(tool("nm"), "-D", "--defined-only", module)
+    assert "PyInit_walks" in exported
+    assert "tealet" not in exported
+
+
+# --- what is exported ---
+
+
+def exported_names(library, *options):
+    lines = run(tool("nm"), "-D", "--defined-only", "--format=posix", *options, library)
+    return {re.sub(r" [A-Za-z] [0-9a-f]+ [0-9a-f]*$", "", line) for line in lines.splitlines()}
+
+
+@any_python
+def test_the_shared_library_exports_what_the_c_headers_declare(installed):
+    headers = "".join(path.read_text() for path in installed.glob("include/tealet/*.h"))
+    declared = set(re.findall(r"^TEALET_API [^(;]*?(\w+)\(", headers, re.MULTILINE))
+    assert {"tealet_switch", "tealet_get_stats", "tealet_stub_run"} <= declared
+    [library] = installed.glob("lib*/**/libtealetpp.so")
+    names = exported_names(library)
+    assert {name for name in names if not name.startswith("_Z")} == declared
+
+
+# Used by templates in the headers.
+OF_THE_CORE = "tealet::core::extra_of(tealet::core::Node&)"
+
+
+@any_python
+def test_the_shared_library_exports_the_cpp_api_and_nothing_else(installed):
+    [library] = installed.glob("lib*/**/libtealetpp.so")
+    names = {name for name in exported_names(library, "--demangle") if "::" in name}
+    ours = re.compile(r"((typeinfo|typeinfo name|vtable) for )?tealet::(?!core::)")
+    assert {name for name in names if not ours.match(name)} == {OF_THE_CORE}
+    # To catch an exception, its type must be one and the same on both sides.
+    for error in ("Exit", "Error", "InvalidError", "DefunctError", "ThreadError", "MemoryError"):
+        assert f"typeinfo for tealet::{error}" in names
+
+
+@any_python
+def test_what_links_the_static_library_exports_nothing_of_it(installed):
+    [library] = installed.glob("lib*/**/libtealetpp.a")
+    visible = []
+    for line in run(tool("readelf"), "--syms", "--wide", library).splitlines():
+        fields = line.split()
+        if len(fields) != 8 or "tealet" not in fields[7]:
+            continue
+        binding, visibility, section = fields[4:7]
+        if binding != "LOCAL" and section != "UND" and visibility == "DEFAULT":
+            visible.append(fields[7])
+    # Instances of templates of the standard library are everybody's.
+    assert [name for name in visible if not name.startswith(("_ZNSt", "_ZNKSt", "_ZSt"))] == []
+
+
+# --- what is installed ---
+
+
+@any_python
+def test_the_installed_tree(installed):
+    files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
+    files = {re.sub(r"^lib\w*(/\w+-linux-gnu)?/", "lib/", name) for name in files}
+    headers = {f"include/tealet/{path.name}" for path in (ROOT / "include/tealet").glob("*.h*")}
+    headers = (headers - {"include/tealet/config.hpp.in"}) | {"include/tealet/config.hpp"}
+    minor = ".".join(tealetpp.__version__.split(".")[:2])
+    libraries = {"lib/libtealetpp.a", "lib/libtealetpp.so", f"lib/libtealetpp.so.{minor}"}
+    libraries.add(f"lib/libtealetpp.so.{tealetpp.__version__}")
+    package = {"config.cmake", "config-version.cmake", "targets.cmake", "targets-debug.cmake"}
+    package = {f"lib/cmake/tealetpp/tealetpp-{name}" for name in package}
+    assert files == headers | libraries | package | {"lib/pkgconfig/tealetpp.pc"}
+    for name in package | {"lib/pkgconfig/tealetpp.pc"}:
+        [path] = installed.rglob(Path(name).name)
+        assert str(ROOT) not in path.read_text()
+
+
+@any_python
+@pytest.mark.parametrize("change", [-1, 1])
+def test_another_minor_version_is_not_found(change, installed, tmp_path):
+    major, minor, _ = tealetpp.__version__.split(".")
+    script = tmp_path / "find.cmake"
+    script.write_text(
+        f"find_package(tealetpp {major}.{int(minor) + change} QUIET)\n"
+        'message("${tealetpp_FOUND} ${tealetpp_CONSIDERED_VERSIONS}")\n'
+    )
+    found = run(
+        *("sh", "-c", '"$0" "$@" 2>&1'),
+        *(tool("cmake"), f"-DCMAKE_PREFIX_PATH={installed}", "-P", script),
+    )
+    assert found == f"0 {tealetpp.__version__}\n"
+
+
+def test_every_version_is_the_same(wheel):
+    text = (wheel / "include/tealet/version.h").read_text()
+    macros = dict(re.findall(r"#define TEALET_VERSION(\w*) (\S+)", text))
+    parts = (macros["_MAJOR"], macros["_MINOR"], macros["_PATCH"])
+    assert macros[""] == f'"{tealetpp.__version__}"'
+    assert tealetpp.__version__ == ".".join(parts) == importlib.metadata.version("tealetpp")
+
+
+# --- how the package says where it is ---
+
+
+def test_the_package_says_where_its_files_are(wheel):
+    assert (Path(tealetpp.get_include()) / "tealet" / "tealet.h").is_file()
+    assert (Path(tealetpp.get_cmake_dir()) / "tealetpp-config.cmake").is_file()
+    assert (Path(tealetpp.get_pkgconfig_dir()) / "tealetpp.pc").is_file()
+    assert all(isinstance(get_folder(), str) for get_folder in FOLDERS.values())
+
+
+@pytest.mark.parametrize("option", FOLDERS)
+def test_the_command_line_says_so_too(option, wheel):
+    # In a narrow terminal too.
+    printed = run(sys.executable, "-m", "tealetpp", option, COLUMNS="20")
+    assert printed == f"{FOLDERS[option]()}\n"
+
+
+@pytest.mark.parametrize("option", FOLDERS)
+def test_a_package_without_the_files_says_that(option, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(_tealetpp, "__file__", str(tmp_path / "_tealetpp.so"))
+    with pytest.raises(FileNotFoundError, match="not installed"):
+        FOLDERS[option]()
+    with pytest.raises(SystemExit) as raised:
+        run_command([option])
+    assert raised.value.code == 2
+    assert str(tmp_path) in capsys.readouterr().err

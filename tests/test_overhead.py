@@ -1,0 +1,125 @@
+"""What the statistics cost: nothing when compiled out, and a few instructions when not.
+
+The library is built both ways. What is compared does not vary from run to run: instructions, bytes,
+symbols.
+"""
+
+import re
+import subprocess
+
+import pytest
+
+from building import ROOT, build, run, tool
+
+# What no version of Python changes.
+pytestmark = pytest.mark.any_python
+
+ALLOWED_PER_SWITCH = 30
+
+# A symbol that is there for the statistics has one of these in its name.
+STATISTICS = re.compile(
+    r"stats|by_walk|total|peak|counts\b|count_|chunk_count|naive|expanded|efficiency|sharing"
+    r"|fixed_stack|in_place",
+    re.IGNORECASE,
+)
+# The functions of libtealet's API, which report zeros.
+TWO_FUNCTIONS = {"tealet_get_stats", "tealet_reset_peak_stats"}
+# What stays besides, so that programs compile and link with either library.
+PUBLIC_API = {
+    # The same two in the C++ API.
+    "tealet::Main::stats() const",
+    "tealet::Main::reset_peak_stats()",
+    # What a program may compute from any snapshot, also from one that it put together itself.
+    "tealet::Stats::sharing_ratio() const",
+    "tealet::Stats::memory_efficiency() const",
+    "tealet::Stats::fixed_stack_bytes(unsigned long) const",
+    "tealet::Stats::efficiency_vs(unsigned long) const",
+    "tealet::operator-(tealet::Stats const&, tealet::Stats const&)",
+    # Sets up an allocator of libtealet's extras that counts by itself, for who asks for it.
+    "tealet_statsalloc_init",
+}
+
+
+class Build:
+    """The library with the statistics compiled in or out, and what is compared of it."""
+
+    def __init__(self, folder, statistics):
+        build(
+            *(ROOT / "tests" / "overhead", folder),
+            *("-DCMAKE_BUILD_TYPE=Release", f"-DTEALET_WITH_STATS={statistics}"),
+        )
+        (library,) = folder.rglob("libtealetpp.a")
+        self.instructions = {
+            language: instructions_per_switch(str(folder / f"switches_{language}"))
+            for language in ("cpp", "c")
+        }
+        self.object_bytes = object_bytes(str(library))
+        self.statistics_symbols = {
+            name for name in symbols(str(library)) if STATISTICS.search(name)
+        }
+
+
+def instructions_per_switch(program):
+    """The average of those there and those back."""
+
+    def executed(rounds):
+        callgrind = (tool("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null")
+        done = subprocess.run([*callgrind, program, str(rounds)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return int(re.search(r"Collected *: (\d+)", done.stderr)[1])
+
+    # Both runs begin and end alike: the difference is the rounds that only one of them makes.
+    rounds = 1000
+    return (executed(2 * rounds) - executed(rounds)) / (2 * rounds)
+
+
+def object_bytes(library):
+    """Code and data of all its objects together."""
+    lines = run(tool("size"), library).splitlines()[1:]
+    return sum(int(line.split()[3]) for line in lines)
+
+
+def symbols(library):
+    """What its objects define or ask for, whole functions and parts that compilers split off."""
+    listed = run(tool("nm"), "-C", library)
+    names = re.findall(r"^(?:[0-9a-f]{16}| {16}) [A-Za-z] (.+)$", listed, re.MULTILINE)
+    return {re.sub(r" \[clone .*", "", name) for name in names}
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory):
+    tool("valgrind")
+    folder = tmp_path_factory.mktemp("overhead")
+    return {name: Build(folder / name, name) for name in ("on", "off")}
+
+
+@pytest.mark.parametrize("language", ["cpp", "c"])
+def test_a_switch_takes_few_instructions_more_with_statistics(builds, language):
+    on, off = (builds[name].instructions[language] for name in ("on", "off"))
+    assert off < on <= off + ALLOWED_PER_SWITCH
+
+
+def test_without_statistics_the_objects_are_smaller(builds):
+    assert builds["off"].object_bytes < builds["on"].object_bytes
+
+
+def test_without_statistics_nothing_of_them_is_left_but_functions_of_the_api(builds):
+    assert builds["off"].statistics_symbols == TWO_FUNCTIONS | PUBLIC_API
+
+
+def test_with_statistics_there_is_more(builds):
+    """The names that are looked for do find something."""
+    assert builds["on"].statistics_symbols > builds["off"].statistics_symbols
+    assert "tealet::core::Domain::stats_by_walk() const" in builds["on"].statistics_symbols
+
+
+def test_print_the_figures(builds, capsys):
+    lines = [
+        "statistics    instructions for a switch    bytes of objects",
+        "                    C++              C",
+    ]
+    for name, built in builds.items():
+        cpp, c = (built.instructions[language] for language in ("cpp", "c"))
+        lines.append(f"{name:<10}{cpp:>13.1f}{c:>15.1f}{built.object_bytes:>21,}")
+    with capsys.disabled():
+        print("", *lines, sep="\n")
