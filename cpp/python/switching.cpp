@@ -245,7 +245,9 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 }
 
 // What arrived with the switch that just returned.
-[[gnu::noinline]] PyObject* receive(PythonDomain& domain) noexcept { return unpack(domain, arrive(domain)); }
+[[gnu::noinline]] PyObject* receive(PythonDomain& domain) noexcept {
+  return unpack(domain, arrive(domain));
+}
 
 // Nothing has switched.
 [[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) noexcept {
