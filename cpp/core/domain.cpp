@@ -1,5 +1,5 @@
-// The life of a domain and of its nodes, and their tree. The switch, nesting and the statistics
-// have files of their own.
+// The life of a domain and of its nodes, and their tree. The switch and the statistics have files
+// of their own.
 #include "domain.hpp"
 
 #include <cxxabi.h>
@@ -37,16 +37,15 @@ Errc Domain::open(std::size_t extra) noexcept {
   thread_ = current_thread();
   exceptions_ = abi::__cxa_get_globals();
   lowest_start_ = lowest_start_on_this_stack();
-  join_enclosing();
+  nesting_.join(*this);
   return Errc::ok;
 }
 
 void Domain::close() noexcept {
   while (main_->first_child != nullptr) discard(*main_->first_child);
-  leave_enclosing();
+  nesting_.leave(*this, thread_ == current_thread());
   free_node(*main_);
   main_ = current_ = nullptr;
-  outermost_ = false;
   memory_.set_cache_bytes(0);  // what faces still refer to goes straight back in the end
 }
 
@@ -112,7 +111,7 @@ void Domain::leave_tree(Node& node) noexcept {
 
 void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
-  strand_inner_domains(node);
+  nesting_.strand(node);
   if (node.stack != nullptr) {
     area_.let_go(memory_, *node.stack);
     node.stack = nullptr;
@@ -120,6 +119,13 @@ void Domain::free_node(Node& node) noexcept {
   node.status = Status::Exited;
   memory_.totals.tealet_freed();
   if (face_.release(node)) free_block(node);
+}
+
+void Domain::close_inner_domains(const Node& outer) noexcept {
+  while (Domain* inner = nesting_.opened_in(outer)) {
+    inner->face_.close(*inner);
+    if (nesting_.opened_in(outer) == inner) nesting_.strand(outer);  // it could not be closed
+  }
 }
 
 Errc Domain::set_parent(Node& node, Node& parent) noexcept {

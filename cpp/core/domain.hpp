@@ -11,6 +11,7 @@
 #include <memory_resource>
 
 #include "domain_memory.hpp"
+#include "nesting.hpp"
 #include "node.hpp"
 #include "stack_area.hpp"
 #include "thread.hpp"
@@ -63,13 +64,14 @@ class Domain {
   // main and, as the thread knows its domains, on its own thread; anywhere once it is stranded.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
-  // Whether the tealet in which it was opened is gone, without having closed it.
-  bool stranded() const noexcept { return stranded_; }
+  // Where it lies among the domains of its thread.
+  Nesting& nesting() noexcept { return nesting_; }
+  const Nesting& nesting() const noexcept { return nesting_; }
 
   // Whether this domain can be used here and now: its thread, the tealet in which it was opened.
   Errc check() const noexcept {
     if (thread_ != this_thread) return Errc::thread;
-    return outermost_ ? Errc::ok : check_enclosing();
+    return nesting_.check();
   }
   // The same, and whether `target` can be switched to.
   Errc check(const Node& target) const noexcept {
@@ -121,7 +123,6 @@ class Domain {
   // Closes the domains that were opened in `outer` and are open still. A face that must do so
   // before its own clean-up calls this at the end of run(); otherwise the engine does.
   void close_inner_domains(const Node& outer) noexcept;
-  bool has_inner_domains(const Node& outer) const noexcept;
   // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
   // A defunct one cannot, nor a stub, which has no function that would.
   Node& receiver() noexcept;
@@ -143,13 +144,6 @@ class Domain {
   std::size_t extent(const Node& node) const noexcept;
   // No tealet but main has ever had bytes at or above this address.
   const char* highest_far() const noexcept { return highest_far_; }
-  // The tealet of another domain in which this one was opened; nullptr if there is none.
-  const Node* outer() const noexcept { return outer_; }
-  // Of the domains of this thread that can be used here and now, the one opened last; nullptr if
-  // there is none.
-  static Domain* innermost() noexcept;
-  // Whether this domain was opened in `tealet`, or in a tealet of a domain that was.
-  bool is_inside(const Node* tealet) const noexcept;
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }
@@ -193,11 +187,6 @@ class Domain {
   void adopt(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
-  Errc check_enclosing() const noexcept;
-  void join_enclosing() noexcept;
-  void leave_enclosing() noexcept;
-  Domain* opened_in(const Node& outer) const noexcept;
-  void strand_inner_domains(const Node& outer) noexcept;
 
   // The jump under way, for the callbacks.
   Node* target_ = nullptr;
@@ -222,11 +211,7 @@ class Domain {
   void* exceptions_ = nullptr;            // the exceptions in flight on this thread
 
   std::uint64_t thread_ = 0;
-  Node* outer_ = nullptr;    // the tealet of another domain in which this one was opened
-  Domain* inner_ = nullptr;  // domains opened in tealets of this one
-  Domain* next_ = nullptr;   // the next in the list that this domain is in
-  bool outermost_ = false;   // it is open, and was opened in no tealet
-  bool stranded_ = false;
+  Nesting nesting_;
 };
 
 }  // namespace tealet::core

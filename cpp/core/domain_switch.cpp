@@ -203,7 +203,7 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
       return;
     case Leaving::exit:
       from.status = Status::Exited;
-      strand_inner_domains(from);
+      nesting_.strand(from);
       return;
     case Leaving::unmake:
       from.status = Status::New;
