@@ -11,14 +11,6 @@
 
 namespace tealet::core {
 
-namespace {
-
-constexpr std::size_t unit = 16;
-
-std::size_t units(std::size_t bytes) noexcept { return (bytes + unit - 1) / unit; }
-
-}  // namespace
-
 Domain::Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept
     : memory_(upstream, limit), face_(face) {}
 
@@ -54,13 +46,13 @@ Errc Domain::check_room() const noexcept {
 }
 
 Node* Domain::make_node(std::size_t extra) noexcept {
-  const std::size_t size = sizeof(Node) + unit * units(extra);
-  void* block = memory_.take(size);
+  const std::size_t units = (extra + Node::extra_unit - 1) / Node::extra_unit;
+  void* block = memory_.take(sizeof(Node) + Node::extra_unit * units);
   if (block == nullptr) return nullptr;
   auto* node = ::new (block) Node;
-  std::memset(node->extra(), 0, size - sizeof(Node));
   node->domain = this;
-  node->extra_units = static_cast<std::uint32_t>(units(extra));
+  node->extra_units = static_cast<std::uint32_t>(units);
+  std::memset(node->extra(), 0, node->extra_size());
   memory_.totals.tealet_created();
   return node;
 }
@@ -72,7 +64,7 @@ Node* Domain::create(std::size_t extra, Node& parent) noexcept {
 }
 
 Node* Domain::duplicate(const Node& original) noexcept {
-  Node* twin = create(unit * original.extra_units, *original.parent);
+  Node* twin = create(original.extra_size(), *original.parent);
   if (twin == nullptr) return nullptr;
   if (original.stack != nullptr) {
     twin->stack = original.stack;

@@ -57,6 +57,8 @@ class Domain {
   Domain(const Domain&) = delete;
   Domain& operator=(const Domain&) = delete;
 
+  // --- its life ---
+
   // Begins the domain on this thread, in whatever tealet runs there now: makes the main tealet,
   // with `extra` bytes behind it.
   Errc open(std::size_t extra) noexcept;
@@ -64,9 +66,15 @@ class Domain {
   // main and, as the thread knows its domains, on its own thread; anywhere once it is stranded.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
+
   // Where it lies among the domains of its thread.
   Nesting& nesting() noexcept { return nesting_; }
   const Nesting& nesting() const noexcept { return nesting_; }
+  // Closes the domains that were opened in `outer` and are open still. A face that must do so
+  // before its own clean-up calls this at the end of run(); otherwise the engine does.
+  void close_inner_domains(const Node& outer) noexcept;
+
+  // --- whether something can be done here and now ---
 
   // Whether this domain can be used here and now: its thread, the tealet in which it was opened.
   Errc check() const noexcept {
@@ -81,6 +89,8 @@ class Domain {
   }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
+
+  // --- how tealets come to be, and go ---
 
   // A tealet that has not begun, child of `parent`, with `extra` bytes (zeroed) behind it; nullptr
   // if there is no memory.
@@ -99,6 +109,15 @@ class Domain {
   // and the original is paused, otherwise the other way round; whoever is resumed later finds in
   // arrived() what that brought. Main must have a far end.
   Errc fork(Node& copy, bool leave) noexcept;
+  // Gives main, which must run, a far end: nothing at or above it is saved from now on.
+  void set_main_far(char* far) noexcept { main_->far = far; }
+  // Frees a node that does not run, as it is: nothing on its stack is unwound.
+  void discard(Node& node) noexcept;
+  // Returns the memory of a node that release() kept.
+  void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
+
+  // --- the switch ---
+
   // Switches to a new, captured or paused tealet; returns when something switches back. What came
   // with that is in arrived(). `force` gives up tealets that cannot be saved for want of memory,
   // rather than fail; switching to main then always succeeds.
@@ -112,29 +131,26 @@ class Domain {
   // Asks a paused tealet to end, with the running one as its parent from now on. It may have
   // switched away instead when this returns; the face knows whether its node was released.
   Errc unwind(Node& node) noexcept;
-  // The next to end when all below `top` must: a tealet without children; `top` if there is none.
-  Node& newest_leaf(Node& top) noexcept;
-  // Gives main, which must run, a far end: nothing at or above it is saved from now on.
-  void set_main_far(char* far) noexcept { main_->far = far; }
-  // Frees a node that does not run, as it is: nothing on its stack is unwound.
-  void discard(Node& node) noexcept;
-  // Returns the memory of a node that release() kept.
-  void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
-  // Closes the domains that were opened in `outer` and are open still. A face that must do so
-  // before its own clean-up calls this at the end of run(); otherwise the engine does.
-  void close_inner_domains(const Node& outer) noexcept;
-  // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
-  // A defunct one cannot, nor a stub, which has no function that would.
-  Node& receiver() noexcept;
-  // Errc::invalid if `node` is main or `parent` descends from it; Errc::foreign if `parent` is of
-  // another domain.
-  Errc set_parent(Node& node, Node& parent) noexcept;
+  Transfer& arrived() noexcept { return transfer_; }
+
+  // --- the tealets, and their tree ---
+
   Node& main() noexcept { return *main_; }
   Node& current() noexcept { return *current_; }
   const Node& current() const noexcept { return *current_; }
   // The tealet that switched to the running one, if it still exists.
   Node* previous() noexcept { return previous_; }
-  Transfer& arrived() noexcept { return transfer_; }
+  // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
+  // A defunct one cannot, nor a stub, which has no function that would.
+  Node& receiver() noexcept;
+  // The next to end when all below `top` must: a tealet without children; `top` if there is none.
+  Node& newest_leaf(Node& top) noexcept;
+  // Errc::invalid if `node` is main or `parent` descends from it; Errc::foreign if `parent` is of
+  // another domain.
+  Errc set_parent(Node& node, Node& parent) noexcept;
+
+  // --- figures ---
+
   Status status(const Node& node) const noexcept {
     const bool lost = node.stack != nullptr && node.stack->lost();
     return lost ? Status::Defunct : node.status;

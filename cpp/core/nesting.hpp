@@ -1,6 +1,6 @@
-// Where a domain lies among the domains of its thread. One that is opened inside a tealet of another
-// is part of that tealet's execution: its bytes on the C stack move with that tealet's, so it can be
-// used only while that tealet runs.
+// Where a domain lies among the domains of its thread. One that is opened inside a tealet of
+// another is part of that tealet's execution: its bytes on the C stack move with that tealet's, so
+// it can be used only while that tealet runs.
 #pragma once
 
 #include <tealet/error.hpp>

@@ -18,6 +18,9 @@ struct StubBody : Body {
   std::size_t function_size;
 };
 
+// What tealet.hpp tells its users is what the engine can do.
+static_assert(largest_extra == largest_node_extra);
+
 }  // namespace core
 
 struct MainState : core::Domain {
