@@ -14,33 +14,17 @@ from typing import NamedTuple
 from . import _format
 from ._tealetpp import Stats, StatsDifference
 
-FIELDS = (
-    "n_active",
-    "n_total",
-    "bytes_allocated",
-    "bytes_allocated_peak",
-    "blocks_allocated",
-    "blocks_allocated_peak",
-    "blocks_allocated_total",
-    "stack_count",
-    "stack_chunk_count",
-    "stack_bytes",
-    "stack_bytes_expanded",
-    "stack_bytes_naive",
-    "bytes_cached",
-)
-
 # What users would otherwise give each coroutine, and what the system gives each thread.
 FIXED_STACK_SIZES = (64 * 1024, 8 * 1024 * 1024)
 
 COMPILED_OUT = "Statistics are compiled out (TEALET_WITH_STATS=0): every figure reads as zero."
 
+# Every figure, in the order of the definitions.
 _LABELS = {
     "n_active": "tealets now, main included",
     "n_total": "tealets since the domain began",
     "bytes_allocated": "bytes allocated",
     "bytes_allocated_peak": "bytes allocated at the peak",
-    "bytes_cached": "bytes kept for reuse",
     "blocks_allocated": "blocks allocated",
     "blocks_allocated_peak": "blocks allocated at the peak",
     "blocks_allocated_total": "blocks ever taken",
@@ -49,9 +33,11 @@ _LABELS = {
     "stack_bytes": "bytes saved",
     "stack_bytes_expanded": "one copy for each tealet (expanded)",
     "stack_bytes_naive": "stacks cut exactly to size (naive)",
+    "bytes_cached": "bytes kept for reuse",
 }
+FIELDS = tuple(_LABELS)
 
-# How the readable forms group the fields; FIELDS has the order of their definitions.
+# How the readable forms group them.
 _GROUPS = (
     ("n_active", "n_total"),
     ("bytes_allocated", "bytes_allocated_peak", "bytes_cached"),
