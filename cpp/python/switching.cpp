@@ -246,6 +246,9 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 }
 
 // What arrived with the switch that just returned.
+//
+// Not inline, nor is what follows: the frame from which the engine switches is on every saved
+// stack.
 [[gnu::noinline]] PyObject* receive(PythonDomain& domain) noexcept {
   return unpack(domain, arrive(domain));
 }
@@ -286,7 +289,7 @@ PyObject* exchange(TealetObject* target, Transfer out) noexcept {
 Errc unwind(TealetObject* target, PyObject*& result) noexcept {
   PythonDomain& domain = target->domain();
   const Errc code = with_paused_state(domain, [&] { return domain.unwind(*target->node()); });
-  if (code == Errc::ok) result = unpack(domain, arrive(domain));
+  if (code == Errc::ok) result = receive(domain);
   return code;
 }
 
@@ -311,7 +314,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
     domain.call = call;
     code = with_paused_state(
         domain, [&] { return domain.switch_to(*target->node(), {Signal::value, nullptr}); });
-    if (code == Errc::ok) return unpack(domain, arrive(domain));
+    if (code == Errc::ok) return receive(domain);
     domain.call = Call{};
     domain.free_data_stack(execution);
   }
