@@ -87,11 +87,8 @@ def to_repr(stats: Stats | StatsDifference) -> str:
 
 def to_text(stats: Stats | StatsDifference) -> str:
     """A table for people: exact figures, and larger units beside the bytes."""
-    if isinstance(stats, StatsDifference):
-        sections = _difference_sections(stats)
-    elif stats.enabled:
-        sections = _sections(stats)
-    else:
+    sections = _sections(stats)
+    if not sections:
         return COMPILED_OUT
     rows = [row for section in sections for row in (*section, Row("", ""))]
     return "\n".join(_format.table(rows[:-1], indent=""))
@@ -99,11 +96,8 @@ def to_text(stats: Stats | StatsDifference) -> str:
 
 def to_html(stats: Stats | StatsDifference) -> str:
     """The same table for notebooks."""
-    if isinstance(stats, StatsDifference):
-        sections = _difference_sections(stats)
-    elif stats.enabled:
-        sections = _sections(stats)
-    else:
+    sections = _sections(stats)
+    if not sections:
         return f"<p>{escape(COMPILED_OUT)}</p>"
     bodies = "".join(f"<tbody>{''.join(map(_html_row, section))}</tbody>" for section in sections)
     return f"<table>{bodies}</table>"
@@ -115,7 +109,14 @@ def _html_row(row: Row) -> str:
     return f'<tr><th style="text-align: left">{label}</th>{figures}</tr>'
 
 
-def _sections(stats: Stats) -> Iterator[list[Row]]:
+def _sections(stats: Stats | StatsDifference) -> list[list[Row]]:
+    """The table in parts; none if there is nothing to tell."""
+    if isinstance(stats, StatsDifference):
+        return list(_difference_sections(stats))
+    return list(_snapshot_sections(stats)) if stats.enabled else []
+
+
+def _snapshot_sections(stats: Stats) -> Iterator[list[Row]]:
     yield from _counted(lambda name: getattr(stats, name), signed=False)
     yield [
         Row("instead, these stacks would take", "bytes", "", "times as much"),
