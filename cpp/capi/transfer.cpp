@@ -49,6 +49,12 @@ Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
   }
 }
 
+// Whether an exit fails for want of memory only.
+bool would_leave(CDomain& domain, const Node& target, int flags) noexcept {
+  const Errc code = check_target(domain, target, has(flags, TEALET_XFER_PANIC));
+  return code == Errc::ok || (code == Errc::defunct && has(flags, TEALET_XFER_NOFAIL));
+}
+
 // Makes `attempt(target, transfer, force)` as the flags have it.
 template <class Attempt>
 Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt attempt) noexcept {
@@ -91,9 +97,8 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   if (next == nullptr) next = own.target;
   domain.close_inner_domains(self);
   const bool intact = domain.depart();
-  // Departing fails only once.
-  if (!intact) domain.depart();
-  if (intact && next != nullptr && &node_of(next) != &self) {
+  if (!intact) domain.depart();  // which compares no more
+  if (intact && next != nullptr) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
   // That cannot be done, or must not: there is a bug to be told of.
@@ -130,7 +135,6 @@ int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
   } else {
     code = domain.capture(node, far);
   }
-  if (code != Errc::ok) node.held_by = nullptr;
   return arrive(domain, code, now ? parg : nullptr);  // a capture brings nothing
 }
 
@@ -167,9 +171,13 @@ int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
 int tealet_switch(tealet_t* target, void** parg, int flags) {
   if ((flags & ~transfer_flags) != 0) return TEALET_ERR_INVAL;
   core::Node& node = node_of(target);
-  if (&node == &CDomain::of(node).current())
-    return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
-  return switch_to(node, parg, flags, static_cast<const char*>(__builtin_frame_address(0)));
+  const CDomain& domain = CDomain::of(node);
+  if (&node != &domain.current()) {
+    return switch_to(node, parg, flags, static_cast<const char*>(__builtin_frame_address(0)));
+  }
+  // It runs: but is it the caller?
+  if (const Errc code = domain.check(); code != Errc::ok) return error_of(code);
+  return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
 }
 
 int tealet_exit(tealet_t* target, void* arg, int flags) {
@@ -185,6 +193,8 @@ int tealet_exit(tealet_t* target, void* arg, int flags) {
     *static_cast<OwnEnd*>(self.held_by) = {target, arg, flags & ~TEALET_EXIT_DEFER};
     return 0;
   }
+  // What ends with it runs code of its own: not under the lock, and only if this is no mistake.
+  if (would_leave(domain, node_of(target), flags)) domain.close_inner_domains(self);
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
   const Errc code = exit_to(domain, node_of(target), arg, flags);
   return arrive(domain, code, nullptr);
@@ -202,9 +212,6 @@ int tealet_fork(tealet_t* tealet, void** parg, int flags) {
   copy.held_by = self.held_by;
   copy.marks = (self.marks & TEALET_ORIGIN_MAIN_LINEAGE) != 0 ? forked_main : TEALET_ORIGIN_FORK;
   const Errc code = domain.fork(copy, flags == TEALET_START_SWITCH);
-  if (code != Errc::ok) {
-    copy.held_by = nullptr;
-    copy.marks = 0;
-  }
+  if (code != Errc::ok) copy.marks = 0;
   return arrive(domain, code, parg);
 }

@@ -114,9 +114,9 @@ void Domain::free_node(Node& node) noexcept {
 }
 
 void Domain::close_inner_domains(const Node& outer) noexcept {
-  while (Domain* inner = nesting_.opened_in(outer)) {
+  while (Domain* inner = nesting_.to_close_in(outer)) {
     inner->face_.close(*inner);
-    if (nesting_.opened_in(outer) == inner) nesting_.strand(outer);  // it could not be closed
+    if (nesting_.to_close_in(outer) == inner) nesting_.strand(outer);  // it could not be closed
   }
 }
 

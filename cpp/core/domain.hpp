@@ -41,7 +41,7 @@ struct Face {
   // end.
   bool (*release)(Node& node);
   // Closes a domain, with Domain::close() in the end, because the tealet in which it was opened
-  // ends.
+  // ends. nullptr if it waits, stranded, for its program to do that.
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
   void (*adopted)(Node& child);
@@ -66,12 +66,15 @@ class Domain {
   // main and, as the thread knows its domains, on its own thread; anywhere once it is stranded.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
+  // Whether it is not closed when the tealet in which it was opened ends, but waits, stranded.
+  bool waits_stranded() const noexcept { return face_.close == nullptr; }
 
   // Where it lies among the domains of its thread.
   Nesting& nesting() noexcept { return nesting_; }
   const Nesting& nesting() const noexcept { return nesting_; }
-  // Closes the domains that were opened in `outer` and are open still. A face that must do so
-  // before its own clean-up calls this at the end of run(); otherwise the engine does.
+  // Closes the domains that were opened in `outer`, are open still, and do not wait for that. A
+  // face that must do so before its own clean-up calls this at the end of run(); otherwise the
+  // engine does.
   void close_inner_domains(const Node& outer) noexcept;
 
   // --- whether something can be done here and now ---

@@ -75,9 +75,11 @@ bool Nesting::is_inside(const Node* tealet) const noexcept {
   return outer != nullptr;
 }
 
-Domain* Nesting::opened_in(const Node& tealet) const noexcept {
+Domain* Nesting::to_close_in(const Node& tealet) const noexcept {
   Domain* inner = inner_;
-  while (inner != nullptr && inner->nesting().outer_ != &tealet) inner = inner->nesting().next_;
+  while (inner != nullptr && (inner->nesting().outer_ != &tealet || inner->waits_stranded())) {
+    inner = inner->nesting().next_;
+  }
   return inner;
 }
 

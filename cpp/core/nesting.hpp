@@ -30,8 +30,9 @@ class Nesting {
   // Whether this domain was opened in `tealet`, or in a tealet of a domain that was.
   bool is_inside(const Node* tealet) const noexcept;
 
-  // A domain that was opened in `tealet`, one of this domain's; nullptr if there is none.
-  Domain* opened_in(const Node& tealet) const noexcept;
+  // A domain that was opened in `tealet`, one of this domain's, and is to be closed when that ends;
+  // nullptr if there is none.
+  Domain* to_close_in(const Node& tealet) const noexcept;
   // Leaves those that were opened in `tealet`, which is gone, where they are.
   void strand(const Node& tealet) noexcept;
 

@@ -150,7 +150,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
     domain.close_inner_domains(node);
     if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
-  } while (domain.nesting().opened_in(node) != nullptr);
+  } while (domain.nesting().to_close_in(node) != nullptr);
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
     // It begins where this one ends, and so does its data stack.

@@ -147,12 +147,13 @@ TEALET_API int tealet_fork(tealet_t* tealet, void** parg, int flags);
  * tealet itself returns at once.
  *
  * TEALET_ERR_MEM if a stack cannot be saved. With TEALET_XFER_FORCE it is given up instead and its
- * tealets are defunct, the running one too if need be; the main tealet never: TEALET_ERR_MEM is
- * returned if only that would help. A forced switch to main succeeds always. TEALET_ERR_DEFUNCT if
- * the target is. TEALET_ERR_INVAL if it has no function yet or has ended, belongs to another domain
- * or thread, is asked to panic before it has begun, or the caller is further from where the domain
- * began than max_stack_size. TEALET_ERR_INTEGRITY: see tealet_config_t. TEALET_ERR_PANIC is no
- * failure: it says how the caller was resumed.
+ * tealets are defunct, the running one too if need be; never the main tealet, nor what duplicates
+ * share with the target: TEALET_ERR_MEM is returned if only that would help. A forced switch to
+ * main succeeds always. TEALET_ERR_DEFUNCT if the target is. TEALET_ERR_INVAL if it has no function
+ * yet or has ended, is asked to panic before it has begun, or its domain is another thread's or was
+ * begun in a tealet that does not run now; and if the caller is further from where the domain began
+ * than max_stack_size. TEALET_ERR_INTEGRITY: see tealet_config_t. TEALET_ERR_PANIC is no failure:
+ * it says how the caller was resumed.
  */
 TEALET_API int tealet_switch(tealet_t* target, void** parg, int flags);
 
