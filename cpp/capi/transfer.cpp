@@ -15,10 +15,20 @@ constexpr int start_flags = TEALET_START_SWITCH;
 constexpr int transfer_flags = TEALET_XFER_FORCE | TEALET_XFER_PANIC | TEALET_XFER_NOFAIL;
 constexpr int exit_flags = transfer_flags | TEALET_EXIT_DELETE | TEALET_EXIT_DEFER;
 
+constexpr unsigned char forked_main = TEALET_ORIGIN_MAIN_LINEAGE | TEALET_ORIGIN_FORK;
+
 bool has(int flags, int flag) noexcept { return (flags & flag) != 0; }
 
-// What the transfer that resumed the caller brought.
-int receive(CDomain& domain, void** parg) noexcept {
+// Before every transfer: 0, or why the caller, which has its frame at `here`, must not go.
+int depart(CDomain& domain, const char* here) noexcept {
+  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
+  return domain.depart() ? 0 : TEALET_ERR_INTEGRITY;
+}
+
+// After it: why it has failed, or what the transfer that resumed the caller brought.
+int arrive(CDomain& domain, Errc code, void** parg) noexcept {
+  domain.arrive();
+  if (code != Errc::ok) return error_of(code);
   const Transfer arrived = domain.arrived();
   if (parg != nullptr) *parg = arrived.value;
   return arrived.signal == Signal::error ? TEALET_ERR_PANIC : 0;
@@ -114,44 +124,37 @@ Transfer run_function(Node& self, Transfer arrived) {
 int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
           const char* here) noexcept {
   CDomain& domain = CDomain::of(node);
-  const bool fresh = node.status == Status::New;
-  Errc code = fresh && (flags & ~start_flags) == 0 ? domain.check_caller(here) : Errc::invalid;
-  if (code != Errc::ok) return error_of(code);
-  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  if (node.status != Status::New || (flags & ~start_flags) != 0) return TEALET_ERR_INVAL;
+  if (const int error = depart(domain, here); error != 0) return error;
   set_function(node, run);
   auto* const far = static_cast<char*>(stack_far);
   const bool now = flags == TEALET_START_SWITCH;
+  Errc code = Errc::ok;
   if (now) {
     code = domain.start(node, {Signal::value, parg != nullptr ? *parg : nullptr}, far);
   } else {
     code = domain.capture(node, far);
   }
-  domain.arrive();
-  if (code != Errc::ok || !now) return error_of(code);
-  return receive(domain, parg);
+  return arrive(domain, code, now ? parg : nullptr);  // a capture brings nothing
 }
 
 int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
   CDomain& domain = CDomain::of(target);
-  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
-  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  if (const int error = depart(domain, here); error != 0) return error;
   const Errc code = leave_for(domain, target, parg, flags);
-  domain.arrive();
-  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+  return arrive(domain, code, parg);
 }
 
 int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexcept {
   CDomain& domain = CDomain::of(stub);
-  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
-  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  if (const int error = depart(domain, here); error != 0) return error;
   Errc code = Errc::invalid;
   if (stub.status == Status::Stub && stub.held_by == nullptr) {
     set_function(stub, run);
     code = leave_for(domain, stub, parg, TEALET_XFER_DEFAULT);
     if (code != Errc::ok) stub.held_by = nullptr;
   }
-  domain.arrive();
-  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+  return arrive(domain, code, parg);
 }
 
 }  // namespace tealet::capi
@@ -194,8 +197,7 @@ int tealet_exit(tealet_t* target, void* arg, int flags) {
   if (would_leave(domain, node_of(target), flags)) domain.close_inner_domains(self);
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
   const Errc code = exit_to(domain, node_of(target), arg, flags);
-  domain.arrive();
-  return error_of(code);
+  return arrive(domain, code, nullptr);
 }
 
 int tealet_fork(tealet_t* tealet, void** parg, int flags) {
@@ -208,10 +210,8 @@ int tealet_fork(tealet_t* tealet, void** parg, int flags) {
   if (self.far == core::unbounded) return TEALET_ERR_UNFORKABLE;
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
   copy.held_by = self.held_by;
-  copy.marks = static_cast<unsigned char>(
-      ((self.marks & TEALET_ORIGIN_MAIN_LINEAGE) | TEALET_ORIGIN_FORK) & 0x7f);
+  copy.marks = (self.marks & TEALET_ORIGIN_MAIN_LINEAGE) != 0 ? forked_main : TEALET_ORIGIN_FORK;
   const Errc code = domain.fork(copy, flags == TEALET_START_SWITCH);
   if (code != Errc::ok) copy.marks = 0;
-  domain.arrive();
-  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+  return arrive(domain, code, parg);
 }

@@ -162,7 +162,7 @@ Main::~Main() {
   if (state_->is_open()) {
     const Errc code = state_->check();
     // Where the stack that its tealets ran on is gone, there is nothing to unwind.
-    if (!state_->stranded()) {
+    if (!state_->nesting().stranded()) {
       if (code != Errc::ok || !state_->current().is_main()) {
         // Its tealets run on, or are, the very stack that this destructor runs on.
         std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n",

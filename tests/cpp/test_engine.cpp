@@ -70,13 +70,14 @@ TEST_CASE("a domain is stranded when the tealet that it was opened in exits, and
   static Function opens_one = [](Node&) {
     inner = new Domain(face, tealet::malloc_resource(), tealet::CountingAllocator::no_limit);
     CHECK(inner->open(0) == Errc::ok);
-    CHECK_FALSE(outer->has_inner_domains(outer->current()));  // none that is closed with it
+    CHECK(outer->nesting().to_close_in(outer->current()) ==
+          nullptr);  // none that is closed with it
     outer->exit_to(outer->main(), {}, true, false);
   };
   Node& host = make(domain, opens_one);
   CHECK(domain.switch_to(host, {}) == Errc::ok);
   CHECK(host.status == Status::Exited);
-  CHECK(inner->stranded());
+  CHECK(inner->nesting().stranded());
   CHECK(inner->check() == Errc::outside);
   delete inner;
   domain.discard(host);
