@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 
@@ -17,20 +19,22 @@ bool readable(const tealet_config_t* config) noexcept {
          config->version == TEALET_CONFIG_CURRENT_VERSION;
 }
 
+// Where members begin, and the last one ends.
+constexpr std::array<std::size_t, 8> edges{header_size,
+                                           offsetof(tealet_config_t, stack_integrity_bytes),
+                                           offsetof(tealet_config_t, stack_guard_mode),
+                                           offsetof(tealet_config_t, stack_integrity_fail_policy),
+                                           offsetof(tealet_config_t, stack_guard_limit),
+                                           offsetof(tealet_config_t, max_stack_size),
+                                           offsetof(tealet_config_t, reserved),
+                                           sizeof(tealet_config_t)};
+
 // Copies the members that fit in `size` bytes, but for those that say so.
 void copy_members(tealet_config_t& to, const tealet_config_t& from, std::size_t size) noexcept {
-  const auto copy = [&](auto tealet_config_t::* member) {
-    const auto* end = reinterpret_cast<const char*>(&(from.*member) + 1);
-    if (static_cast<std::size_t>(end - reinterpret_cast<const char*>(&from)) > size) return;
-    std::memcpy(&(to.*member), &(from.*member), sizeof(from.*member));
-  };
-  copy(&tealet_config_t::flags);
-  copy(&tealet_config_t::stack_integrity_bytes);
-  copy(&tealet_config_t::stack_guard_mode);
-  copy(&tealet_config_t::stack_integrity_fail_policy);
-  copy(&tealet_config_t::stack_guard_limit);
-  copy(&tealet_config_t::max_stack_size);
-  copy(&tealet_config_t::reserved);
+  const auto* beyond = std::upper_bound(edges.begin(), edges.end(), size);
+  const std::size_t members = *(beyond - 1) - header_size;
+  std::memcpy(reinterpret_cast<char*>(&to) + header_size,
+              reinterpret_cast<const char*>(&from) + header_size, members);
 }
 
 // Whether transfers have nothing but themselves to see to has changed.

@@ -69,6 +69,9 @@ bool release(Node& node) {
 }
 
 void close(core::Domain& domain) {
+  // One of its tealets is in the middle of something: coroutines of another kind, Python's tealets
+  // perhaps, have changed the stack meanwhile. It stays as it is, and is stranded.
+  if (!domain.current().is_main()) return;
   static_cast<MainState&>(domain).end_all();
   domain.close();
 }

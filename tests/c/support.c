@@ -66,7 +66,7 @@ void upstream_init(upstream_t* upstream) {
 void* away(void* address, ptrdiff_t bytes) { return (char*)address + bytes; }
 
 static unsigned char expected(unsigned int seed, size_t i) {
-  return (unsigned char)((seed * 2654435761u + (unsigned int)i * 40503u) >> 7);
+  return (unsigned char)((seed * 2654435761U + (unsigned int)i * 40503U) >> 7);
 }
 
 void pattern_init(pattern_t* pattern, unsigned int seed) {

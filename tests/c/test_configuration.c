@@ -78,8 +78,8 @@ static void test_canonical_forms(void) {
       {INTEGRITY | GUARD, 64, 3, 1, INTEGRITY | GUARD, 64, 2, 1}, /* no mode there is */
       {ALL, 5, 1, 3, ALL, 5, 1, 0},                               /* no policy there is */
       {ALL, 5, 1, -1, ALL, 5, 1, 0},
-      {ALL | 8u, 5, 1, 1, ALL, 5, 1, 1}, /* no flag there is */
-      {8u, 5, 1, 1, 0, 0, 0, 1}};
+      {ALL | 8U, 5, 1, 1, ALL, 5, 1, 1}, /* no flag there is */
+      {8U, 5, 1, 1, 0, 0, 0, 1}};
   size_t i;
 
   for (i = 0; i < sizeof table / sizeof table[0]; ++i) {
@@ -132,14 +132,14 @@ static void test_structures_of_other_sizes(void) {
     CHECK(tealet_configure_get(main_tealet, &older) == 0);
     CHECK(older.size == size);
 #define FITS(member) (offsetof(tealet_config_t, member) + sizeof older.member <= size)
-    CHECK(older.flags == (FITS(flags) ? ALL : 0x77777777u));
+    CHECK(older.flags == (FITS(flags) ? ALL : 0x77777777U));
     CHECK(older.stack_integrity_bytes ==
-          (FITS(stack_integrity_bytes) ? 100 : (size_t)0x7777777777777777ull));
+          (FITS(stack_integrity_bytes) ? 100 : (size_t)0x7777777777777777ULL));
     CHECK(older.stack_guard_mode == (FITS(stack_guard_mode) ? 2 : 0x77777777));
     CHECK(older.stack_integrity_fail_policy ==
           (FITS(stack_integrity_fail_policy) ? 1 : 0x77777777));
     CHECK(older.max_stack_size ==
-          (FITS(max_stack_size) ? (size_t)1 << 21 : (size_t)0x7777777777777777ull));
+          (FITS(max_stack_size) ? (size_t)1 << 21 : (size_t)0x7777777777777777ULL));
   }
 
   /* What a caller does not know has its default value in what is put in force. */
@@ -179,6 +179,7 @@ static void test_check_stack(void) {
 }
 
 static void test_no_memory_for_the_copy(void) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
   tealet_config_t config = TEALET_CONFIG_INIT;
   tealet_config_t got = TEALET_CONFIG_INIT;
   const tealet_stats_t before = stats_of(main_tealet);
@@ -197,6 +198,12 @@ static void test_no_memory_for_the_copy(void) {
   after = stats_of(main_tealet);
   CHECK(!counting(main_tealet) || after.bytes_allocated == before.bytes_allocated + 300);
   CHECK(figures_hold(main_tealet, &upstream));
+  /* Beside guarded pages there is less than a page on each side. */
+  config.flags = ALL;
+  config.stack_integrity_bytes = 100 * page;
+  CHECK(tealet_configure_set(main_tealet, &config) == 0);
+  after = stats_of(main_tealet);
+  CHECK(!counting(main_tealet) || after.bytes_allocated == before.bytes_allocated + 2 * page);
   config.flags = 0;
   CHECK(tealet_configure_set(main_tealet, &config) == 0);
   after = stats_of(main_tealet);

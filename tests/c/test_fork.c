@@ -274,10 +274,10 @@ static void test_deferred_exit_in_a_copy(void) {
 static tealet_t* defers_before_the_copy(tealet_t* current, void* arg) {
   tealet_t* copy = (tealet_t*)arg;
 
+  (void)current;
   CHECK(tealet_exit(copy, token(3), TEALET_EXIT_DEFER) == 0);
   CHECK(tealet_fork(copy, NULL, TEALET_START_DEFAULT) == 0);
   ends += 1;
-  (void)current;
   return NULL;
 }
 

@@ -43,7 +43,7 @@ static tealet_t* touches(tealet_t* current, void* arg) {
   if (writes) {
     *touched = (char)(*touched + 1);
   } else {
-    writes = *touched;
+    writes = (unsigned char)*touched;
   }
   return current->main;
 }

@@ -37,12 +37,12 @@ static int sent_panic;
 static long next_token;
 
 static unsigned int chance(unsigned int below) {
-  state_of_chance = (state_of_chance * 1103515245u + 12345u) & 0x7fffffffu;
+  state_of_chance = (state_of_chance * 1103515245U + 12345U) & 0x7fffffffU;
   return (unsigned int)(state_of_chance >> 12) % below;
 }
 
 static unsigned int mix(unsigned int chain, unsigned int with) {
-  return (chain ^ with) * 2654435761u + 97u;
+  return (chain ^ with) * 2654435761U + 97U;
 }
 
 static int slot_of(const tealet_t* tealet) {
@@ -90,8 +90,8 @@ static void check_the_model(void) {
     const model_t* slot = &slots[i];
     if (slot->state == NONE) continue;
     count += 1;
-    expanded += tealet_get_stacksize(slot->tealet);
     defunct += slot->state == DEFUNCT;
+    expanded += tealet_get_stacksize(slot->tealet);
     CHECK(tealet_status(slot->tealet) == status_in(slot->state));
     CHECK(tealet_get_origin(slot->tealet) == slot->origin);
     CHECK((tealet_get_far(slot->tealet) == NULL) == (slot->state == NEW));
@@ -100,7 +100,7 @@ static void check_the_model(void) {
   if (counting(main_tealet)) {
     const tealet_stats_t stats = stats_of(main_tealet);
     CHECK(stats.n_active == count && stats.n_total == made);
-    /* What is left of a stack that was given up counts, but its tealets are said to have none. */
+    /* What a defunct one has on the heap is nobody's stack. */
     CHECK(defunct != 0 ? stats.stack_bytes_expanded >= expanded
                        : stats.stack_bytes_expanded == expanded);
   }
@@ -218,7 +218,7 @@ static void fork_here(int slot, int leave) {
   slots[slot].chain = slots[self].chain;
   slots[slot].depth = slots[self].depth;
   slots[slot].of_main = slots[self].of_main;
-  slots[slot].origin = TEALET_ORIGIN_FORK | (slots[self].of_main ? TEALET_ORIGIN_MAIN_LINEAGE : 0u);
+  slots[slot].origin = TEALET_ORIGIN_FORK | (slots[self].of_main ? TEALET_ORIGIN_MAIN_LINEAGE : 0U);
   slots[slot].state = PAUSED;
   sent = NULL;
   sent_panic = 0;
@@ -361,7 +361,7 @@ static void live(unsigned int chain, int depth) {
 }
 
 static tealet_t* life(tealet_t* self, void* arg) {
-  const unsigned int chain = mix((unsigned int)chance(100000), 1);
+  const unsigned int chain = mix(chance(100000), 1);
   int next;
 
   CHECK(slot_of(self) == current && slots[current].depth == -1);

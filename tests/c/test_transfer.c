@@ -186,7 +186,7 @@ static tealet_t* exits(tealet_t* current, void* arg) {
   result = tealet_exit(exit_target, token(12), exit_flags);
   CHECK(tealet_current(current) == current);
   received = token(13);
-  if ((exit_flags & TEALET_EXIT_DEFER) != 0 && result == 0) return NULL; /* not looked at */
+  if ((exit_flags & TEALET_EXIT_DEFER) != 0 && result == 0) return NULL;
   tealet_exit(current->main, NULL, TEALET_XFER_PANIC);
   return NULL;
 }
@@ -288,23 +288,6 @@ static tealet_t* defers_twice(tealet_t* current, void* arg) {
   return NULL;
 }
 
-static tealet_t* defers_to_main(tealet_t* current, void* arg) {
-  CHECK(tealet_exit(current->main, token(3), TEALET_EXIT_DEFER) == 0);
-  return (tealet_t*)arg;
-}
-
-static void test_what_the_function_returns_goes_before_a_deferred_target(void) {
-  tealet_t* t = tealet_new(main_tealet);
-  tealet_t* other = paused_echo(main_tealet);
-  void* arg = other;
-
-  CHECK(tealet_run(t, defers_to_main, &arg, NULL, TEALET_START_SWITCH) == 0);
-  CHECK(tealet_previous(main_tealet) == other && arg == token(4)); /* which adds one */
-  CHECK(tealet_status(t) == TEALET_STATUS_EXITED);
-  tealet_delete(t);
-  tealet_delete(other);
-}
-
 static void test_the_last_deferred_exit_counts(void) {
   tealet_t* t = tealet_new(main_tealet);
   tealet_t* other = paused_echo(main_tealet);
@@ -318,6 +301,22 @@ static void test_the_last_deferred_exit_counts(void) {
   arg = NULL;
   CHECK(tealet_switch(twin, &arg, TEALET_XFER_DEFAULT) == 0);
   CHECK(arg == token(2) && tealet_previous(main_tealet) == NULL);
+  tealet_delete(other);
+}
+
+/* Where to go is for the function to say in the end; how, was said before. */
+static tealet_t* defers_and_returns(tealet_t* current, void* arg) {
+  CHECK(tealet_exit((tealet_t*)arg, token(4), TEALET_EXIT_DEFER | TEALET_EXIT_DELETE) == 0);
+  return current->main;
+}
+
+static void test_what_is_returned_goes_before_a_deferred_target(void) {
+  tealet_t* other = paused_echo(main_tealet);
+  void* arg = other;
+
+  CHECK(tealet_run(tealet_new(main_tealet), defers_and_returns, &arg, NULL, TEALET_START_SWITCH) ==
+        0);
+  CHECK(arg == token(4) && tealet_previous(main_tealet) == NULL);
   tealet_delete(other);
 }
 
@@ -452,8 +451,8 @@ int main(void) {
   test_exit_with_every_flag();
   test_exit_to_another_tealet();
   test_exit_to_the_wrong_target();
-  test_what_the_function_returns_goes_before_a_deferred_target();
   test_the_last_deferred_exit_counts();
+  test_what_is_returned_goes_before_a_deferred_target();
   test_a_deferred_exit_that_fails();
   test_functions_that_return_nonsense();
   test_returning_another_tealet();
