@@ -70,8 +70,8 @@ TEST_CASE("a domain is stranded when the tealet that it was opened in exits, and
   static Function opens_one = [](Node&) {
     inner = new Domain(face, tealet::malloc_resource(), tealet::CountingAllocator::no_limit);
     CHECK(inner->open(0) == Errc::ok);
-    CHECK(outer->nesting().to_close_in(outer->current()) ==
-          nullptr);  // none that is closed with it
+    // None that is closed with it.
+    CHECK(outer->nesting().to_close_in(outer->current()) == nullptr);
     outer->exit_to(outer->main(), {}, true, false);
   };
   Node& host = make(domain, opens_one);
