@@ -131,3 +131,28 @@ def test_a_recursion_error_beyond_the_edge_leaves_the_stack_in_order(main):
         for t in ts:
             t.switch()
     assert [t.switch() for t in ts] == ["fine"] * 3
+
+
+def test_a_chunk_that_is_handed_on_counts_as_unused(main):
+    def small(argument):
+        if argument is None:
+            main.switch()
+
+    def deep(n):
+        return deep(n - 1) if n else 1
+
+    def cost():
+        before = main.stats().bytes_allocated
+        tealet = main.tealet(small)
+        tealet.switch(None)
+        taken = main.stats().bytes_allocated - before
+        tealet.close()
+        return taken
+
+    for _ in range(20):
+        cost()  # until the call of main.switch() is warm
+    expected = cost()
+    for _ in range(12):
+        heir = main.tealet(small)
+        main.tealet(lambda: deep(30), parent=heir).switch()
+    assert cost() == expected

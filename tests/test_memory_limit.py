@@ -252,3 +252,16 @@ def test_tealets_can_be_closed_at_the_limit():
         for t in ts[1:]:
             t.close()
         assert main.stats().stack_bytes == 0
+
+
+def test_a_main_for_which_python_has_no_memory():
+    testcapi = pytest.importorskip("_testcapi")
+    for failing in range(4):
+        testcapi.set_nomemory(failing, failing + 1)
+        try:
+            Main().close()
+        except MemoryError:
+            pass
+        finally:
+            testcapi.remove_mem_hooks()
+    Main().close()

@@ -30,11 +30,11 @@ bool AllocatorResource::do_is_equal(const std::pmr::memory_resource& other) cons
   return this == &other;
 }
 
-CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* here) noexcept
+CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept
     : AllocatorResource(functions),
       Domain(face, static_cast<AllocatorResource*>(this), CountingAllocator::no_limit),
       extra_bytes(extra),
-      began_at(here),
+      began_at(begun_at),
       integrity(memory()) {
   memory().set_cache_bytes(0);
   memory().adopt(sizeof(CDomain));

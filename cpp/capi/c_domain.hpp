@@ -28,7 +28,7 @@ class AllocatorResource : public std::pmr::memory_resource {
 
 // Lies in a block of the program's allocator, which the statistics count like any other.
 struct CDomain final : private AllocatorResource, core::Domain {
-  CDomain(const tealet_alloc_t& functions, std::size_t extra, char* began_at) noexcept;
+  CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept;
 
   static CDomain& of(const core::Node& node) noexcept {
     return *static_cast<CDomain*>(node.domain);

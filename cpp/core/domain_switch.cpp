@@ -132,7 +132,10 @@ Errc Domain::unwind(Node& node) noexcept {
 // The running tealet is not running any more; what of it was saved is in `saved`.
 inline void Domain::leave(Stack* saved) noexcept {
   Node& from = *current_;
-  if (__builtin_expect(leaving_ != Leaving::pause, 0)) return leave_otherwise(saved);
+  if (__builtin_expect(leaving_ != Leaving::pause, 0)) {
+    leave_otherwise(saved);
+    return;
+  }
   from.stack = saved;
   from.status = saved != nullptr ? Status::Suspended : Status::Defunct;
   keep_exceptions(from, exceptions_);

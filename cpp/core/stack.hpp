@@ -111,7 +111,10 @@ inline void Stack::restore() noexcept {
 
 inline void Stack::release(DomainMemory& memory) noexcept {
   if (__builtin_expect(owners_ != 1 || further_ != nullptr, 0)) {
-    if (shared()) return unshare(memory);
+    if (shared()) {
+      unshare(memory);
+      return;
+    }
     while (further_ != nullptr) ungrow(memory);
   }
   memory.totals.stack_freed(saved_);

@@ -55,6 +55,7 @@ inline void StackArea::add(Stack& stack) noexcept {
 inline void StackArea::remove(Stack& stack) noexcept {
   if (!stack.listed_) return;
   Stack** link = &first_;
+  // NOLINTNEXTLINE(*.NullDereference): what is listed is found.
   while (*link != &stack) link = &(*link)->next_partial_;
   *link = stack.next_partial_;
   stack.listed_ = false;

@@ -86,8 +86,9 @@ void PythonDomain::learn_words(const Execution& execution, std::size_t words) no
   const std::size_t own = frame_words(execution.function);
   if (own == 0) return;
   std::uint16_t& more = more_words_[hash(execution.function)];
-  const std::size_t needed =
-      words != 0 ? words - own : std::max<std::size_t>(std::size_t{2} * more, 64);
+  // The function's own frame may be gone already: what runs at its end needs data stack, too.
+  const std::size_t beyond = words > own ? words - own : 0;
+  const std::size_t needed = words != 0 ? beyond : std::max<std::size_t>(std::size_t{2} * more, 64);
   more = static_cast<std::uint16_t>(
       std::min(std::max<std::size_t>(more, needed), largest_first_chunk / sizeof(PyObject*)));
 }

@@ -195,6 +195,22 @@ int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept 
   return 0;
 }
 
+// As pybind11 does it, but for what it does without memory: it goes on with no object.
+PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) noexcept {
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self == nullptr) return nullptr;
+  py::detail::instance& base = as_tealet(self)->base;
+  // A type that derives from other types of pybind11's, too, is refused by slot_init().
+  try {
+    base.allocate_layout();
+  } catch (...) {
+    PyErr_NoMemory();
+    Py_DECREF(self);
+    return nullptr;
+  }
+  return self;
+}
+
 void slot_dealloc(PyObject* self) noexcept {
   TealetObject* main = as_tealet(self);
   PyTypeObject* type = Py_TYPE(self);
@@ -227,6 +243,7 @@ void set_up(PyHeapTypeObject* heap) {
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
   type.tp_getset = attributes;
+  type.tp_new = slot_new;
   type.tp_init = slot_init;
   type.tp_dealloc = slot_dealloc;
   type.tp_traverse = tealet_type->tp_traverse;

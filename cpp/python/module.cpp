@@ -1,11 +1,26 @@
 // The extension module: its table of contents.
 #include <tealet/version.h>
 
+#include <stdexcept>
+
 #include "collector.hpp"
 #include "errors.hpp"
 #include "registry.hpp"
 
+namespace {
+
+// The types are the same for the whole process.
+bool is_main_interpreter() noexcept {
+  return PyInterpreterState_Get() == PyInterpreterState_Main();
+}
+constexpr const char* elsewhere = "tealetpp works in the main interpreter only";
+
+}  // namespace
+
+// pybind11's function is called by ours, below.
+#define PyInit__tealetpp tealetpp_make_module
 PYBIND11_MODULE(_tealetpp, module) {
+  if (!is_main_interpreter()) throw std::runtime_error(elsewhere);  // becomes an ImportError
   module.doc() = "The compiled part of tealetpp.";
   module.attr("__version__") = TEALET_VERSION;
   tealetpp::register_errors(module);
@@ -19,4 +34,13 @@ PYBIND11_MODULE(_tealetpp, module) {
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
     if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
   }
+}
+#undef PyInit__tealetpp
+
+// pybind11's own preparations, which a subinterpreter of CPython 3.11 never comes out of, come
+// after this. CPython 3.13 calls it in the main interpreter first, whoever imports.
+extern "C" PYBIND11_EXPORT PyObject* PyInit__tealetpp() {
+  if (is_main_interpreter()) return tealetpp_make_module();
+  PyErr_SetString(PyExc_ImportError, elsewhere);
+  return nullptr;
 }

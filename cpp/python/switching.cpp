@@ -155,6 +155,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
   if (receiver.status == Status::New) {
     // It begins where this one ends, and so does its data stack.
     execution_of(receiver).data_stack = std::exchange(execution.data_stack, nullptr);
+    forget_use(execution_of(receiver).data_stack);
   }
   domain.free_data_stack(execution);
   return out;

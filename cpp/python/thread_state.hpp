@@ -108,6 +108,8 @@ inline PyObject** end_of_chunk(_PyStackChunk* chunk) noexcept {
 
 // Whether the first chunk was ever too small.
 inline bool outgrown(const _PyStackChunk* first) noexcept { return first->top != 0; }
+// It begins anew with the next execution.
+inline void forget_use(_PyStackChunk* first) noexcept { first->top = 0; }
 
 // Words that the frames of the running execution take, if they have outgrown its first chunk and
 // still do; else 0.

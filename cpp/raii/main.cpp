@@ -22,14 +22,16 @@ void destroy(Body& body) noexcept {
 
 // What the exception being handled, which has left a tealet's function, means for its parent.
 [[gnu::noinline]] Transfer take_exception(const MainState& state, std::exception_ptr& raised) {
+  raised = std::current_exception();
   try {
     throw;
   } catch (const Exit& exit) {
-    if (!state.must_go_on(exit)) return {};
+    if (state.must_go_on(exit)) return {Signal::error, nullptr};
+    raised = nullptr;
+    return {};
   } catch (...) {
+    return {Signal::error, nullptr};
   }
-  raised = std::current_exception();
-  return {Signal::error, nullptr};
 }
 
 // Not left to release(): what the callable owns may be tealets, which switch to end. So may those

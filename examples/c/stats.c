@@ -35,7 +35,8 @@ static tealet_t* run(tealet_t* current, void* arg) {
 /* Pauses COUNT tealets at one depth, prints what they cost, and lets them end. */
 static int measure(tealet_t* main_tealet, int depth) {
   static tealet_t* tealets[COUNT];
-  tealet_stats_t before, paused;
+  tealet_stats_t before;
+  tealet_stats_t paused;
   int i;
 
   tealet_get_stats(main_tealet, &before);

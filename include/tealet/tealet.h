@@ -190,8 +190,8 @@ TEALET_API tealet_t* tealet_previous(tealet_t* tealet);
 TEALET_API void** tealet_main_userpointer(tealet_t* tealet);
 
 /* Where a tealet came from: these bits. */
-#define TEALET_ORIGIN_MAIN_LINEAGE (1u << 0) /* main, or forked from it, or from one forked so */
-#define TEALET_ORIGIN_FORK (1u << 1)         /* made by tealet_fork() */
+#define TEALET_ORIGIN_MAIN_LINEAGE (1U << 0) /* main, or forked from it, or from one forked so */
+#define TEALET_ORIGIN_FORK (1U << 1)         /* made by tealet_fork() */
 TEALET_API unsigned int tealet_get_origin(tealet_t* tealet);
 
 #define TEALET_STATUS_ACTIVE 0  /* can be switched to, or runs */
@@ -261,9 +261,9 @@ TEALET_API int tealet_set_far(tealet_t* tealet, void* far_boundary);
 #define TEALET_CONFIG_VERSION_1 1
 #define TEALET_CONFIG_CURRENT_VERSION TEALET_CONFIG_VERSION_1
 
-#define TEALET_CONFIGF_STACK_INTEGRITY (1u << 0)
-#define TEALET_CONFIGF_STACK_GUARD (1u << 1)
-#define TEALET_CONFIGF_STACK_SNAPSHOT (1u << 2)
+#define TEALET_CONFIGF_STACK_INTEGRITY (1U << 0)
+#define TEALET_CONFIGF_STACK_GUARD (1U << 1)
+#define TEALET_CONFIGF_STACK_SNAPSHOT (1U << 2)
 
 #define TEALET_STACK_GUARD_MODE_NONE 0
 #define TEALET_STACK_GUARD_MODE_READONLY 1
@@ -273,7 +273,7 @@ TEALET_API int tealet_set_far(tealet_t* tealet, void* far_boundary);
 #define TEALET_STACK_INTEGRITY_FAIL_ERROR 1
 #define TEALET_STACK_INTEGRITY_FAIL_ABORT 2
 
-#define TEALET_DEFAULT_MAX_STACK_SIZE ((size_t)(16u * 1024u * 1024u))
+#define TEALET_DEFAULT_MAX_STACK_SIZE ((size_t)(16U * 1024U * 1024U))
 
 typedef struct tealet_config_t {
   size_t size;
@@ -291,13 +291,13 @@ typedef struct tealet_config_t {
 #define TEALET_CONFIG_INIT             \
   {sizeof(tealet_config_t),            \
    TEALET_CONFIG_CURRENT_VERSION,      \
-   0u,                                 \
+   0U,                                 \
    0,                                  \
    TEALET_STACK_GUARD_MODE_NONE,       \
    TEALET_STACK_INTEGRITY_FAIL_ASSERT, \
    NULL,                               \
    TEALET_DEFAULT_MAX_STACK_SIZE,      \
-   {0u, 0u}}
+   {0U, 0U}}
 
 /* What is in force. TEALET_ERR_INVAL if `config` is NULL, of another version, or too small to say
  * which.
