@@ -1,0 +1,122 @@
+"""The libraries that are compared, each by the calls that its own users would write.
+
+A peer is made in a process of its own, which imports no other. All begin a function in a coroutine
+on the C stack, run it to its first pause, and come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class Coroutine(Protocol):
+    """A greenlet or a tealet."""
+
+    def switch(self, value: Any = ..., /) -> Any:
+        """Resume it; return what its next pause brings."""
+
+
+class Peer(Protocol):
+    """One library, as the benchmarks use it."""
+
+    pause: Callable[..., Any]  # switches to the main coroutine
+    create: Callable[..., Any]  # makes a coroutine; what it takes differs
+    takes_itself: bool  # a coroutine's function is given the coroutine before its argument
+
+    def begin(self, function: Callable[..., object], argument: object) -> Coroutine:
+        """Run the function to its first pause."""
+
+    def close(self) -> None:
+        """End the coroutines that are still paused, where a library has a call for that."""
+
+
+class Tealetpp:
+    """This project."""
+
+    takes_itself = False
+
+    def __init__(self) -> None:
+        from tealetpp import Main  # noqa: PLC0415 (here and below: nothing of the other peers)
+
+        self.main = Main()
+        self.pause = self.main.switch
+        self.create = self.main.tealet
+
+    def begin(self, function: Callable[..., object], argument: object) -> Coroutine:
+        """Run the function to its first pause."""
+        tealet = self.main.tealet(function)
+        tealet.switch(argument)
+        return tealet
+
+    def close(self) -> None:
+        """End the domain."""
+        self.main.close()
+
+
+class Greenlet:
+    """What gevent and SQLAlchemy stand on."""
+
+    takes_itself = False
+
+    def __init__(self) -> None:
+        from greenlet import getcurrent, greenlet  # noqa: PLC0415
+
+        self.pause = getcurrent().switch
+        self.create = greenlet
+
+    def begin(self, function: Callable[..., object], argument: object) -> Coroutine:
+        """Run the function to its first pause."""
+        coroutine: Coroutine = self.create(function)
+        coroutine.switch(argument)
+        return coroutine
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+class Tealet:
+    """Another binding of stack slicing to Python, on the C library libtealet."""
+
+    takes_itself = True
+
+    def __init__(self) -> None:
+        import tealet  # noqa: PLC0415
+
+        self.main = tealet.main()
+        self.pause = self.main.switch
+        self.create = tealet.tealet
+
+    def begin(self, function: Callable[..., object], argument: object) -> Coroutine:
+        """Run the function to its first pause."""
+        coroutine = self.create()
+        coroutine.run(function, argument)
+        return coroutine  # type: ignore[no-any-return, unused-ignore]
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+class Outside:
+    """No coroutine at all."""
+
+    takes_itself = False
+
+    def __init__(self) -> None:
+        self.pause = self.create = self.begin
+
+    def begin(self, *_: object) -> Coroutine:
+        """Never called."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+PEERS: dict[str, Callable[[], Peer]] = {
+    "tealetpp": Tealetpp,
+    "greenlet": Greenlet,
+    "tealet": Tealet,
+    "outside": Outside,
+}
+LIBRARIES = ("tealetpp", "greenlet", "tealet")
