@@ -27,7 +27,11 @@ CLANG_TOOLS = ("clang-format==21.*", "clang-tidy==21.*")
 PYTHON_CHECKERS = ("ruff==0.17.*", "mypy==2.*")
 # What of the ``test`` extra is for which tests.
 BUILD_TOOLS = ("cmake", "nanobind", "ninja")
-TESTS_THAT_BUILD = ("tests/test_embedding.py", "tests/test_overhead.py")
+TESTS_THAT_BUILD = (
+    "tests/test_embedding.py",
+    "tests/test_instructions.py",
+    "tests/test_overhead.py",
+)
 AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
 
 

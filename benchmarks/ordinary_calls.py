@@ -14,10 +14,10 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import cache
 from itertools import product
-from time import perf_counter
+from time import process_time
 
 from benchmarks import timing
-from benchmarks.peers import Peer
+from benchmarks.peers import LIBRARIES, Outside, Peer
 
 DEEP = 50  # shallow enough that no chunk of 16 KiB ends there
 SEARCHED = range(24)  # depths; CPython's own chunks of 16 KiB end below that, inside and outside
@@ -38,10 +38,10 @@ def outside(depth: int, rounds: int) -> float:
     """Call it so many times, that deep."""
     if depth:
         return outside(depth - 1, rounds)
-    begin = perf_counter()
+    begin = process_time()
     for number in range(rounds):
         small(number)
-    return perf_counter() - begin
+    return process_time() - begin
 
 
 def inside(peer: Peer, depth: int, *, earlier: int | None = None) -> Calls:
@@ -55,10 +55,10 @@ def inside(peer: Peer, depth: int, *, earlier: int | None = None) -> Calls:
         seconds = 0.0
         while True:
             rounds = pause(seconds)
-            begin = perf_counter()
+            begin = process_time()
             for number in range(rounds):
                 small(number)
-            seconds = perf_counter() - begin
+            seconds = process_time() - begin
 
     if earlier is not None:
         peer.begin(run, earlier)
@@ -67,7 +67,7 @@ def inside(peer: Peer, depth: int, *, earlier: int | None = None) -> Calls:
 
 def is_outside(peer: Peer) -> bool:
     """Whether there are no coroutines."""
-    return type(peer).__name__ == "Outside"
+    return isinstance(peer, Outside)
 
 
 def at(depth: int) -> Callable[[Peer, int], float]:
@@ -103,7 +103,7 @@ def seconds_at_the_edge(peer: Peer, rounds: int) -> float:
     return slowest(peer)(rounds)
 
 
-EVERYWHERE = ("outside", *timing.LIBRARIES)
+EVERYWHERE = ("outside", *LIBRARIES)
 CASES = [
     timing.Case("calls_shallow", at(0), libraries=EVERYWHERE),
     timing.Case("calls_deep", at(DEEP), libraries=EVERYWHERE),

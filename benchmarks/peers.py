@@ -6,6 +6,7 @@ on the C stack, run it to its first pause, and come back.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -17,31 +18,31 @@ class Coroutine(Protocol):
         """Resume it; return what its next pause brings."""
 
 
-class Peer(Protocol):
+class Peer(ABC):
     """One library, as the benchmarks use it."""
 
     pause: Callable[..., Any]  # switches to the main coroutine
     create: Callable[..., Any]  # makes a coroutine; what it takes differs
-    takes_itself: bool  # a coroutine's function is given the coroutine before its argument
+    takes_itself = False  # a coroutine's function is given the coroutine before its argument
 
+    @abstractmethod
     def begin(self, function: Callable[..., object], argument: object) -> Coroutine:
         """Run the function to its first pause."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most libraries have no such call)
         """End the coroutines that are still paused, where a library has a call for that."""
 
 
-class Tealetpp:
+class Tealetpp(Peer):
     """This project."""
 
-    takes_itself = False
-
     def __init__(self) -> None:
-        from tealetpp import Main  # noqa: PLC0415 (here and below: nothing of the other peers)
+        from tealetpp import Main
 
         self.main = Main()
         self.pause = self.main.switch
         self.create = self.main.tealet
+        self.close = self.main.close  # type: ignore[method-assign]
 
     def begin(self, function: Callable[..., object], argument: object) -> Coroutine:
         """Run the function to its first pause."""
@@ -49,18 +50,12 @@ class Tealetpp:
         tealet.switch(argument)
         return tealet
 
-    def close(self) -> None:
-        """End the domain."""
-        self.main.close()
 
-
-class Greenlet:
+class Greenlet(Peer):
     """What gevent and SQLAlchemy stand on."""
 
-    takes_itself = False
-
     def __init__(self) -> None:
-        from greenlet import getcurrent, greenlet  # noqa: PLC0415
+        from greenlet import getcurrent, greenlet
 
         self.pause = getcurrent().switch
         self.create = greenlet
@@ -71,17 +66,14 @@ class Greenlet:
         coroutine.switch(argument)
         return coroutine
 
-    def close(self) -> None:
-        """There is nothing to end."""
 
-
-class Tealet:
+class Tealet(Peer):
     """Another binding of stack slicing to Python, on the C library libtealet."""
 
     takes_itself = True
 
     def __init__(self) -> None:
-        import tealet  # noqa: PLC0415
+        import tealet
 
         self.main = tealet.main()
         self.pause = self.main.switch
@@ -89,28 +81,17 @@ class Tealet:
 
     def begin(self, function: Callable[..., object], argument: object) -> Coroutine:
         """Run the function to its first pause."""
-        coroutine = self.create()
+        coroutine: Any = self.create()
         coroutine.run(function, argument)
-        return coroutine  # type: ignore[no-any-return, unused-ignore]
-
-    def close(self) -> None:
-        """There is nothing to end."""
+        return coroutine  # type: ignore[no-any-return]
 
 
-class Outside:
+class Outside(Peer):
     """No coroutine at all."""
-
-    takes_itself = False
-
-    def __init__(self) -> None:
-        self.pause = self.create = self.begin
 
     def begin(self, *_: object) -> Coroutine:
         """Never called."""
         raise NotImplementedError
-
-    def close(self) -> None:
-        """There is nothing to end."""
 
 
 PEERS: dict[str, Callable[[], Peer]] = {

@@ -5,7 +5,7 @@ The function adds one to what it is given; its result arrives in main.
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 from benchmarks import timing
@@ -20,10 +20,10 @@ def add_one(number: int) -> int:
 def seconds_by_switch(peer: Peer, rounds: int) -> float:
     """The first switch passes the argument, the end brings the result."""
     create = peer.create
-    begin = perf_counter()
+    begin = process_time()
     for number in range(rounds):
         create(add_one).switch(number)
-    return perf_counter() - begin
+    return process_time() - begin
 
 
 def seconds_by_run(peer: Peer, rounds: int) -> float:
@@ -34,10 +34,10 @@ def seconds_by_run(peer: Peer, rounds: int) -> float:
     def add_one_for_main(_: object, number: int) -> tuple[Any, int]:
         return main, number + 1
 
-    begin = perf_counter()
+    begin = process_time()
     for number in range(rounds):
         create().run(add_one_for_main, number)
-    return perf_counter() - begin
+    return process_time() - begin
 
 
 def seconds(peer: Peer, rounds: int) -> float:

@@ -1,13 +1,13 @@
 """How long does the same take when the coroutine paused below 20 calls of C functions?
 
-Its function calls itself through ``map`` and ``sorted``, as callbacks do, and switches to and fro at
-the bottom. These calls leave frames on the C stack, which are what stack slicing copies.
+Its function calls itself through ``map`` and ``sorted``, as callbacks do, and switches to and fro
+at the bottom. These calls leave frames on the C stack, which are what stack slicing copies.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from time import perf_counter
+from time import process_time
 
 from benchmarks import timing
 from benchmarks.peers import Coroutine, Peer
@@ -36,10 +36,10 @@ def partner(peer: Peer) -> Coroutine:
 def seconds(peer: Peer, rounds: int) -> float:
     """There and back, so many times."""
     switch = partner(peer).switch
-    begin = perf_counter()
+    begin = process_time()
     for _ in range(rounds):
         switch()
-    return perf_counter() - begin
+    return process_time() - begin
 
 
 CASES = [timing.Case("switch_nested", seconds)]

@@ -1,7 +1,8 @@
 """How a question of time is asked: pyperf calibrates, warms up, measures, and keeps the values.
 
-Each value comes from a process that pyperf starts for one case and one library. The runner asks for
-one process at a time, going round the libraries, so that a slow minute of the machine meets them all.
+Each value comes from a process that pyperf starts for one case and one library. The runner asks
+for one process at a time, going round the libraries, so that a slow minute of the machine meets
+them all. Seconds are the processor's, for the process alone: what else runs counts little then.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ FULL = Effort(rounds=7, options=("--values=3", "--warmups=1", "--min-time=0.05")
 QUICK = Effort(rounds=1, options=("--values=1", "--warmups=0", "--min-time=0.0005"))
 
 
-def run(modules: dict[str, list[Case]], effort: Effort, folder: Path) -> dict[str, dict[str, float]]:
+def run(
+    modules: dict[str, list[Case]], effort: Effort, folder: Path
+) -> dict[str, dict[str, float]]:
     """Time all cases; return the medians in seconds by case and library.
 
     pyperf's own files stay in the folder, one for each library: ``pyperf compare_to`` reads them.
@@ -99,4 +102,6 @@ def loops_so_far(file: Path, name: str) -> int | None:
     if not file.exists():
         return None
     suite = pyperf.BenchmarkSuite.load(str(file))
-    return int(suite.get_benchmark(name).get_loops()) if name in suite.get_benchmark_names() else None
+    return (
+        int(suite.get_benchmark(name).get_loops()) if name in suite.get_benchmark_names() else None
+    )
