@@ -2,7 +2,8 @@
 
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
-C++ sessions need doctest, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say.
+C++ sessions need doctest, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say;
+``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
 """
 
 from __future__ import annotations
@@ -83,6 +84,24 @@ def demo(session: nox.Session) -> None:
     """Install the package and run ``tealetpp demo`` with what follows ``--``."""
     session.install(".")
     session.run("tealetpp", "demo", *session.posargs)
+
+
+def this_python() -> object:
+    """The Python that runs nox, beside the others."""
+    return nox.param(sys.executable, id=f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+@nox.session
+@nox.parametrize("python", [this_python(), *other_pythons()])
+def benchmarks(session: nox.Session) -> None:
+    """Measure beside the peers, with every supported Python; ``-- --quick`` for a short form.
+
+    The report is of all Pythons that were measured, and of C++, which is measured with the first.
+    """
+    session.install(".[benchmarks]")
+    first = session.python == sys.executable
+    what = ("python", "cpp") if first else ("python",)
+    session.run("python", "-m", "benchmarks", "--measure", *what, *session.posargs)
 
 
 def configure(session: nox.Session, *options: str) -> str:
@@ -229,6 +248,7 @@ def lint(session: nox.Session) -> None:
     folder = configure(
         session,
         *("-Werror=dev", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"),
+        "-DTEALETPP_BUILD_BENCHMARKS=ON",
         *("-DTEALETPP_BUILD_PYTHON=ON", pybind11_option(session)),
         *session.posargs,
     )

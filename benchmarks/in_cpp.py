@@ -26,10 +26,12 @@ NEEDED = 6e9  # bytes to have free before MANY are parked
 
 def measure(*, quick: bool, folder: Path) -> dict[str, dict[str, object]]:
     """All figures, by question and library; Google Benchmark's file stays in the folder."""
-    programs = build(ROOT / "benchmarks" / "cpp", folder / "cpp")
+    wanted = ("-DTEALETPP_BUILD_BENCHMARKS=ON", "-DTEALETPP_BUILD_TESTS=OFF")
+    programs = build(ROOT, folder / "build", *wanted) / "benchmarks" / "cpp"
+    options, file = QUICK if quick else FULL, folder / "switching.json"
     return {
-        **switching(programs / "switching", folder / "switching.json", QUICK if quick else FULL),
-        **parking(programs / "parking", quick=quick),
+        **switching(programs / "benchmark_switching", file, options),
+        **parking(programs / "benchmark_parking", quick=quick),
     }
 
 

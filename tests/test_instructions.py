@@ -57,6 +57,7 @@ def compare_with_recorded(request):
     """Compare with what is recorded under this name, or record it if that is asked for."""
 
     def compare(counted, language, build_name):
+        counted = {name: round(number, 1) for name, number in counted.items()}
         known = json.loads(RECORDED.read_text())
         if request.config.getoption("--record-instructions"):
             known.setdefault(language, {})[build_name] = counted

@@ -2,8 +2,8 @@
 // started it looks at its memory when it says "ready", and again when it has said how many bytes
 // they saved:
 //
-//   parking tealets 1000000
-//   parking fibers 1000
+//   benchmark_parking tealets 1000000
+//   benchmark_parking fibers 1000
 #include <tealet/tealet.hpp>
 
 #include <boost/context/fiber.hpp>
@@ -23,12 +23,12 @@ void wait() {
 }
 
 void begin() {
-  std::cout << "ready" << std::endl;
+  std::cout << "ready" << '\n' << std::flush;
   wait();
 }
 
 void end(std::size_t saved_bytes) {
-  std::cout << saved_bytes << std::endl;
+  std::cout << saved_bytes << '\n' << std::flush;
   wait();
 }
 

@@ -28,7 +28,7 @@ void tealet_there_and_back(benchmark::State& state) {
   const tealet::Tealet tealet = main.create([&] {
     for (;;) main.switch_to();
   });
-  for (auto _ : state) tealet.switch_to();
+  for ([[maybe_unused]] auto _ : state) tealet.switch_to();
   state.counters["saved_bytes"] = static_cast<double>(tealet.saved_bytes());
 }
 BENCHMARK(tealet_there_and_back);
@@ -42,7 +42,7 @@ void tealet_with_more_on_its_stack(benchmark::State& state) {
     std::memset(bytes, 1, more);
     for (;;) main.switch_to();
   });
-  for (auto _ : state) tealet.switch_to();
+  for ([[maybe_unused]] auto _ : state) tealet.switch_to();
   state.counters["saved_bytes"] = static_cast<double>(tealet.saved_bytes());
 }
 BENCHMARK(tealet_with_more_on_its_stack)->RangeMultiplier(4)->Range(1 << 10, 1 << 16);
@@ -53,7 +53,7 @@ void two_memcpys(benchmark::State& state) {
   void* stack = alloca(size);
   const auto heap = std::make_unique<char[]>(size);
   std::memset(stack, 1, size);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::memcpy(heap.get(), stack, size);
     benchmark::ClobberMemory();
     benchmark::DoNotOptimize(stack);
@@ -70,7 +70,7 @@ void fiber_there_and_back(benchmark::State& state) {
     while (!done) back = std::move(back).resume();
     return std::move(back);
   });
-  for (auto _ : state) other = std::move(other).resume();
+  for ([[maybe_unused]] auto _ : state) other = std::move(other).resume();
   done = true;
   other = std::move(other).resume();
 }
