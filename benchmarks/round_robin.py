@@ -63,8 +63,8 @@ def seconds_from_hub(peer: Peer, rounds: int) -> float:
 
 
 CASES = [
-    timing.Case("round_robin_ring", seconds_in_ring, per_round=COUNT + 1),
-    timing.Case("round_robin_hub", seconds_from_hub, per_round=2 * COUNT),
+    timing.Case("round_robin_ring", seconds_in_ring, per_round=COUNT + 1, quick_rounds=5),
+    timing.Case("round_robin_hub", seconds_from_hub, per_round=2 * COUNT, quick_rounds=5),
 ]
 
 if __name__ == "__main__":

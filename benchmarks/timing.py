@@ -25,6 +25,9 @@ class Case:
     name: str
     seconds: Callable[[Peer, int], float]  # that so many rounds take
     per_round: int = 1  # what is counted, in one round
+    quick_rounds: int = (
+        1000  # enough to see that it works; otherwise pyperf finds how many it takes
+    )
     libraries: tuple[str, ...] = LIBRARIES
 
 
@@ -50,12 +53,13 @@ def main(module: str, cases: list[Case]) -> None:
 class Effort:
     """How long to measure."""
 
-    rounds: int
+    turns: int  # of each library
+    calibrate: bool
     options: tuple[str, ...]
 
 
-FULL = Effort(rounds=7, options=("--values=3", "--warmups=1", "--min-time=0.05"))
-QUICK = Effort(rounds=1, options=("--values=1", "--warmups=0", "--min-time=0.0005"))
+FULL = Effort(turns=7, calibrate=True, options=("--values=3", "--warmups=1", "--min-time=0.05"))
+QUICK = Effort(turns=1, calibrate=False, options=("--values=1", "--warmups=1"))
 
 
 def run(
@@ -69,8 +73,8 @@ def run(
     asked = [(module, case, name) for module, case, name in in_turn(modules)]
     for file in folder.glob("*.json"):
         file.unlink()
-    for turn in range(effort.rounds):
-        print(f"timing, round {turn + 1} of {effort.rounds}", flush=True)
+    for turn in range(effort.turns):
+        print(f"timing, turn {turn + 1} of {effort.turns}", flush=True)
         for module, case, library in asked:
             measure(module, case, library, effort, folder / f"{library}.json")
     medians: dict[str, dict[str, float]] = {}
@@ -92,13 +96,13 @@ def measure(module: str, case: Case, library: str, effort: Effort, file: Path) -
     """Add the values of one more process to the file."""
     command = [sys.executable, "-m", module, f"--case={case.name}", f"--library={library}"]
     command += ["--quiet", "--processes=1", f"--append={file}", *effort.options]
-    if loops := loops_so_far(file, case.name):  # there is no need to calibrate again
+    if loops := loops_so_far(file, case.name) if effort.calibrate else case.quick_rounds:
         command.append(f"--loops={loops}")
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def loops_so_far(file: Path, name: str) -> int | None:
-    """The rounds for one value that pyperf has chosen before."""
+    """The rounds for one value that pyperf has chosen before, so that it need not do so again."""
     if not file.exists():
         return None
     suite = pyperf.BenchmarkSuite.load(str(file))
