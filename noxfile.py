@@ -158,7 +158,10 @@ def sanitize(session: nox.Session) -> None:
 @nox.session
 def valgrind(session: nox.Session) -> None:
     """The same under Valgrind's memcheck."""
-    memcheck = ("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full")
+    memcheck = (
+        *("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"),
+        f"--suppressions={Path('tests/valgrind.supp').resolve()}",
+    )
     build_and_test(
         session,
         "-DCMAKE_BUILD_TYPE=RelWithDebInfo",

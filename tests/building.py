@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 
@@ -32,6 +33,13 @@ def run(*command, **environment):
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr, done.stderr
     return done.stdout
+
+
+def code_blocks(document, begin, end):
+    """What a part of a document, between two texts in it, says to copy."""
+    text = (ROOT / document).read_text()
+    part = text[text.index(begin) : text.index(end)]
+    return re.findall(r"^```\w*\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
 
 
 def builds_for_this_machine():

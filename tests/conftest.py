@@ -2,9 +2,11 @@
 
 import gc
 import sys
+from pathlib import Path
 
 import pytest
 
+import tealetpp
 from tealetpp import Main
 
 pytest_plugins = ["extension_modules"]
@@ -39,6 +41,15 @@ def pytest_addoption(parser):
 def main():
     with Main() as domain:
         yield domain
+
+
+@pytest.fixture(scope="session")
+def wheel():
+    """The folder of the installed package, with what other builds need."""
+    try:
+        return Path(tealetpp.get_include()).parent
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

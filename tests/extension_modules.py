@@ -1,34 +1,44 @@
-"""Extension modules that use the C API, built with CMake as their authors would."""
+"""Other people's extension modules, built with CMake as their authors would."""
 
 import importlib.util
+import os
 import sys
 import sysconfig
 
 import pytest
 
-from building import ROOT, build
+from building import ROOT, build, run
 from tealetpp import Status
 
 NULL = ...  # what the functions of tests/capsule pass on as NULL
 
 
-def build_module(source, folder):
-    """What a user of the header does; on this Python, whose headers may not be the usual ones."""
-    options = {
-        "TEALETPP_INCLUDE_DIR": ROOT / "include",
+def build_module(source, folder, *options):
+    """Build it for this Python, whose headers may not be the usual ones."""
+    variables = {
         "Python_EXECUTABLE": sys.executable,
         "Python_INCLUDE_DIR": sysconfig.get_path("include"),
     }
     if hasattr(sys, "gettotalrefcount"):
         # Debian's headers for its debug build are links to the others, and the compiler follows.
-        options |= {"CMAKE_C_FLAGS": "-DPy_DEBUG", "CMAKE_CXX_FLAGS": "-DPy_DEBUG"}
-    return build(source, folder, *(f"-D{name}={value}" for name, value in options.items()))
+        variables |= {"CMAKE_C_FLAGS": "-DPy_DEBUG", "CMAKE_CXX_FLAGS": "-DPy_DEBUG"}
+    set_variables = (f"-D{name}={value}" for name, value in variables.items())
+    return build(source, folder, *set_variables, *options)
+
+
+def run_python(folder, *args):
+    """Run this Python with the modules of that folder and what it can import now; the output."""
+    search = os.pathsep.join(filter(None, [str(folder), *sys.path]))
+    return run(sys.executable, *args, PYTHONPATH=search)
 
 
 @pytest.fixture(scope="session")
 def capsule_calls(tmp_path_factory):
-    """The module of tests/capsule."""
-    folder = build_module(ROOT / "tests" / "capsule", tmp_path_factory.mktemp("capsule"))
+    """The module of tests/capsule. Needs no installed package."""
+    folder = build_module(
+        *(ROOT / "tests" / "capsule", tmp_path_factory.mktemp("capsule")),
+        f"-DTEALETPP_INCLUDE_DIR={ROOT / 'include'}",
+    )
     (path,) = folder.glob("capsule_calls.*")
     spec = importlib.util.spec_from_file_location("capsule_calls", path)
     module = importlib.util.module_from_spec(spec)

@@ -1,15 +1,12 @@
 """How other modules come by the C API, and the examples of such modules."""
 
-import os
-import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from building import ROOT
-from extension_modules import build_module
+from building import ROOT, code_blocks, run
+from extension_modules import build_module, run_python
 
 # --- the table ---
 
@@ -55,41 +52,33 @@ def test_without_tealetpp_there_is_an_import_error(calls, tmp_path, package, mes
         "except ImportError as error:\n"
         "    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert message in done.stdout, done.stderr
+    assert message in run(sys.executable, "-c", program)
 
 
 # --- the example, and the document ---
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory):
+def example(wheel, tmp_path_factory):
+    """It asks the installed package where the header is, and so does the one of the document."""
     return build_module(ROOT / "examples" / "python_capi", tmp_path_factory.mktemp("example"))
 
 
-def run_python(example, *args):
-    search = [str(example), *sys.path]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search))}
-    done = subprocess.run([sys.executable, *args], env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
 def test_the_example(example):
-    printed = run_python(example, str(ROOT / "examples" / "python_capi" / "feed.py"))
+    printed = run_python(example, ROOT / "examples" / "python_capi" / "feed.py").splitlines()
     assert printed[0] == "text 0 is complete: ['add', '1', ['mul', '2', '3']]"
     assert printed[-1] == "the same as from whole texts: True"
     assert len(printed) == 5
 
 
-def test_what_the_document_says_to_copy(tmp_path):
-    text = (ROOT / "docs" / "python-c-api.md").read_text()
-    section = text[text.index("## In your own module") : text.index("## Functions")]
-    source, project, program, printed = re.findall(r"^```\w*\n(.*?)^```$", section, re.M | re.S)
+def test_what_the_document_says_to_copy(wheel, tmp_path):
+    source, project, _, program, printed = code_blocks(
+        "docs/python-c-api.md", "## In your own module", "## Functions"
+    )
     (tmp_path / "averages.c").write_text(source)
     (tmp_path / "CMakeLists.txt").write_text(project)
     folder = build_module(tmp_path, tmp_path / "build")
-    assert run_python(folder, "-c", program) == printed.splitlines()
+    assert run_python(folder, "-c", program) == printed
 
 
 def test_the_examples_parser(example):
@@ -139,4 +128,4 @@ with Main() as main:
 fails(ValueError, sexpr.parse, b"(a")
 print("passed")
 """
-    assert run_python(example, "-c", program) == ["passed"]
+    assert run_python(example, "-c", program) == "passed\n"

@@ -287,15 +287,26 @@ def test_a_failed_check_is_exit_status_1(
 def test_version_and_help() -> None:
     assert command("--version").stdout == f"tealetpp {__version__}\n"
     assert "demo" in command("--help").stdout
-    assert command().returncode == 2
 
 
-def test_output_can_be_cut_off(odd_directory: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [([], "a COMMAND is needed"), (["--no-such-option"], "--no-such-option")],
+)
+def test_bad_arguments_are_named(arguments: list[str], message: str) -> None:
+    done = command(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["demo", "."], ["--version"]])
+def test_output_can_be_cut_off(arguments: list[str], odd_directory: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as closed:
         done = subprocess.run(
-            [sys.executable, "-m", "tealetpp", "demo", str(odd_directory)],
+            [sys.executable, "-m", "tealetpp", *arguments],
+            cwd=odd_directory,
             stdout=closed,
             stderr=subprocess.PIPE,
             text=True,

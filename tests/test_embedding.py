@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import tealetpp
-from building import PROJECTS, ROOT, build, run, tool
+from building import PROJECTS, ROOT, build, code_blocks, run, tool
+from extension_modules import build_module, run_python
 from tealetpp import _tealetpp
 from tealetpp.__main__ import main as run_command
 
@@ -42,14 +43,6 @@ def installed(build_tree, tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
     run(tool("cmake"), "--install", build_tree, "--prefix", folder / "first")
     return (folder / "first").rename(folder / "tree")
-
-
-@pytest.fixture(scope="session")
-def wheel():
-    try:
-        return Path(tealetpp.get_include()).parent
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(
@@ -122,15 +115,25 @@ def test_a_program_built_with_pkg_config(kind, where, request, tmp_path):
 
 
 def test_an_extension_module_and_this_one_in_one_process(wheel, tmp_path):
-    build(PROJECTS / "nanobind_module", tmp_path, f"-DPython_EXECUTABLE={sys.executable}")
-    [module] = tmp_path.glob("walks.*.so")
-    search = {"PYTHONPATH": f"{tmp_path}:{wheel.parent}"}
-    line = run(sys.executable, PROJECTS / "nanobind_module" / "check.py", **search)
-    assert line == "nanobind_module: 11 checks, 0 walks left open\n"
+    folder = build_module(PROJECTS / "nanobind_module", tmp_path)
+    [module] = folder.glob("walks.*.so")
+    printed = run_python(folder, PROJECTS / "nanobind_module" / "check.py")
+    assert printed == "nanobind_module: 19 checks, 0 walks left open\n"
     # Its copy of the library is its own.
     exported = run(tool("nm"), "-D", "--defined-only", module)
     assert "PyInit_walks" in exported
     assert "tealet" not in exported
+
+
+def test_the_extension_module_that_the_document_says_to_copy(wheel, tmp_path):
+    project, source, commands, *_ = code_blocks(
+        "docs/embedding.md", "## Extension modules", "What follows is about"
+    )
+    (tmp_path / "CMakeLists.txt").write_text(project)
+    (tmp_path / "walks.cpp").write_text(source)
+    folder = build_module(tmp_path, tmp_path / "build")
+    program, printed = re.search(r'python -c "(.*)"\n(.*\n)', commands).groups()
+    assert run_python(folder, "-c", program) == printed
 
 
 # --- what is exported ---

@@ -196,3 +196,15 @@ def test_a_tealet_that_outlives_the_function_that_created_it(main):
         return t
 
     assert create().switch("value ") == "value kept"
+
+
+def test_a_warm_call_of_main_switch_leaves_fewer_frames_on_the_stack(main):
+    def pause():
+        main.switch()
+
+    tealets = [main.tealet(pause) for _ in range(100)]
+    for tealet in tealets:
+        tealet.switch()
+    assert tealets[-1].saved_bytes < tealets[0].saved_bytes
+    for tealet in tealets:
+        tealet.switch()

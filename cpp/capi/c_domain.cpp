@@ -11,9 +11,8 @@ namespace {
 // A program frees what it has, and a domain that outlives the tealet in which it was begun waits
 // for tealet_finalize().
 bool release(core::Node&) { return true; }
-void close(core::Domain&) {}
 
-constexpr core::Face face{run_function, release, close, nullptr};
+constexpr core::Face face{run_function, release, nullptr, nullptr};
 
 }  // namespace
 
@@ -44,7 +43,8 @@ CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* here)
 Errc CDomain::check_caller(const char* here) const noexcept {
   if (const Errc code = check(); code != Errc::ok) return code;
   const std::ptrdiff_t distance = here < began_at ? began_at - here : here - began_at;
-  const bool near = max_stack_size == 0 || static_cast<std::size_t>(distance) <= max_stack_size;
+  const std::size_t most = integrity.config().max_stack_size;
+  const bool near = most == 0 || static_cast<std::size_t>(distance) <= most;
   return near ? Errc::ok : Errc::invalid;
 }
 

@@ -57,7 +57,6 @@ struct CDomain final : private AllocatorResource, core::Domain {
   std::size_t extra_bytes;  // behind every node
   void* user_pointer = nullptr;
   char* began_at;
-  std::size_t max_stack_size = TEALET_DEFAULT_MAX_STACK_SIZE;
   tealet_lock_t locking{};
   StackIntegrity integrity;
   bool plain = true;  // there is neither lock nor integrity to see to

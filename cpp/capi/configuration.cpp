@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 
@@ -17,18 +19,22 @@ bool readable(const tealet_config_t* config) noexcept {
          config->version == TEALET_CONFIG_CURRENT_VERSION;
 }
 
-// Copies the members that `size` bytes have room for, but for those that say so.
+// Where members begin, and the last one ends.
+constexpr std::array<std::size_t, 8> edges{header_size,
+                                           offsetof(tealet_config_t, stack_integrity_bytes),
+                                           offsetof(tealet_config_t, stack_guard_mode),
+                                           offsetof(tealet_config_t, stack_integrity_fail_policy),
+                                           offsetof(tealet_config_t, stack_guard_limit),
+                                           offsetof(tealet_config_t, max_stack_size),
+                                           offsetof(tealet_config_t, reserved),
+                                           sizeof(tealet_config_t)};
+
+// Copies the members that fit in `size` bytes, but for those that say so.
 void copy_members(tealet_config_t& to, const tealet_config_t& from, std::size_t size) noexcept {
-  const std::size_t known = size < sizeof(tealet_config_t) ? size : sizeof(tealet_config_t);
-  const std::size_t members = known - header_size;
+  const auto* beyond = std::upper_bound(edges.begin(), edges.end(), size);
+  const std::size_t members = *(beyond - 1) - header_size;
   std::memcpy(reinterpret_cast<char*>(&to) + header_size,
               reinterpret_cast<const char*>(&from) + header_size, members);
-}
-
-tealet_config_t config_of(const CDomain& domain) noexcept {
-  tealet_config_t config = domain.integrity.config();
-  config.max_stack_size = domain.max_stack_size;
-  return config;
 }
 
 // Whether transfers have nothing but themselves to see to has changed.
@@ -40,7 +46,7 @@ void see_what_is_plain(CDomain& domain) noexcept {
 
 int tealet_configure_get(tealet_t* tealet, tealet_config_t* config) {
   if (!readable(config)) return TEALET_ERR_INVAL;
-  copy_members(*config, config_of(domain_of(tealet)), config->size);
+  copy_members(*config, domain_of(tealet).integrity.config(), config->size);
   return 0;
 }
 
@@ -54,17 +60,14 @@ int tealet_configure_set(tealet_t* tealet, tealet_config_t* config) {
   // The running tealet may be watched.
   domain.integrity.release();
   const bool done = domain.integrity.configure(wanted);
-  if (done) {
-    domain.max_stack_size = wanted.max_stack_size;
-    copy_members(*config, wanted, config->size);
-  }
+  if (done) copy_members(*config, wanted, config->size);
   see_what_is_plain(domain);
   domain.watch_current();
   return done ? 0 : TEALET_ERR_MEM;
 }
 
 int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes) {
-  tealet_config_t config = config_of(domain_of(tealet));
+  tealet_config_t config = domain_of(tealet).integrity.config();
   config.flags =
       TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
   config.stack_integrity_bytes = stack_integrity_bytes != 0
@@ -77,8 +80,12 @@ int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes)
 }
 
 int tealet_configure_set_locking(tealet_t* tealet, const tealet_lock_t* locking) {
-  if (locking != nullptr && locking->mode != TEALET_LOCK_OFF && locking->mode != TEALET_LOCK_AUTO) {
-    return TEALET_ERR_INVAL;
+  if (locking != nullptr) {
+    // What a C program puts there may be no value that the type has in C++.
+    int mode = TEALET_LOCK_OFF;
+    static_assert(sizeof(mode) == sizeof(locking->mode));
+    std::memcpy(&mode, &locking->mode, sizeof(mode));
+    if (mode != TEALET_LOCK_OFF && mode != TEALET_LOCK_AUTO) return TEALET_ERR_INVAL;
   }
   CDomain& domain = domain_of(tealet);
   domain.locking = locking != nullptr ? *locking : tealet_lock_t{};
@@ -91,7 +98,8 @@ int tealet_set_far(tealet_t* tealet, void* far_boundary) {
   CDomain& domain = CDomain::of(node);
   auto* far = static_cast<char*>(far_boundary);
   const bool above = far > static_cast<char*>(__builtin_frame_address(0));
-  if (!node.is_main() || &node != &domain.current() || !above) return TEALET_ERR_INVAL;
+  const bool runs = domain.check() == Errc::ok && &node == &domain.current();
+  if (!node.is_main() || !runs || !above) return TEALET_ERR_INVAL;
   domain.set_main_far(far);
   return 0;
 }

@@ -44,11 +44,7 @@ tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
   return make_handle(*domain, domain->main());
 }
 
-void tealet_finalize(tealet_t* tealet) {
-  CDomain& domain = domain_of(tealet);
-  domain.close();
-  free_domain(domain);
-}
+void tealet_finalize(tealet_t* tealet) { free_domain(domain_of(tealet)); }
 
 tealet_t* tealet_new(tealet_t* tealet) {
   CDomain& domain = domain_of(tealet);

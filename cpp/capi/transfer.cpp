@@ -15,10 +15,20 @@ constexpr int start_flags = TEALET_START_SWITCH;
 constexpr int transfer_flags = TEALET_XFER_FORCE | TEALET_XFER_PANIC | TEALET_XFER_NOFAIL;
 constexpr int exit_flags = transfer_flags | TEALET_EXIT_DELETE | TEALET_EXIT_DEFER;
 
+constexpr unsigned char forked_main = TEALET_ORIGIN_MAIN_LINEAGE | TEALET_ORIGIN_FORK;
+
 bool has(int flags, int flag) noexcept { return (flags & flag) != 0; }
 
-// What the transfer that resumed the caller brought.
-int receive(CDomain& domain, void** parg) noexcept {
+// Before every transfer: 0, or why the caller, which has its frame at `here`, must not go.
+int depart(CDomain& domain, const char* here) noexcept {
+  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
+  return domain.depart() ? 0 : TEALET_ERR_INTEGRITY;
+}
+
+// After it: why it has failed, or what the transfer that resumed the caller brought.
+int arrive(CDomain& domain, Errc code, void** parg) noexcept {
+  domain.arrive();
+  if (code != Errc::ok) return error_of(code);
   const Transfer arrived = domain.arrived();
   if (parg != nullptr) *parg = arrived.value;
   return arrived.signal == Signal::error ? TEALET_ERR_PANIC : 0;
@@ -37,6 +47,12 @@ Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
     default:
       return Errc::invalid;
   }
+}
+
+// Whether an exit fails for want of memory only.
+bool would_leave(CDomain& domain, const Node& target, int flags) noexcept {
+  const Errc code = check_target(domain, target, has(flags, TEALET_XFER_PANIC));
+  return code == Errc::ok || (code == Errc::defunct && has(flags, TEALET_XFER_NOFAIL));
 }
 
 // Makes `attempt(target, transfer, force)` as the flags have it.
@@ -81,9 +97,8 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   if (next == nullptr) next = own.target;
   domain.close_inner_domains(self);
   const bool intact = domain.depart();
-  // Departing fails only once.
-  if (!intact) domain.depart();
-  if (intact && next != nullptr && &node_of(next) != &self) {
+  if (!intact) domain.depart();  // which compares no more
+  if (intact && next != nullptr) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
   // That cannot be done, or must not: there is a bug to be told of.
@@ -109,45 +124,37 @@ Transfer run_function(Node& self, Transfer arrived) {
 int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
           const char* here) noexcept {
   CDomain& domain = CDomain::of(node);
-  const bool fresh = node.status == Status::New;
-  Errc code = fresh && (flags & ~start_flags) == 0 ? domain.check_caller(here) : Errc::invalid;
-  if (code != Errc::ok) return error_of(code);
-  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  if (node.status != Status::New || (flags & ~start_flags) != 0) return TEALET_ERR_INVAL;
+  if (const int error = depart(domain, here); error != 0) return error;
   set_function(node, run);
   auto* const far = static_cast<char*>(stack_far);
   const bool now = flags == TEALET_START_SWITCH;
+  Errc code = Errc::ok;
   if (now) {
     code = domain.start(node, {Signal::value, parg != nullptr ? *parg : nullptr}, far);
   } else {
     code = domain.capture(node, far);
   }
-  if (code != Errc::ok) node.held_by = nullptr;
-  domain.arrive();
-  if (code != Errc::ok || !now) return error_of(code);
-  return receive(domain, parg);
+  return arrive(domain, code, now ? parg : nullptr);  // a capture brings nothing
 }
 
 int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
   CDomain& domain = CDomain::of(target);
-  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
-  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  if (const int error = depart(domain, here); error != 0) return error;
   const Errc code = leave_for(domain, target, parg, flags);
-  domain.arrive();
-  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+  return arrive(domain, code, parg);
 }
 
 int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexcept {
   CDomain& domain = CDomain::of(stub);
-  if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
-  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  if (const int error = depart(domain, here); error != 0) return error;
   Errc code = Errc::invalid;
   if (stub.status == Status::Stub && stub.held_by == nullptr) {
     set_function(stub, run);
     code = leave_for(domain, stub, parg, TEALET_XFER_DEFAULT);
     if (code != Errc::ok) stub.held_by = nullptr;
   }
-  domain.arrive();
-  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+  return arrive(domain, code, parg);
 }
 
 }  // namespace tealet::capi
@@ -164,9 +171,13 @@ int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
 int tealet_switch(tealet_t* target, void** parg, int flags) {
   if ((flags & ~transfer_flags) != 0) return TEALET_ERR_INVAL;
   core::Node& node = node_of(target);
-  if (&node == &CDomain::of(node).current())
-    return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
-  return switch_to(node, parg, flags, static_cast<const char*>(__builtin_frame_address(0)));
+  const CDomain& domain = CDomain::of(node);
+  if (&node != &domain.current()) {
+    return switch_to(node, parg, flags, static_cast<const char*>(__builtin_frame_address(0)));
+  }
+  // It runs: but is it the caller?
+  if (const Errc code = domain.check(); code != Errc::ok) return error_of(code);
+  return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
 }
 
 int tealet_exit(tealet_t* target, void* arg, int flags) {
@@ -182,10 +193,11 @@ int tealet_exit(tealet_t* target, void* arg, int flags) {
     *static_cast<OwnEnd*>(self.held_by) = {target, arg, flags & ~TEALET_EXIT_DEFER};
     return 0;
   }
+  // What ends with it runs code of its own: not under the lock, and only if this is no mistake.
+  if (would_leave(domain, node_of(target), flags)) domain.close_inner_domains(self);
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
   const Errc code = exit_to(domain, node_of(target), arg, flags);
-  domain.arrive();
-  return error_of(code);
+  return arrive(domain, code, nullptr);
 }
 
 int tealet_fork(tealet_t* tealet, void** parg, int flags) {
@@ -198,13 +210,8 @@ int tealet_fork(tealet_t* tealet, void** parg, int flags) {
   if (self.far == core::unbounded) return TEALET_ERR_UNFORKABLE;
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
   copy.held_by = self.held_by;
-  copy.marks = static_cast<unsigned char>(
-      ((self.marks & TEALET_ORIGIN_MAIN_LINEAGE) | TEALET_ORIGIN_FORK) & 0x7f);
+  copy.marks = (self.marks & TEALET_ORIGIN_MAIN_LINEAGE) != 0 ? forked_main : TEALET_ORIGIN_FORK;
   const Errc code = domain.fork(copy, flags == TEALET_START_SWITCH);
-  if (code != Errc::ok) {
-    copy.held_by = nullptr;
-    copy.marks = 0;
-  }
-  domain.arrive();
-  return code == Errc::ok ? receive(domain, parg) : error_of(code);
+  if (code != Errc::ok) copy.marks = 0;
+  return arrive(domain, code, parg);
 }

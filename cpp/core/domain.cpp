@@ -1,5 +1,5 @@
-// The life of a domain and of its nodes, and their tree. The switch, nesting and the statistics
-// have files of their own.
+// The life of a domain and of its nodes, and their tree. The switch and the statistics have files
+// of their own.
 #include "domain.hpp"
 
 #include <cxxabi.h>
@@ -10,14 +10,6 @@
 #include "thread.hpp"
 
 namespace tealet::core {
-
-namespace {
-
-constexpr std::size_t unit = 16;
-
-std::size_t units(std::size_t bytes) noexcept { return (bytes + unit - 1) / unit; }
-
-}  // namespace
 
 Domain::Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept
     : memory_(upstream, limit), face_(face) {}
@@ -37,16 +29,15 @@ Errc Domain::open(std::size_t extra) noexcept {
   thread_ = current_thread();
   exceptions_ = abi::__cxa_get_globals();
   lowest_start_ = lowest_start_on_this_stack();
-  join_enclosing();
+  nesting_.join(*this);
   return Errc::ok;
 }
 
 void Domain::close() noexcept {
   while (main_->first_child != nullptr) discard(*main_->first_child);
-  leave_enclosing();
+  nesting_.leave(*this, thread_ == current_thread());
   free_node(*main_);
   main_ = current_ = nullptr;
-  outermost_ = false;
   memory_.set_cache_bytes(0);  // what faces still refer to goes straight back in the end
 }
 
@@ -55,13 +46,13 @@ Errc Domain::check_room() const noexcept {
 }
 
 Node* Domain::make_node(std::size_t extra) noexcept {
-  const std::size_t size = sizeof(Node) + unit * units(extra);
-  void* block = memory_.take(size);
+  const std::size_t units = (extra + Node::extra_unit - 1) / Node::extra_unit;
+  void* block = memory_.take(sizeof(Node) + Node::extra_unit * units);
   if (block == nullptr) return nullptr;
   auto* node = ::new (block) Node;
-  std::memset(node->extra(), 0, size - sizeof(Node));
   node->domain = this;
-  node->extra_units = static_cast<std::uint32_t>(units(extra));
+  node->extra_units = static_cast<std::uint32_t>(units);
+  std::memset(node->extra(), 0, node->extra_size());
   memory_.totals.tealet_created();
   return node;
 }
@@ -73,7 +64,7 @@ Node* Domain::create(std::size_t extra, Node& parent) noexcept {
 }
 
 Node* Domain::duplicate(const Node& original) noexcept {
-  Node* twin = create(unit * original.extra_units, *original.parent);
+  Node* twin = create(original.extra_size(), *original.parent);
   if (twin == nullptr) return nullptr;
   if (original.stack != nullptr) {
     twin->stack = original.stack;
@@ -112,7 +103,7 @@ void Domain::leave_tree(Node& node) noexcept {
 
 void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
-  strand_inner_domains(node);
+  nesting_.strand(node);
   if (node.stack != nullptr) {
     area_.let_go(memory_, *node.stack);
     node.stack = nullptr;
@@ -120,6 +111,13 @@ void Domain::free_node(Node& node) noexcept {
   node.status = Status::Exited;
   memory_.totals.tealet_freed();
   if (face_.release(node)) free_block(node);
+}
+
+void Domain::close_inner_domains(const Node& outer) noexcept {
+  while (Domain* inner = nesting_.to_close_in(outer)) {
+    inner->face_.close(*inner);
+    if (nesting_.to_close_in(outer) == inner) nesting_.strand(outer);  // it could not be closed
+  }
 }
 
 Errc Domain::set_parent(Node& node, Node& parent) noexcept {

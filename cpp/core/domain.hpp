@@ -11,6 +11,7 @@
 #include <memory_resource>
 
 #include "domain_memory.hpp"
+#include "nesting.hpp"
 #include "node.hpp"
 #include "stack_area.hpp"
 #include "thread.hpp"
@@ -40,7 +41,7 @@ struct Face {
   // end.
   bool (*release)(Node& node);
   // Closes a domain, with Domain::close() in the end, because the tealet in which it was opened
-  // ends.
+  // ends. nullptr if it waits, stranded, for its program to do that.
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
   void (*adopted)(Node& child);
@@ -56,6 +57,8 @@ class Domain {
   Domain(const Domain&) = delete;
   Domain& operator=(const Domain&) = delete;
 
+  // --- its life ---
+
   // Begins the domain on this thread, in whatever tealet runs there now: makes the main tealet,
   // with `extra` bytes behind it.
   Errc open(std::size_t extra) noexcept;
@@ -63,13 +66,23 @@ class Domain {
   // main and, as the thread knows its domains, on its own thread; anywhere once it is stranded.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
-  // Whether the tealet in which it was opened is gone, without having closed it.
-  bool stranded() const noexcept { return stranded_; }
+  // Whether it is not closed when the tealet in which it was opened ends, but waits, stranded.
+  bool waits_stranded() const noexcept { return face_.close == nullptr; }
+
+  // Where it lies among the domains of its thread.
+  Nesting& nesting() noexcept { return nesting_; }
+  const Nesting& nesting() const noexcept { return nesting_; }
+  // Closes the domains that were opened in `outer`, are open still, and do not wait for that. A
+  // face that must do so before its own clean-up calls this at the end of run(); otherwise the
+  // engine does.
+  void close_inner_domains(const Node& outer) noexcept;
+
+  // --- whether something can be done here and now ---
 
   // Whether this domain can be used here and now: its thread, the tealet in which it was opened.
   Errc check() const noexcept {
     if (thread_ != this_thread) return Errc::thread;
-    return outermost_ ? Errc::ok : check_enclosing();
+    return nesting_.check();
   }
   // The same, and whether `target` can be switched to.
   Errc check(const Node& target) const noexcept {
@@ -79,6 +92,8 @@ class Domain {
   }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
+
+  // --- how tealets come to be, and go ---
 
   // A tealet that has not begun, child of `parent`, with `extra` bytes (zeroed) behind it; nullptr
   // if there is no memory.
@@ -97,6 +112,15 @@ class Domain {
   // and the original is paused, otherwise the other way round; whoever is resumed later finds in
   // arrived() what that brought. Main must have a far end.
   Errc fork(Node& copy, bool leave) noexcept;
+  // Gives main, which must run, a far end: nothing at or above it is saved from now on.
+  void set_main_far(char* far) noexcept { main_->far = far; }
+  // Frees a node that does not run, as it is: nothing on its stack is unwound.
+  void discard(Node& node) noexcept;
+  // Returns the memory of a node that release() kept.
+  void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
+
+  // --- the switch ---
+
   // Switches to a new, captured or paused tealet; returns when something switches back. What came
   // with that is in arrived(). `force` gives up tealets that cannot be saved for want of memory,
   // rather than fail; switching to main then always succeeds.
@@ -110,30 +134,26 @@ class Domain {
   // Asks a paused tealet to end, with the running one as its parent from now on. It may have
   // switched away instead when this returns; the face knows whether its node was released.
   Errc unwind(Node& node) noexcept;
-  // The next to end when all below `top` must: a tealet without children; `top` if there is none.
-  Node& newest_leaf(Node& top) noexcept;
-  // Gives main, which must run, a far end: nothing at or above it is saved from now on.
-  void set_main_far(char* far) noexcept { main_->far = far; }
-  // Frees a node that does not run, as it is: nothing on its stack is unwound.
-  void discard(Node& node) noexcept;
-  // Returns the memory of a node that release() kept.
-  void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
-  // Closes the domains that were opened in `outer` and are open still. A face that must do so
-  // before its own clean-up calls this at the end of run(); otherwise the engine does.
-  void close_inner_domains(const Node& outer) noexcept;
-  bool has_inner_domains(const Node& outer) const noexcept;
-  // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
-  // A defunct one cannot, nor a stub, which has no function that would.
-  Node& receiver() noexcept;
-  // Errc::invalid if `node` is main or `parent` descends from it; Errc::foreign if `parent` is of
-  // another domain.
-  Errc set_parent(Node& node, Node& parent) noexcept;
+  Transfer& arrived() noexcept { return transfer_; }
+
+  // --- the tealets, and their tree ---
+
   Node& main() noexcept { return *main_; }
   Node& current() noexcept { return *current_; }
   const Node& current() const noexcept { return *current_; }
   // The tealet that switched to the running one, if it still exists.
   Node* previous() noexcept { return previous_; }
-  Transfer& arrived() noexcept { return transfer_; }
+  // Who the end of the running tealet will be delivered to: its nearest ancestor that can receive.
+  // A defunct one cannot, nor a stub, which has no function that would.
+  Node& receiver() noexcept;
+  // The next to end when all below `top` must: a tealet without children; `top` if there is none.
+  Node& newest_leaf(Node& top) noexcept;
+  // Errc::invalid if `node` is main or `parent` descends from it; Errc::foreign if `parent` is of
+  // another domain.
+  Errc set_parent(Node& node, Node& parent) noexcept;
+
+  // --- figures ---
+
   Status status(const Node& node) const noexcept {
     const bool lost = node.stack != nullptr && node.stack->lost();
     return lost ? Status::Defunct : node.status;
@@ -143,13 +163,6 @@ class Domain {
   std::size_t extent(const Node& node) const noexcept;
   // No tealet but main has ever had bytes at or above this address.
   const char* highest_far() const noexcept { return highest_far_; }
-  // The tealet of another domain in which this one was opened; nullptr if there is none.
-  const Node* outer() const noexcept { return outer_; }
-  // Of the domains of this thread that can be used here and now, the one opened last; nullptr if
-  // there is none.
-  static Domain* innermost() noexcept;
-  // Whether this domain was opened in `tealet`, or in a tealet of a domain that was.
-  bool is_inside(const Node* tealet) const noexcept;
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }
@@ -193,11 +206,6 @@ class Domain {
   void adopt(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
-  Errc check_enclosing() const noexcept;
-  void join_enclosing() noexcept;
-  void leave_enclosing() noexcept;
-  Domain* opened_in(const Node& outer) const noexcept;
-  void strand_inner_domains(const Node& outer) noexcept;
 
   // The jump under way, for the callbacks.
   Node* target_ = nullptr;
@@ -222,11 +230,7 @@ class Domain {
   void* exceptions_ = nullptr;            // the exceptions in flight on this thread
 
   std::uint64_t thread_ = 0;
-  Node* outer_ = nullptr;    // the tealet of another domain in which this one was opened
-  Domain* inner_ = nullptr;  // domains opened in tealets of this one
-  Domain* next_ = nullptr;   // the next in the list that this domain is in
-  bool outermost_ = false;   // it is open, and was opened in no tealet
-  bool stranded_ = false;
+  Nesting nesting_;
 };
 
 }  // namespace tealet::core

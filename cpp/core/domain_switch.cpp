@@ -1,8 +1,7 @@
 // The switch from a tealet a to a tealet b, by five rules; docs/internals.md tells why.
 //
 //  1. Every partially saved stack that reaches nearer than b's far end grows up to it. a is saved
-//  up
-//     to there, and stays partially saved if that is less than its whole extent. Then b's chunks
+//     up to there, and stays partially saved if that is less than its whole extent. Then b's chunks
 //     are copied back, and its stack is released.
 //  2. A tealet that has not begun begins on top of the current stack: nothing is copied then.
 //  3. A tealet that ends is not saved at all.
@@ -40,9 +39,10 @@ void keep_exceptions(Node& node, const void* in_flight) noexcept {
 class WithoutLimit {
  public:
   WithoutLimit(CountingAllocator& memory, bool lift) noexcept : lifted_(lift ? &memory : nullptr) {
-    if (__builtin_expect(!lift, 1)) return;
-    limit_ = memory.limit();
-    memory.set_limit(CountingAllocator::no_limit);
+    if (__builtin_expect(lift, 0)) {
+      limit_ = memory.limit();
+      memory.set_limit(CountingAllocator::no_limit);
+    }
   }
   ~WithoutLimit() {
     if (lifted_ != nullptr) lifted_->set_limit(limit_);
@@ -203,7 +203,7 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
       return;
     case Leaving::exit:
       from.status = Status::Exited;
-      strand_inner_domains(from);
+      nesting_.strand(from);
       return;
     case Leaving::unmake:
       from.status = Status::New;
@@ -212,10 +212,7 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
   }
 }
 
-#if TEALETPP_ASAN
-__attribute__((no_sanitize("address")))
-#endif
-int Domain::on_restore(void* domain) noexcept {
+[[gnu::no_sanitize_address]] int Domain::on_restore(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (self.failed_) return static_cast<int>(Errc::memory);
   Node& to = *self.target_;
@@ -247,10 +244,7 @@ void Domain::free_ended() noexcept {
 }
 
 // The outermost frame of every tealet, with that of Face::run: both are on every saved stack.
-#if TEALETPP_ASAN
-__attribute__((no_sanitize("address")))
-#endif
-int Domain::on_begin(void* domain) noexcept {
+[[gnu::no_sanitize_address]] int Domain::on_begin(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (self.failed_) return static_cast<int>(Errc::memory);
 #if TEALETPP_ASAN

@@ -15,6 +15,9 @@ class Domain;
 // The tealets of a domain form a tree below the main tealet: every tealet's end is delivered to its
 // parent. A tealet that ends hands its children on to its own parent, so a parent always exists.
 struct Node {
+  // What extra_units counts: bytes, as many as keep what follows aligned.
+  static constexpr std::size_t extra_unit = 16;
+
   Domain* domain = nullptr;
   Stack* stack = nullptr;   // while paused
   char* far = nullptr;      // where it began; nullptr until then, `unbounded` for a main tealet
@@ -28,14 +31,15 @@ struct Node {
 
   // The exceptions in flight, while paused: see domain_switch.cpp.
   void* caught_exceptions = nullptr;
-  std::uint32_t extra_units = 0;  // of 16 bytes each, behind the node: for the use of a face
+  std::uint32_t extra_units = 0;  // behind the node: for the use of a face
   std::uint16_t uncaught_exceptions = 0;
   Status status = Status::New;
   bool main : 1;
   std::uint8_t marks : 7;  // for the use of a face
 
   void* extra() noexcept { return this + 1; }
-  std::size_t block_size() const noexcept { return sizeof(Node) + std::size_t{16} * extra_units; }
+  std::size_t extra_size() const noexcept { return extra_unit * extra_units; }
+  std::size_t block_size() const noexcept { return sizeof(Node) + extra_size(); }
 
   Node() noexcept : main(false), marks(0) {}
   bool is_main() const noexcept { return main; }
@@ -51,8 +55,8 @@ struct Node {
 };
 
 // What fits behind a node.
-inline constexpr std::size_t largest_node_extra = std::size_t{16} * UINT32_MAX;
+inline constexpr std::size_t largest_node_extra = Node::extra_unit * UINT32_MAX;
 
-static_assert(sizeof(Node) % 16 == 0, "extra() is 16-byte aligned");
+static_assert(sizeof(Node) % Node::extra_unit == 0, "extra() is aligned for any type");
 
 }  // namespace tealet::core

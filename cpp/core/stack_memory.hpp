@@ -27,7 +27,7 @@ namespace tealet::core {
 // Frames on the C stack have poisoned gaps between their variables, so the checking memcpy that
 // AddressSanitizer puts in place of the C library's would report every save.
 template <class Word>
-__attribute__((noinline, no_sanitize("address"))) inline void copy_stack_words(
+[[gnu::noinline, gnu::no_sanitize_address]] inline void copy_stack_words(
     void* to, const void* from, std::size_t size) noexcept {
   auto* target = static_cast<volatile Word*>(to);
   const auto* source = static_cast<const volatile Word*>(from);
@@ -45,8 +45,7 @@ inline void copy_stack_bytes(void* to, const void* from, std::size_t size) noexc
 }
 
 // The byte at `address`, poisoned or not.
-__attribute__((noinline, no_sanitize("address"))) inline char stack_byte(
-    const char* address) noexcept {
+[[gnu::noinline, gnu::no_sanitize_address]] inline char stack_byte(const char* address) noexcept {
   return *address;
 }
 

@@ -12,6 +12,7 @@ namespace {
 
 std::atomic<std::uint64_t> last_thread{0};
 
+// What a new tealet finds below it at the least; of a small stack, a quarter.
 constexpr std::size_t reserve = 256 * 1024;
 
 struct Bounds {

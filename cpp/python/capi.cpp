@@ -42,7 +42,7 @@ int check_main(PyObject* object) noexcept {
 PyObject* get_current(PyObject* main) noexcept {
   if (main == nullptr && PyErr_Occurred() == nullptr) {
     // This module has an engine of its own, in which all domains are Python's.
-    return current_of(static_cast<const PythonDomain*>(tealet::core::Domain::innermost()));
+    return current_of(static_cast<const PythonDomain*>(tealet::core::Nesting::innermost()));
   }
   if (!is_given("PyTealet_Current", main, main_type)) return nullptr;
   return current_of(as_tealet(main)->value.domain);

@@ -235,6 +235,18 @@ void set_up(PyHeapTypeObject* heap) {
   heap->as_number.nb_bool = tealet_type->tp_as_number->nb_bool;
 }
 
+// Gives Main a `switch` of its own, the same as Tealet's. The interpreter calls a method straight
+// away, without frames of its own in between, only on objects of the very type that defines it; and
+// main.switch() is where most tealets pause.
+void own_switch() {
+  const py::object inherited =
+      py::handle(reinterpret_cast<PyObject*>(tealet_type)).attr("__dict__")["switch"];
+  const auto* descriptor = reinterpret_cast<PyMethodDescrObject*>(inherited.ptr());
+  py::handle main(reinterpret_cast<PyObject*>(main_type));
+  main.attr("switch") =
+      py::reinterpret_steal<py::object>(PyDescr_NewMethod(main_type, descriptor->d_method));
+}
+
 }  // namespace
 
 PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent_object) noexcept {
@@ -285,6 +297,7 @@ void register_main(py::module_& module) {
       "A context manager: leaving it closes every tealet still alive, then the domain.\n"
       "``memory_limit`` is the most bytes that the domain may take at once; past it, MemoryError.");
   main_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+  own_switch();
 }
 
 }  // namespace tealetpp

@@ -53,11 +53,6 @@ PyObject* efficiency_vs(PyObject* self, PyObject* arguments, PyObject* keywords)
   return PyFloat_FromDouble(py::handle(self).cast<const Stats&>().efficiency_vs(size));
 }
 
-template <class Function>
-PyCFunction as_method(Function function) noexcept {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
 #define TEALETPP_REPORTS                                      \
   {"to_dict", to_dict, METH_NOARGS,                           \
    "to_dict($self, /)\n--\n\n"                                \

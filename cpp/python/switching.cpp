@@ -63,7 +63,8 @@ PyObject* unpack(PythonDomain& domain, Transfer arrived) noexcept {
 // Where the C stack of the running tealet stays as it is while others run. Main goes on above all
 // that tealets ever touched; but a domain inside a tealet moves with that tealet.
 const void* in_place(const PythonDomain& domain) noexcept {
-  if (domain.current().is_main() && domain.outer() == nullptr) return domain.highest_far();
+  if (domain.current().is_main() && domain.nesting().outer() == nullptr)
+    return domain.highest_far();
   return tealet::core::unbounded;
 }
 
@@ -94,8 +95,8 @@ Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
 // Whether a tealet that the domain of `self` was opened in is being closed, and `self` is not, or
 // was before that. If that tealet was left from this one, then this is where TealetExit was raised.
 bool is_inside_exiting(const TealetObject* self) noexcept {
-  for (const Node* outer = self->domain().outer(); outer != nullptr;
-       outer = outer->domain->outer()) {
+  for (const Node* outer = self->domain().nesting().outer(); outer != nullptr;
+       outer = outer->domain->nesting().outer()) {
     if (outer->held_by == nullptr) continue;
     if (object_of(*outer)->value.exiting > self->value.exiting) return true;
   }
@@ -149,7 +150,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
     domain.close_inner_domains(node);
     if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
-  } while (domain.has_inner_domains(node));
+  } while (domain.nesting().to_close_in(node) != nullptr);
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
     // It begins where this one ends, and so does its data stack.
@@ -245,7 +246,12 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 }
 
 // What arrived with the switch that just returned.
-[[gnu::noinline]] PyObject* receive(PythonDomain& domain) noexcept { return unpack(domain, arrive(domain)); }
+//
+// Not inline, nor is what follows: the frame from which the engine switches is on every saved
+// stack.
+[[gnu::noinline]] PyObject* receive(PythonDomain& domain) noexcept {
+  return unpack(domain, arrive(domain));
+}
 
 // Nothing has switched.
 [[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) noexcept {
@@ -283,7 +289,7 @@ PyObject* exchange(TealetObject* target, Transfer out) noexcept {
 Errc unwind(TealetObject* target, PyObject*& result) noexcept {
   PythonDomain& domain = target->domain();
   const Errc code = with_paused_state(domain, [&] { return domain.unwind(*target->node()); });
-  if (code == Errc::ok) result = unpack(domain, arrive(domain));
+  if (code == Errc::ok) result = receive(domain);
   return code;
 }
 
@@ -308,7 +314,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
     domain.call = call;
     code = with_paused_state(
         domain, [&] { return domain.switch_to(*target->node(), {Signal::value, nullptr}); });
-    if (code == Errc::ok) return unpack(domain, arrive(domain));
+    if (code == Errc::ok) return receive(domain);
     domain.call = Call{};
     domain.free_data_stack(execution);
   }

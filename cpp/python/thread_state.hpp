@@ -224,7 +224,8 @@ class PausedState {
   //
   // Not inline, nor is resume(): the members would be taken apart and kept in as many registers and
   // places on the stack, where all of this is copied with every switch.
-  [[gnu::noinline]] PausedState(PyThreadState* thread, [[maybe_unused]] const void* in_place) noexcept
+  [[gnu::noinline]] PausedState(PyThreadState* thread,
+                                [[maybe_unused]] const void* in_place) noexcept
       :
 #if PY_VERSION_HEX >= 0x030d0000
         frame_(thread->current_frame),

@@ -69,6 +69,9 @@ bool release(Node& node) {
 }
 
 void close(core::Domain& domain) {
+  // One of its tealets is in the middle of something: coroutines of another kind, Python's tealets
+  // perhaps, have changed the stack meanwhile. It stays as it is, and is stranded.
+  if (!domain.current().is_main()) return;
   static_cast<MainState&>(domain).end_all();
   domain.close();
 }
@@ -159,7 +162,7 @@ Main::~Main() {
   if (state_->is_open()) {
     const Errc code = state_->check();
     // Where the stack that its tealets ran on is gone, there is nothing to unwind.
-    if (!state_->stranded()) {
+    if (!state_->nesting().stranded()) {
       if (code != Errc::ok || !state_->current().is_main()) {
         // Its tealets run on, or are, the very stack that this destructor runs on.
         std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n",

@@ -18,6 +18,9 @@ struct StubBody : Body {
   std::size_t function_size;
 };
 
+// What tealet.hpp tells its users is what the engine can do.
+static_assert(largest_extra == largest_node_extra);
+
 }  // namespace core
 
 struct MainState : core::Domain {
@@ -37,7 +40,7 @@ struct MainState : core::Domain {
   [[noreturn]] void receive_exception();
   [[noreturn]] void fail(Errc code, const char* doing);
   // Whether `exit`, out of a tealet of this domain, is for one that this domain was opened in.
-  bool must_go_on(const Exit& exit) const noexcept { return is_inside(exit.tealet_); }
+  bool must_go_on(const Exit& exit) const noexcept { return nesting().is_inside(exit.tealet_); }
   // Ends a tealet that does not run, whatever its status, from the running one. What is raised
   // while it unwinds is left in `raised`; arrived() is what came instead if it did not end.
   Errc end_other(core::Node& node) noexcept;

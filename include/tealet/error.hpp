@@ -14,7 +14,7 @@ namespace tealet {
 enum class Errc : int {
   ok = 0,
   memory = -1,   // an allocation failed, or would have passed the memory limit
-  defunct = -2,  // the tealet's stack was lost when a switch was forced
+  defunct = -2,  // the tealet's stack was given up when memory ran out
   invalid = -3,  // the tealet's status does not allow it, or a parent would be its own ancestor
   foreign = -4,  // the tealet belongs to another domain
   outside = -5,  // the domain was opened in a tealet that is not the running one, or has ended

@@ -34,8 +34,8 @@
  *
  * - A switch returns NULL when somebody throws into the tealet, and with TealetExit when it is
  *   closed. Clean up and return NULL. A tealet that switches again instead has refused to end.
- * - While the tealet is paused, its local variables may lie on the heap with something else in
- * their place: nobody else may be given a pointer to them.
+ * - While the tealet is paused, its local variables may lie on the heap, and something else in
+ *   their place: nobody else may be given a pointer to them.
  * - A reference to the own tealet is to be let go before the switch. It would keep the tealet from
  *   ending when everybody else has let go of it.
  * - What belongs to the thread is not put away: errno, locks, thread-local variables.

@@ -12,22 +12,28 @@
 
 namespace tealet {
 
-// A snapshot. Sizes are bytes. With TEALET_WITH_STATS=0 every figure is zero.
-struct TEALET_API Stats {
-  std::size_t n_active = 0;  // tealets that exist now: created, not yet deleted, main included
-  std::size_t n_total = 0;   // tealets created since the domain began, main included
-  std::size_t bytes_allocated = 0;         // in live blocks, as requested
-  std::size_t bytes_allocated_peak = 0;    // the most there ever were, or since the last reset
-  std::size_t blocks_allocated = 0;        // live blocks
-  std::size_t blocks_allocated_peak = 0;   // the most there ever were, or since the last reset
-  std::size_t blocks_allocated_total = 0;  // blocks ever taken
-  std::size_t stack_count = 0;             // distinct saved stacks
-  std::size_t stack_chunk_count = 0;       // distinct chunks in them
-  std::size_t stack_bytes = 0;             // stack data in them, each chunk once
-  std::size_t stack_bytes_expanded = 0;    // the same, once for each tealet that shares a chunk
-  std::size_t stack_bytes_naive = 0;       // the extents of all paused tealets
-  std::size_t bytes_cached = 0;            // blocks kept for reuse: not live, given back by trim()
-  bool enabled = TEALET_WITH_STATS != 0;   // whether the figures are kept
+// The figures, as they are (Stats) or as they have changed (StatsDifference). Sizes are bytes. With
+// TEALET_WITH_STATS=0 all are zero.
+template <class Number>
+struct StatsFigures {
+  Number n_active = 0;                // tealets that exist: created, not yet deleted; with main
+  Number n_total = 0;                 // tealets created since the domain began, main included
+  Number bytes_allocated = 0;         // in live blocks, as requested
+  Number bytes_allocated_peak = 0;    // the most there ever were, or since the last reset
+  Number blocks_allocated = 0;        // live blocks
+  Number blocks_allocated_peak = 0;   // the most there ever were, or since the last reset
+  Number blocks_allocated_total = 0;  // blocks ever taken
+  Number stack_count = 0;             // distinct saved stacks
+  Number stack_chunk_count = 0;       // distinct chunks in them
+  Number stack_bytes = 0;             // stack data in them, each chunk once
+  Number stack_bytes_expanded = 0;    // the same, once for each tealet that shares a chunk
+  Number stack_bytes_naive = 0;       // the extents of all paused tealets
+  Number bytes_cached = 0;            // blocks kept for reuse: not live, given back by trim()
+};
+
+// A snapshot.
+struct TEALET_API Stats : StatsFigures<std::size_t> {
+  bool enabled = TEALET_WITH_STATS != 0;  // whether the figures are kept
 
   // stack_bytes_expanded / stack_bytes: how many tealets share a saved byte on average. NaN when
   // nothing is saved.
@@ -42,22 +48,8 @@ struct TEALET_API Stats {
   double efficiency_vs(std::size_t stack_size) const noexcept;
 };
 
-// What happened between two snapshots: every field of the later one less the earlier one's.
-struct StatsDifference {
-  std::ptrdiff_t n_active = 0;
-  std::ptrdiff_t n_total = 0;
-  std::ptrdiff_t bytes_allocated = 0;
-  std::ptrdiff_t bytes_allocated_peak = 0;
-  std::ptrdiff_t blocks_allocated = 0;
-  std::ptrdiff_t blocks_allocated_peak = 0;
-  std::ptrdiff_t blocks_allocated_total = 0;
-  std::ptrdiff_t stack_count = 0;
-  std::ptrdiff_t stack_chunk_count = 0;
-  std::ptrdiff_t stack_bytes = 0;
-  std::ptrdiff_t stack_bytes_expanded = 0;
-  std::ptrdiff_t stack_bytes_naive = 0;
-  std::ptrdiff_t bytes_cached = 0;
-};
+// What happened between two snapshots: every figure of the later one less the earlier one's.
+struct StatsDifference : StatsFigures<std::ptrdiff_t> {};
 
 TEALET_API StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept;
 

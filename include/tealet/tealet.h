@@ -1,13 +1,14 @@
 /* Tealets for C: coroutines that can pause in the middle of any call, and need no stack beforehand.
  *
- *   static tealet_t *run(tealet_t *current, void *arg) {
+ *   static tealet_t* run(tealet_t* current, void* arg) {
  *     tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT);   pause here, go back to main
  *     return current->main;                                      end, and go there
  *   }
  *
  *   tealet_alloc_t alloc = TEALET_ALLOC_INIT_MALLOC;
- *   tealet_t *main = tealet_initialize(&alloc, 0);
- *   tealet_t *t = tealet_new(main);
+ *   tealet_t* main = tealet_initialize(&alloc, 0);
+ *   tealet_t* t = tealet_new(main);
+ *   void* arg = NULL;
  *   tealet_run(t, run, &arg, NULL, TEALET_START_SWITCH);
  *   tealet_switch(t, &arg, TEALET_XFER_DEFAULT);
  *   tealet_delete(t);
@@ -73,8 +74,7 @@ TEALET_API void tealet_alloc_free(void* ptr, void* context);
 /* A tealet, as far as a program sees it. */
 typedef struct tealet_t {
   struct tealet_t* const main; /* the main tealet of its domain */
-  void* extra; /* `extrasize` bytes for the program's own use, zero at first; NULL if
-                  that was 0 */
+  void* extra;                 /* `extrasize` bytes for the program, zero at first; NULL if none */
 } tealet_t;
 
 /* The function of a tealet. It gets its tealet and what the switch that begins it hands over, and
@@ -134,25 +134,26 @@ TEALET_API int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void*
  */
 TEALET_API int tealet_fork(tealet_t* tealet, void** parg, int flags);
 
-/* How to transfer: for tealet_switch() and tealet_exit(). */
+/* How to transfer: for tealet_switch() and tealet_exit(). TEALET_XFER_NOFAIL forces, too; if that
+ * fails for TEALET_ERR_MEM or TEALET_ERR_DEFUNCT, it goes to main with force and panic.
+ */
 #define TEALET_XFER_DEFAULT 0
-#define TEALET_XFER_FORCE 1 /* where memory is short, give up paused tealets rather than fail */
-#define TEALET_XFER_PANIC 2 /* the receiver's switch returns TEALET_ERR_PANIC */
-#define TEALET_XFER_NOFAIL                                                  \
-  4 /* force; if that fails for TEALET_ERR_MEM or TEALET_ERR_DEFUNCT, go to \
-       main with force and panic */
+#define TEALET_XFER_FORCE 1  /* where memory is short, give up paused tealets rather than fail */
+#define TEALET_XFER_PANIC 2  /* the receiver's switch returns TEALET_ERR_PANIC */
+#define TEALET_XFER_NOFAIL 4 /* arrive somewhere: in the target, or in main */
 
 /* Pauses the running tealet and continues in `target`, which gets *parg (NULL without parg).
  * Returns when something switches back, and *parg is what that brought. Switching to the running
  * tealet itself returns at once.
  *
  * TEALET_ERR_MEM if a stack cannot be saved. With TEALET_XFER_FORCE it is given up instead and its
- * tealets are defunct, the running one too if need be; the main tealet never: TEALET_ERR_MEM is
- * returned if only that would help. A forced switch to main succeeds always. TEALET_ERR_DEFUNCT if
- * the target is. TEALET_ERR_INVAL if it has no function yet or has ended, belongs to another domain
- * or thread, is asked to panic before it has begun, or the caller is further from where the domain
- * began than max_stack_size. TEALET_ERR_INTEGRITY: see tealet_config_t. TEALET_ERR_PANIC is no
- * failure: it says how the caller was resumed.
+ * tealets are defunct, the running one too if need be; never the main tealet, nor what duplicates
+ * share with the target: TEALET_ERR_MEM is returned if only that would help. A forced switch to
+ * main succeeds always. TEALET_ERR_DEFUNCT if the target is. TEALET_ERR_INVAL if it has no function
+ * yet or has ended, is asked to panic before it has begun, or its domain is another thread's or was
+ * begun in a tealet that does not run now; and if the caller is further from where the domain began
+ * than max_stack_size. TEALET_ERR_INTEGRITY: see tealet_config_t. TEALET_ERR_PANIC is no failure:
+ * it says how the caller was resumed.
  */
 TEALET_API int tealet_switch(tealet_t* target, void** parg, int flags);
 
@@ -282,8 +283,7 @@ typedef struct tealet_config_t {
   int stack_guard_mode;
   int stack_integrity_fail_policy;
   void* stack_guard_limit;
-  size_t max_stack_size; /* a transfer further than this from where the domain began is refused; 0:
-                            none is */
+  size_t max_stack_size; /* no transfer further than this from where the domain began; 0: any */
   unsigned int reserved[2];
 } tealet_config_t;
 
@@ -372,7 +372,7 @@ TEALET_API void* tealet_new_probe(tealet_t* tealet, tealet_run_t run, void** par
 #define TEALET_IS_FORK(t) ((tealet_get_origin(t) & TEALET_ORIGIN_FORK) != 0)
 /* Whether two tealets belong to one domain, so that one can switch to the other. */
 #define TEALET_RELATED(t1, t2) (TEALET_MAIN(t1) == TEALET_MAIN(t2))
-/* The extra bytes as a `tp *`. */
+/* The extra bytes as a `tp*`. */
 #define TEALET_EXTRA(t, tp) ((tp*)((t)->extra))
 
 #ifdef __cplusplus

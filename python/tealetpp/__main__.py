@@ -25,16 +25,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: all is well. 1: a check of the demo failed. 2: bad input (argparse raises SystemExit(2)).
     """
-    parsed = _parser().parse_args(arguments)
     # A file name may hold what the terminal's encoding has not.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return _demo(parsed.directory, parsed.limit, parsed.json)
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has seen enough. The interpreter would flush once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.command is None:
+        parser.error("a COMMAND is needed, or one of the options")
+    return _demo(parsed.directory, parsed.limit, parsed.json)
 
 
 def _demo(directory: str | None, limit: int | None, as_json: bool) -> int:
@@ -47,7 +57,7 @@ def _demo(directory: str | None, limit: int | None, as_json: bool) -> int:
     read_seconds = perf_counter() - begin
     demo = run_demo(sources.read)
     demo.seconds = {"read": read_seconds, **demo.seconds}
-    print(demo_json(sources, demo) if as_json else demo_text(sources, demo), flush=True)
+    print(demo_json(sources, demo) if as_json else demo_text(sources, demo))
     if demo.failed:
         print(f"tealetpp demo: {failed_text(demo)}", file=sys.stderr)
         return EXIT_CHECK_FAILED
@@ -86,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             option, action=_PrintFolder, get_folder=get_folder, help=f"print the folder of {what}"
         )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    # With required=True argparse would ask for it rather than name an option that it knows not.
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     demo = commands.add_parser(
         "demo",
         help="walk many files at once, each in a tealet of its own, and show what that costs",

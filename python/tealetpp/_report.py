@@ -14,33 +14,17 @@ from typing import NamedTuple
 from . import _format
 from ._tealetpp import Stats, StatsDifference
 
-FIELDS = (
-    "n_active",
-    "n_total",
-    "bytes_allocated",
-    "bytes_allocated_peak",
-    "blocks_allocated",
-    "blocks_allocated_peak",
-    "blocks_allocated_total",
-    "stack_count",
-    "stack_chunk_count",
-    "stack_bytes",
-    "stack_bytes_expanded",
-    "stack_bytes_naive",
-    "bytes_cached",
-)
-
 # What users would otherwise give each coroutine, and what the system gives each thread.
 FIXED_STACK_SIZES = (64 * 1024, 8 * 1024 * 1024)
 
 COMPILED_OUT = "Statistics are compiled out (TEALET_WITH_STATS=0): every figure reads as zero."
 
+# Every figure, in the order of the definitions.
 _LABELS = {
     "n_active": "tealets now, main included",
     "n_total": "tealets since the domain began",
     "bytes_allocated": "bytes allocated",
     "bytes_allocated_peak": "bytes allocated at the peak",
-    "bytes_cached": "bytes kept for reuse",
     "blocks_allocated": "blocks allocated",
     "blocks_allocated_peak": "blocks allocated at the peak",
     "blocks_allocated_total": "blocks ever taken",
@@ -49,9 +33,11 @@ _LABELS = {
     "stack_bytes": "bytes saved",
     "stack_bytes_expanded": "one copy for each tealet (expanded)",
     "stack_bytes_naive": "stacks cut exactly to size (naive)",
+    "bytes_cached": "bytes kept for reuse",
 }
+FIELDS = tuple(_LABELS)
 
-# How the readable forms group the fields; FIELDS has the order of their definitions.
+# How the readable forms group them.
 _GROUPS = (
     ("n_active", "n_total"),
     ("bytes_allocated", "bytes_allocated_peak", "bytes_cached"),
@@ -101,11 +87,8 @@ def to_repr(stats: Stats | StatsDifference) -> str:
 
 def to_text(stats: Stats | StatsDifference) -> str:
     """A table for people: exact figures, and larger units beside the bytes."""
-    if isinstance(stats, StatsDifference):
-        sections = _difference_sections(stats)
-    elif stats.enabled:
-        sections = _sections(stats)
-    else:
+    sections = _sections(stats)
+    if not sections:
         return COMPILED_OUT
     rows = [row for section in sections for row in (*section, Row("", ""))]
     return "\n".join(_format.table(rows[:-1], indent=""))
@@ -113,11 +96,8 @@ def to_text(stats: Stats | StatsDifference) -> str:
 
 def to_html(stats: Stats | StatsDifference) -> str:
     """The same table for notebooks."""
-    if isinstance(stats, StatsDifference):
-        sections = _difference_sections(stats)
-    elif stats.enabled:
-        sections = _sections(stats)
-    else:
+    sections = _sections(stats)
+    if not sections:
         return f"<p>{escape(COMPILED_OUT)}</p>"
     bodies = "".join(f"<tbody>{''.join(map(_html_row, section))}</tbody>" for section in sections)
     return f"<table>{bodies}</table>"
@@ -129,7 +109,14 @@ def _html_row(row: Row) -> str:
     return f'<tr><th style="text-align: left">{label}</th>{figures}</tr>'
 
 
-def _sections(stats: Stats) -> Iterator[list[Row]]:
+def _sections(stats: Stats | StatsDifference) -> list[list[Row]]:
+    """The table in parts; none if there is nothing to tell."""
+    if isinstance(stats, StatsDifference):
+        return list(_difference_sections(stats))
+    return list(_snapshot_sections(stats)) if stats.enabled else []
+
+
+def _snapshot_sections(stats: Stats) -> Iterator[list[Row]]:
     yield from _counted(lambda name: getattr(stats, name), signed=False)
     yield [
         Row("instead, these stacks would take", "bytes", "", "times as much"),

@@ -37,6 +37,19 @@ TEST_CASE("the byte limit") {
   CHECK_NOTHROW(main.create([] {}));
 }
 
+TEST_CASE("what the owner of an allocator took by itself counts like the rest") {
+  Upstream upstream;
+  tealet::CountingAllocator memory(&upstream, 1000);
+  memory.adopt(600);
+  CHECK(memory.bytes_from_upstream() == 600);
+  CHECK(memory.counts().bytes == (counting ? 600 : 0));
+  CHECK(memory.counts().blocks_total == (counting ? 1 : 0));
+  CHECK(memory.take(416) == nullptr);
+  void* block = memory.take(400);
+  CHECK(block != nullptr);
+  memory.give(block, 400);
+}
+
 TEST_CASE("the limit counts what is kept, but kept blocks give way") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream, 4096);

@@ -3,6 +3,7 @@
 import gc
 import sys
 
+import handing_over
 import walks
 
 import tealetpp
@@ -213,7 +214,8 @@ def check_closing_unwinds_both():
 
 
 def main():
-    checks = [check for name, check in globals().items() if name.startswith("check_")]
+    found = [*globals().items(), *vars(handing_over).items()]
+    checks = [check for name, check in found if name.startswith("check_")]
     for check in checks:
         for _ in range(3):
             check()

@@ -1,4 +1,4 @@
-// An extension module that runs C++ tealets inside Python.
+// An extension module that runs C++ tealets inside Python. (Python's own: handing_over.cpp)
 //
 // It has a function that calls back for every leaf of a tree, and makes an iterator of it: each
 // next() lets the walk go on in its tealet up to the next leaf.
@@ -10,29 +10,12 @@
 #include <memory>
 #include <stdexcept>
 
+#include "handing_over.hpp"
+#include "walk.hpp"
+
 namespace nb = nanobind;
 
 namespace {
-
-int open_walks = 0;
-
-struct OpenWalk {
-  OpenWalk() { open_walks += 1; }
-  ~OpenWalk() { open_walks -= 1; }
-  OpenWalk(const OpenWalk&) = delete;
-  OpenWalk& operator=(const OpenWalk&) = delete;
-};
-
-// Calls `visit` for each of the 2 ** depth leaves, deep in a recursion.
-template <class Visit>
-void walk(int depth, const Visit& visit) {
-  if (depth == 0) {
-    visit();
-    return;
-  }
-  walk(depth - 1, visit);
-  walk(depth - 1, visit);
-}
 
 nb::dict to_dict(const tealet::Stats& stats) {
   nb::dict figures;
@@ -47,7 +30,6 @@ class Walk {
  public:
   Walk(int depth, long fail_at)
       : walker_(main_.create([this, depth, fail_at] {
-          const OpenWalk open;
           walk(depth, [this, fail_at] {
             if (next_ == fail_at) throw std::runtime_error("a leaf that fails");
             main_.switch_to(&next_);
@@ -88,11 +70,12 @@ nb::object call_in_tealet(const nb::callable& function) {
 NB_MODULE(walks, module) {
   nb::class_<Walk>(module, "Walk")
       .def(nb::init<int, long>(), nb::arg("depth"), nb::arg("fail_at") = -1)
-      .def("__iter__", [](nb::handle self) { return nb::borrow(self); })
+      .def("__iter__", [](nb::object self) { return self; })
       .def("__next__", &Walk::next)
       .def("close", &Walk::close, "Unwind a walk that is paused.")
       .def("stats", &Walk::stats, "The statistics of its tealets.");
   module.def("open_walks", [] { return open_walks; }, "How many walks are not at their end.");
   module.def("call", &call, "Call a function, with a frame of C++ on the stack.");
   module.def("call_in_tealet", &call_in_tealet, "Call a function in a new C++ tealet.");
+  register_handing_over(module);
 }

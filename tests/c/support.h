@@ -1,0 +1,63 @@
+/* What the tests in C share. */
+#ifndef TESTS_C_SUPPORT_H
+#define TESTS_C_SUPPORT_H
+
+#include <tealet/tealet.h>
+
+#include <stddef.h>
+
+#include "check.h"
+
+/* Small numbers as what a transfer hands over. */
+void* token(long value);
+long number(void* value);
+
+/* An allocator that knows what it has given out, and that can run dry. Blocks are filled with
+ * rubbish, when they are taken and when they are given back.
+ */
+typedef struct upstream_t {
+  tealet_alloc_t alloc;
+  size_t blocks;
+  size_t bytes;
+  size_t total; /* blocks ever taken */
+  size_t failures;
+  long left; /* how many more allocations succeed; negative: all */
+} upstream_t;
+
+void upstream_init(upstream_t* upstream);
+
+/* Calls `function` below `depth` frames of some 300 bytes, with known content that must be the same
+ * afterwards.
+ */
+void at_depth(int depth, void (*function)(void* arg), void* arg);
+
+/* An address that many bytes away, of which the compiler knows nothing. */
+void* away(void* address, ptrdiff_t bytes);
+
+/* Bytes on a stack that must be found as they were left. */
+typedef struct pattern_t {
+  volatile unsigned char bytes[256];
+  volatile unsigned int seed;
+} pattern_t;
+void pattern_init(pattern_t* pattern, unsigned int seed);
+int pattern_intact(const pattern_t* pattern);
+
+/* Whether the library keeps statistics: all figures are zero otherwise. */
+int counting(tealet_t* tealet);
+tealet_stats_t stats_of(tealet_t* tealet);
+/* Whether two snapshots tell the same of what exists now; peaks and totals apart. */
+int same_now(const tealet_stats_t* one, const tealet_stats_t* other);
+/* Whether the figures obey what is always true of them, and agree with what the domain took from
+ * `upstream`.
+ */
+int figures_hold(tealet_t* tealet, const upstream_t* upstream);
+
+/* A run function that hands every value that it gets, plus one, back to main, for ever. */
+tealet_t* echo(tealet_t* current, void* arg);
+/* One that ends at once, and goes to main. */
+tealet_t* end_at_once(tealet_t* current, void* arg);
+
+/* A new tealet that has begun to echo and is paused. */
+tealet_t* paused_echo(tealet_t* any);
+
+#endif

@@ -1,0 +1,122 @@
+// What the engine offers beyond what the C++ face uses, without a face.
+#include <pthread.h>
+
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "helpers.hpp"
+#include "thread.hpp"
+
+using namespace tealet_tests;
+using tealet::Errc;
+using tealet::core::Domain;
+using tealet::core::Face;
+using tealet::core::Node;
+using tealet::core::Transfer;
+
+namespace {
+
+using Function = std::function<void(Node&)>;
+
+Transfer run(Node& self, Transfer) {
+  (*static_cast<Function*>(self.held_by))(self);
+  return {};
+}
+
+constexpr Face face{run, [](Node&) { return true; }, nullptr, nullptr};
+
+Node& make(Domain& domain, Function& function) {
+  Node* node = domain.create(0);
+  node->held_by = &function;
+  return *node;
+}
+
+// Here, not on the stack: tealets may have copies of that.
+char* seen = nullptr;
+
+}  // namespace
+
+TEST_CASE("a stack that begins farther is asked for one tealet at a time") {
+  Upstream upstream;
+  Domain domain(face, &upstream, tealet::CountingAllocator::no_limit);
+  REQUIRE(domain.open(0) == Errc::ok);
+  static Function looks = [](Node& self) { seen = self.far; };
+  char here[64];
+  char* const far = here + sizeof here;
+
+  Node& first = make(domain, looks);
+  upstream.run_dry_after(0);
+  CHECK(domain.start(first, {}, far) == Errc::memory);
+  upstream.refill();
+  CHECK(first.far == nullptr);
+  CHECK(domain.switch_to(first, {}) == Errc::ok);
+  CHECK(seen < here);
+
+  CHECK(domain.start(make(domain, looks), {}, far) == Errc::ok);
+  CHECK(seen == far);
+  CHECK(domain.switch_to(make(domain, looks), {}) == Errc::ok);
+  CHECK(seen < here);
+  CHECK(consistent(domain));
+}
+
+TEST_CASE("a domain is stranded when the tealet that it was opened in exits, and is kept") {
+  Upstream upstream;
+  static Domain* outer = nullptr;
+  static Domain* inner = nullptr;
+  Domain domain(face, &upstream, tealet::CountingAllocator::no_limit);
+  REQUIRE(domain.open(0) == Errc::ok);
+  outer = &domain;
+  static Function opens_one = [](Node&) {
+    inner = new Domain(face, tealet::malloc_resource(), tealet::CountingAllocator::no_limit);
+    CHECK(inner->open(0) == Errc::ok);
+    // None that is closed with it.
+    CHECK(outer->nesting().to_close_in(outer->current()) == nullptr);
+    outer->exit_to(outer->main(), {}, true, false);
+  };
+  Node& host = make(domain, opens_one);
+  CHECK(domain.switch_to(host, {}) == Errc::ok);
+  CHECK(host.status == Status::Exited);
+  CHECK(inner->nesting().stranded());
+  CHECK(inner->check() == Errc::outside);
+  delete inner;
+  domain.discard(host);
+  CHECK(consistent(domain));
+}
+
+TEST_CASE("the sums stay right while a tealet is forked, shared and lost") {
+  Upstream upstream;
+  static Domain* all = nullptr;
+  static Node* copy = nullptr;
+  Domain domain(face, &upstream, tealet::CountingAllocator::no_limit);
+  REQUIRE(domain.open(0) == Errc::ok);
+  all = &domain;
+  static Function forks = [](Node&) {
+    CHECK(all->fork(*copy, true) == Errc::ok);
+    CHECK(consistent(*all));
+    all->switch_to(all->main(), {});
+  };
+  copy = domain.create(0);
+  Node& original = make(domain, forks);
+  CHECK(domain.switch_to(original, {}) == Errc::ok);
+  CHECK(domain.previous() == copy);
+  CHECK(original.far == copy->far);
+  CHECK(consistent(domain));
+  Node* twin = domain.duplicate(original);
+  CHECK(consistent(domain));
+  CHECK(domain.switch_to(original, {}) == Errc::ok);
+  CHECK(consistent(domain));
+  for (Node* node : {&original, copy, twin}) domain.discard(*node);
+  CHECK(consistent(domain));
+}
+
+TEST_CASE("a thread's stack ends below what else lies at its top") {
+  std::thread([] {
+    thread_local char variable = 0;
+    const char* top = tealet::core::top_of_this_stack();
+    const char here = 0;
+    CHECK(top > &here);
+    CHECK(top <= &variable);
+    CHECK(top <= reinterpret_cast<const char*>(pthread_self()));
+  }).join();
+}

@@ -1,0 +1,70 @@
+// C++ code that was called from a Python tealet pauses in the middle of its work, by the C API of
+// tealetpp: docs/python-c-api.md.
+#include "handing_over.hpp"
+
+#include <tealet/python.h>
+
+#include <cstddef>
+
+#include "walk.hpp"
+
+namespace nb = nanobind;
+
+namespace {
+
+// What a function of the API returned, or the exception that it has set.
+nb::object checked(PyObject* result) {
+  if (result == nullptr) throw nb::python_error();
+  return nb::steal(result);
+}
+
+// The running tealet itself is not kept: a reference across the switch would keep it from ending.
+nb::object parent_of_current() {
+  return checked(PyTealet_Parent(checked(PyTealet_Current(nullptr)).ptr()));
+}
+
+// Hands the number of every leaf to the parent of the running tealet, and pauses with the whole
+// walk on its stack. Returns the sum of the answers.
+long hand_over_leaves(int depth) {
+  long next = 0;
+  long sum = 0;
+  walk(depth, [&] {
+    const nb::object parent = parent_of_current();
+    const nb::object answer = checked(PyTealet_Switch(parent.ptr(), nb::int_(next).ptr()));
+    sum += nb::cast<long>(answer);
+    next += 1;
+  });
+  return sum;
+}
+
+// The statistics of the domain of this Main.
+nb::dict python_stats(nb::handle main) {
+  tealet_stats_t stats;
+  std::size_t bytes_cached = 0;
+  if (PyTealet_GetStats(main.ptr(), &stats, &bytes_cached) < 0) throw nb::python_error();
+  nb::dict figures;
+  figures["n_active"] = stats.n_active;
+  figures["n_total"] = stats.n_total;
+  figures["bytes_allocated"] = stats.bytes_allocated;
+  figures["bytes_allocated_peak"] = stats.bytes_allocated_peak;
+  figures["blocks_allocated"] = stats.blocks_allocated;
+  figures["blocks_allocated_peak"] = stats.blocks_allocated_peak;
+  figures["blocks_allocated_total"] = stats.blocks_allocated_total;
+  figures["stack_count"] = stats.stack_count;
+  figures["stack_chunk_count"] = stats.stack_chunk_count;
+  figures["stack_bytes"] = stats.stack_bytes;
+  figures["stack_bytes_expanded"] = stats.stack_bytes_expanded;
+  figures["stack_bytes_naive"] = stats.stack_bytes_naive;
+  figures["bytes_cached"] = bytes_cached;
+  return figures;
+}
+
+}  // namespace
+
+void register_handing_over(nb::module_& module) {
+  if (PyTealet_Import() < 0) throw nb::python_error();
+  module.def("hand_over_leaves", &hand_over_leaves, nb::arg("depth"),
+             "Walk, and switch to the parent of the running Python tealet at every leaf.");
+  module.def("python_stats", &python_stats, nb::arg("main"),
+             "The statistics of a domain of Python's tealets.");
+}

@@ -1,0 +1,21 @@
+"""The code that documents show out of files is what is in these files, which are built and run."""
+
+import pytest
+
+from building import ROOT, code_blocks
+
+HANDING_OVER = "tests/embedding/nanobind_module/handing_over.cpp"
+
+
+@pytest.mark.parametrize(
+    ("document", "begin", "end", "file"),
+    [
+        ("README.md", "## In C\n", "`#include", "examples/c/countdown.c"),
+        ("docs/c-api.md", "## A program", "More in", "examples/c/countdown.c"),
+        ("docs/cpp-api.md", "## A program", "```cmake", "examples/cpp/countdown.cpp"),
+        ("docs/embedding.md", "### Together with", "Closing the tealet", HANDING_OVER),
+    ],
+)
+def test_code_that_is_shown(document, begin, end, file):
+    [code] = code_blocks(document, begin, end)
+    assert code in (ROOT / file).read_text()
