@@ -39,6 +39,9 @@ from benchmarks.building import ROOT
 OF_TIME = (switch_shallow, switch_nested, round_robin, spawn, ordinary_calls)
 OF_MEMORY = (parked_each, parked_million, memory_by_depth, memory_by_count)
 COMMAND = "nox -s benchmarks"
+PUBLISHED = ROOT / "docs" / "benchmarks"
+# The lines of the README between which its table stands.
+BEGIN, END = "<!-- benchmarks: begin -->\n", "<!-- benchmarks: end -->\n"
 
 
 def first_line(*command: str) -> str:
@@ -120,12 +123,23 @@ def report(output: Path, folder: Path) -> None:
     print((folder / "results.md").read_text())
 
 
+def show_in_readme(file: Path, table: str) -> None:
+    """Put the table where the README shows it."""
+    before, _, rest = file.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    file.write_text(f"{before}{BEGIN}{table}{END}{after}")
+
+
 def main() -> None:
     """Measure what is asked for, and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short form: shows that all works")
     parser.add_argument("--output", type=Path, help="keep the figures there, not in build/")
-    parser.add_argument("--report", type=Path, help="write the report there, not in the output")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="put the report into docs/benchmarks, and its table into the README",
+    )
     parser.add_argument(
         "--measure",
         nargs="*",
@@ -134,6 +148,8 @@ def main() -> None:
         help="only these; with none, only report",
     )
     args = parser.parse_args()
+    if args.quick and args.publish:
+        parser.error("the figures of the short form are not for publishing")
     output = args.output or ROOT / "build" / ("benchmarks-quick" if args.quick else "benchmarks")
     here = "cpython-{}.{}".format(*platform.python_version_tuple())
     for name, folder, measure in (
@@ -144,7 +160,9 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             found = measure(quick=args.quick, folder=folder)
             keep(found, folder / "figures.json", quick=args.quick)
-    report(output, args.report or output / "report")
+    report(output, PUBLISHED if args.publish else output / "report")
+    if args.publish:
+        show_in_readme(ROOT / "README.md", (PUBLISHED / "summary.md").read_text())
 
 
 if __name__ == "__main__":
