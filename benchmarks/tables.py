@@ -40,7 +40,7 @@ LIBRARIES = ("tealetpp", "greenlet", "tealet", "asyncio", "boost fiber", "outsid
 def readable(value: float, unit: str) -> str:
     """A value with its unit, to three digits."""
     if unit == "times":
-        return f"{value:.2f} x"
+        return f"{value:.3g} x"
     if unit == "seconds":
         for scale, name in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")):
             if value >= scale:
