@@ -2,7 +2,8 @@
 
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
-C++ sessions need doctest, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say.
+C++ sessions need doctest, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say;
+``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ CLANG_TOOLS = ("clang-format==21.*", "clang-tidy==21.*")
 PYTHON_CHECKERS = ("ruff==0.17.*", "mypy==2.*")
 # What of the ``test`` extra is for which tests.
 BUILD_TOOLS = ("cmake", "nanobind", "ninja")
-TESTS_THAT_BUILD = ("tests/test_embedding.py", "tests/test_overhead.py")
+TESTS_THAT_BUILD = (
+    "tests/test_embedding.py",
+    "tests/test_instructions.py",
+    "tests/test_overhead.py",
+)
 AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
 
 
@@ -79,6 +84,26 @@ def demo(session: nox.Session) -> None:
     """Install the package and run ``tealetpp demo`` with what follows ``--``."""
     session.install(".")
     session.run("tealetpp", "demo", *session.posargs)
+
+
+def this_python() -> object:
+    """The Python that runs nox, beside the others."""
+    return nox.param(sys.executable, id=f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+@nox.session
+@nox.parametrize("python", [this_python(), *other_pythons()])
+def benchmarks(session: nox.Session) -> None:
+    """Measure beside the peers, with every supported Python; ``-- --quick`` shows that all works.
+
+    The report is of all Pythons that were measured, and of C++, which is measured with the first.
+    """
+    first = session.python == sys.executable
+    if "--quick" in session.posargs and not first:
+        session.skip("the short form is run with one Python")
+    session.install(".[benchmarks]")
+    what = ("python", "cpp") if first else ("python",)
+    session.run("python", "-m", "benchmarks", "--measure", *what, *session.posargs)
 
 
 def configure(session: nox.Session, *options: str) -> str:
@@ -228,6 +253,7 @@ def lint(session: nox.Session) -> None:
     folder = configure(
         session,
         *("-Werror=dev", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"),
+        "-DTEALETPP_BUILD_BENCHMARKS=ON",
         *("-DTEALETPP_BUILD_PYTHON=ON", pybind11_option(session)),
         *session.posargs,
     )

@@ -5,15 +5,12 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.building import ROOT, SEARCH
+
 PROJECTS = ROOT / "tests" / "embedding"
-# CMake and Ninja are installed beside this Python, which need not be on PATH.
-SEARCH = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
 
 
 def tool(*names):

@@ -30,6 +30,11 @@ def pytest_addoption(parser):
         default=None,
         help="how long to run random schedules, with a new seed each time",
     )
+    parser.addoption(
+        "--record-instructions",
+        action="store_true",
+        help="record what tests/test_instructions.py counts, instead of comparing",
+    )
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from benchmarks.callgrind import WORKLOAD, instructions
 from building import ROOT, build, run, tool
 
 # What no version of Python changes.
@@ -49,26 +50,13 @@ class Build:
         )
         (library,) = folder.rglob("libtealetpp.a")
         self.instructions = {
-            language: instructions_per_switch(str(folder / f"switches_{language}"))
+            language: instructions([str(folder / f"workload_{language}")], WORKLOAD)["switch"]
             for language in ("cpp", "c")
         }
         self.object_bytes = object_bytes(str(library))
         self.statistics_symbols = {
             name for name in symbols(str(library)) if STATISTICS.search(name)
         }
-
-
-def instructions_per_switch(program):
-    """The average of those there and those back."""
-
-    def executed(rounds):
-        callgrind = ("--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-fd=1")
-        printed = run(tool("valgrind"), *callgrind, program, rounds)
-        return int(re.search(r"Collected *: (\d+)", printed)[1])
-
-    # Both runs begin and end alike: the difference is the rounds that only one of them makes.
-    rounds = 1000
-    return (executed(2 * rounds) - executed(rounds)) / (2 * rounds)
 
 
 def object_bytes(library):

@@ -1,0 +1,52 @@
+"""Counting the instructions that something takes, with valgrind's callgrind.
+
+A program is given how often it shall do each thing. It runs once, and again with one of the numbers
+doubled: everything else is the same in both, so the difference is what that thing takes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+
+TIMES = 1000
+# What the programs of tests/overhead do, and how much of it in one time: a switch there, and back.
+WORKLOAD = {"switch": 2, "spawn": 1, "stats": 1}
+
+
+def executed(command: Sequence[str], **environment: str) -> int:
+    """Instructions of a whole run."""
+    callgrind = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+    done = subprocess.run(
+        [*callgrind, *command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    found = re.search(r"Collected *: (\d+)", done.stderr)
+    if done.returncode != 0 or found is None:
+        raise RuntimeError(f"{' '.join(command)} under callgrind: {done.stderr}")
+    return int(found[1])
+
+
+def instructions(
+    program: Sequence[str], per_time: Mapping[str, int], **environment: str
+) -> dict[str, float]:
+    """What each thing takes that the program does, by name.
+
+    Args:
+        program: takes as many numbers as there are names, in that order.
+        per_time: the names, with how often the program does the thing for each one in its number.
+        environment: variables for it.
+    """
+    names = list(per_time)
+    base = executed([*program, *(str(TIMES) for _ in names)], **environment)
+
+    def doubled(which: str) -> int:
+        times = (str(2 * TIMES if name == which else TIMES) for name in names)
+        return executed([*program, *times], **environment)
+
+    return {name: (doubled(name) - base) / (TIMES * per_time[name]) for name in names}

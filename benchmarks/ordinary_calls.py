@@ -1,0 +1,114 @@
+"""Does ordinary Python code run as fast in a coroutine as outside of any?
+
+A loop calls a small function: in the coroutine's own function (``shallow``), below 50 calls
+(``deep``), and where it hurts most (``edge``). Python frames lie on a data stack that is made of
+chunks, and a tealet's first chunk is small. Where the caller's frame just fits the chunk and the
+callee's does not, every call crosses the edge. How large the first chunk is may depend on what an
+earlier tealet of the same function needed; so the slowest is searched for among all depths of the
+loop and of one earlier tealet, each time in a domain of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from functools import cache
+from itertools import product
+from time import process_time
+
+from benchmarks import timing
+from benchmarks.peers import LIBRARIES, Outside, Peer
+
+DEEP = 50  # shallow enough that no chunk of 16 KiB ends there
+SEARCHED = range(24)  # depths; CPython's own chunks of 16 KiB end below that, inside and outside
+TRIES = 3
+CALLS_PER_TRY = 300
+
+Calls = Callable[[int], float]  # makes so many calls, returns the seconds that they took
+
+
+def small(number: int) -> int:
+    """Be called."""
+    # More variables than its callers have, so that no depth steps over the edge.
+    a = b = c = d = e = f = g = h = i = j = k = m = number
+    return a + b + c + d + e + f + g + h + i + j + k + m
+
+
+def outside(depth: int, rounds: int) -> float:
+    """Call it so many times, that deep."""
+    if depth:
+        return outside(depth - 1, rounds)
+    begin = process_time()
+    for number in range(rounds):
+        small(number)
+    return process_time() - begin
+
+
+def inside(peer: Peer, depth: int, *, earlier: int | None = None) -> Calls:
+    """The same in a coroutine, after another one of the same function paused at ``earlier``."""
+    pause = peer.pause
+
+    def run(*arguments: int) -> None:
+        depth = arguments[-1]
+        if depth:
+            run(depth - 1)
+        seconds = 0.0
+        while True:
+            rounds = pause(seconds)
+            begin = process_time()
+            for number in range(rounds):
+                small(number)
+            seconds = process_time() - begin
+
+    if earlier is not None:
+        peer.begin(run, earlier)
+    return peer.begin(run, depth).switch
+
+
+def is_outside(peer: Peer) -> bool:
+    """Whether there are no coroutines."""
+    return isinstance(peer, Outside)
+
+
+def at(depth: int) -> Callable[[Peer, int], float]:
+    """Calls made at this depth, with a coroutine or without."""
+
+    @cache
+    def calls(peer: Peer) -> Calls:
+        return inside(peer, depth)
+
+    def seconds(peer: Peer, rounds: int) -> float:
+        return outside(depth, rounds) if is_outside(peer) else calls(peer)(rounds)
+
+    return seconds
+
+
+@cache
+def slowest(peer: Peer) -> Calls:
+    """A coroutine like the one that was slowest of all."""
+    if is_outside(peer):
+        return lambda rounds: outside(0, rounds)
+
+    def seconds(depths: tuple[int, int | None]) -> float:
+        with closing(type(peer)()) as domain:
+            calls = inside(domain, depths[0], earlier=depths[1])
+            return min(calls(CALLS_PER_TRY) for _ in range(TRIES))
+
+    depth, earlier = max(product(SEARCHED, (None, *SEARCHED)), key=seconds)
+    return inside(peer, depth, earlier=earlier)
+
+
+def seconds_at_the_edge(peer: Peer, rounds: int) -> float:
+    """Calls made where they are slowest."""
+    return slowest(peer)(rounds)
+
+
+EVERYWHERE = ("outside", *LIBRARIES)
+CASES = [
+    timing.Case("calls_shallow", at(0), libraries=EVERYWHERE),
+    timing.Case("calls_deep", at(DEEP), libraries=EVERYWHERE),
+    timing.Case("calls_edge", seconds_at_the_edge, libraries=("outside", "tealetpp")),
+]
+
+if __name__ == "__main__":
+    timing.main("benchmarks.ordinary_calls", CASES)

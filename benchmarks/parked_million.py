@@ -1,0 +1,21 @@
+"""How much memory does a process with 1,000,000 parked tealets take in all?
+
+The interpreter counts too. And how long do the statistics take then: ``main.stats()``?
+"""
+
+from __future__ import annotations
+
+from benchmarks.parking import ask
+
+COUNT, QUICK_COUNT = 1_000_000, 5_000
+
+
+def measure(*, quick: bool) -> dict[str, dict[str, float]]:
+    """Bytes, and seconds."""
+    answered = ask("tealetpp", [QUICK_COUNT if quick else COUNT])
+    if not answered:
+        return {}  # not enough memory
+    return {
+        "parked_million": {"tealetpp": answered[0]["resident"]},
+        "stats_of_million": {"tealetpp": answered[0]["stats_seconds"]},
+    }

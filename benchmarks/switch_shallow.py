@@ -1,0 +1,39 @@
+"""How long does it take to switch to a coroutine and back, with nothing else on its stack?
+
+Main switches to a coroutine whose function does nothing but switch back, again and again.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from time import process_time
+
+from benchmarks import timing
+from benchmarks.peers import Coroutine, Peer
+
+
+@cache
+def partner(peer: Peer) -> Coroutine:
+    """It switches back whenever it is resumed."""
+    pause = peer.pause
+
+    def run(*_: object) -> None:
+        while True:
+            pause()
+
+    return peer.begin(run, None)
+
+
+def seconds(peer: Peer, rounds: int) -> float:
+    """There and back, so many times."""
+    switch = partner(peer).switch
+    begin = process_time()
+    for _ in range(rounds):
+        switch()
+    return process_time() - begin
+
+
+CASES = [timing.Case("switch_shallow", seconds)]
+
+if __name__ == "__main__":
+    timing.main("benchmarks.switch_shallow", CASES)
