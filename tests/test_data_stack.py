@@ -156,3 +156,23 @@ def test_a_chunk_that_is_handed_on_counts_as_unused(main):
         heir = main.tealet(small)
         main.tealet(lambda: deep(30), parent=heir).switch()
     assert cost() == expected
+
+
+def test_calls_over_the_edge_of_the_first_chunk_map_no_memory_each_time(main):
+    resource = pytest.importorskip("resource")
+
+    def wide(n):
+        a = b = c = d = e = f = g = h = n
+        return a + b + c + d + e + f + g + h
+
+    def calls(count):
+        for i in range(count):
+            wide(i)
+
+    def faults(count):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        main.tealet(calls).switch(count)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    # A chunk that is mapped anew is touched for the first time.
+    assert faults(20_000) < 2_000

@@ -5,6 +5,7 @@
 
 #include "collector.hpp"
 #include "errors.hpp"
+#include "kept_chunk.hpp"
 #include "registry.hpp"
 
 namespace {
@@ -30,6 +31,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_main(module);
   tealetpp::register_collector(module);
   tealetpp::register_capi(module);
+  tealetpp::keep_last_chunk();
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
     if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
