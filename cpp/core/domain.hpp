@@ -90,6 +90,11 @@ class Domain {
     if (const Errc code = check(); code != Errc::ok) return code;
     return status(target) == Status::Defunct ? Errc::defunct : Errc::ok;
   }
+  // Whether `target`, of this domain, is paused and check() is ok, as far as can be told without a
+  // call.
+  bool is_plainly_ready(const Node& target) const noexcept {
+    return status(target) == Status::Suspended && thread_ == this_thread && nesting_.is_outermost();
+  }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
 

@@ -23,6 +23,8 @@ class Nesting {
 
   // Errc::outside if some tealet that the domain lies in does not run, or the domain is not open.
   Errc check() const noexcept { return outermost_ ? Errc::ok : check_enclosing(); }
+  // Whether the domain is open, and was opened in no tealet.
+  bool is_outermost() const noexcept { return outermost_; }
   // Of an open domain: whether the tealet in which it was opened is gone, without having closed it.
   bool stranded() const noexcept { return !outermost_ && outer_ == nullptr; }
   // The tealet of another domain in which this one was opened; nullptr if there is none.
@@ -43,7 +45,7 @@ class Nesting {
   Node* outer_ = nullptr;
   Domain* inner_ = nullptr;  // the domains opened in tealets of this one
   Domain* next_ = nullptr;   // the next in the list that this domain is in
-  bool outermost_ = false;   // it is open, and was opened in no tealet
+  bool outermost_ = false;
 };
 
 }  // namespace tealet::core

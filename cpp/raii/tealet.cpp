@@ -43,12 +43,21 @@ MainState& usable_stub(const Node* node, const char* doing) {
   throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
 }
 
-void* switch_to_node(Node* node, void* value) {
-  const char* doing = "switching to a tealet";
-  MainState& state = usable(node, doing);
+constexpr const char* switching = "switching to a tealet";
+
+[[gnu::noinline]] void* switch_with_care(Node* node, void* value) {
+  MainState& state = usable(node, switching);
   if (node == &state.current()) return value;
-  if (__builtin_expect(node->status == Status::Stub, 0)) throw_stub();
-  return state.exchange(*node, {Signal::value, value}, doing);
+  if (node->status == Status::Stub) throw_stub();
+  return state.exchange(*node, {Signal::value, value}, switching);
+}
+
+// Most often the tealet is paused and nothing can be wrong. Then this frame, which is on every
+// saved stack, needs to hold next to nothing.
+inline void* switch_to_node(Node* node, void* value) {
+  const bool plain = node != nullptr && MainState::of(*node).is_plainly_ready(*node);
+  if (__builtin_expect(!plain, 0)) return switch_with_care(node, value);
+  return MainState::of(*node).exchange(*node, {Signal::value, value}, switching);
 }
 
 }  // namespace
