@@ -265,3 +265,19 @@ def test_a_main_for_which_python_has_no_memory():
         finally:
             testcapi.remove_mem_hooks()
     Main().close()
+
+
+def test_a_snapshot_for_which_python_has_no_memory(main):
+    testcapi = pytest.importorskip("_testcapi")
+    expected = main.stats()
+    for failing in range(3):
+        testcapi.set_nomemory(failing, failing + 1)
+        try:
+            main.stats()
+        except MemoryError:
+            pass
+        finally:
+            testcapi.remove_mem_hooks()
+    assert main.stats() == expected
+    with pytest.raises(TypeError, match="No constructor defined"):
+        type(expected)()

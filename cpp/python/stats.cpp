@@ -1,4 +1,6 @@
 // The types Stats and StatsDifference. How they read is for tealetpp._report, in Python.
+#include <new>
+
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -80,11 +82,26 @@ PyMethodDef difference_methods[] = {
 
 #undef TEALETPP_REPORTS
 
+// pybind11 goes on with the object that it asks for without looking whether it got one.
+PyObject* allocate(PyTypeObject* type, Py_ssize_t items) {
+  PyObject* object = PyType_GenericAlloc(type, items);
+  if (object != nullptr) return object;
+  PyErr_Clear();
+  throw std::bad_alloc();  // which becomes a MemoryError
+}
+
+PyObject* refuse_to_make(PyTypeObject* type, PyObject*, PyObject*) noexcept {
+  PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", type->tp_name);
+  return nullptr;
+}
+
 template <PyMethodDef* methods>
 void set_up(PyHeapTypeObject* heap) {
   heap->ht_type.tp_methods = methods;
   heap->ht_type.tp_str = to_text;
   heap->ht_type.tp_repr = to_repr;
+  heap->ht_type.tp_alloc = allocate;
+  heap->ht_type.tp_new = refuse_to_make;
 }
 
 bool equal(const Stats& a, const Stats& b) {
