@@ -452,6 +452,35 @@ static void test_what_is_resumed_is_not_given_up(void) {
   finish();
 }
 
+/* What is saved of a tealet that is given up is no use any more. */
+static tealet_t* gives_up_what_is_saved_in_part(tealet_t* current, void* arg) {
+  CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
+  CHECK(tealet_get_stacksize(tall) > 0);
+  upstream.left = 1;
+  tealet_switch(current->main, NULL, TEALET_XFER_FORCE);
+  return current->main;
+}
+
+static void begin_deep_to_give_up(void* arg) {
+  deep = tealet_new(main_tealet);
+  CHECK(tealet_run(deep, gives_up_what_is_saved_in_part, &arg, NULL, TEALET_START_SWITCH) == 0);
+}
+
+static void test_given_up_when_saved_in_part(void) {
+  begin();
+  at_depth(5, begin_deep_to_give_up, NULL);
+  tall = tealet_new(main_tealet);
+  CHECK(tealet_run(tall, switches_from_deep_down, NULL, NULL, TEALET_START_SWITCH) == 0);
+  upstream.left = -1;
+  CHECK(tealet_status(tall) == TEALET_STATUS_DEFUNCT && tealet_get_stacksize(tall) == 0);
+  CHECK(tealet_status(deep) == TEALET_STATUS_ACTIVE && tealet_get_stacksize(deep) > 0);
+  CHECK(figures_hold(main_tealet, &upstream));
+  tealet_delete(tall);
+  tealet_delete(deep);
+  CHECK(upstream.blocks == 2);
+  finish();
+}
+
 /* Main is in the way, behind `lower`: neither is given up. */
 static tealet_t* forces_what_needs_main(tealet_t* current, void* arg) {
   (void)arg;
@@ -521,6 +550,7 @@ int main(void) {
   test_a_function_returns_without_memory();
   test_ends_without_memory();
   test_what_is_resumed_is_not_given_up();
+  test_given_up_when_saved_in_part();
   test_nobody_is_given_up_for_nothing();
   return checks_done();
 }
