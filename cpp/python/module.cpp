@@ -41,6 +41,7 @@ PYBIND11_MODULE(_tealetpp, module) {
 
 // pybind11's own preparations, which a subinterpreter of CPython 3.11 never comes out of, come
 // after this. CPython 3.13 calls it in the main interpreter first, whoever imports.
+// NOLINTNEXTLINE(*-reserved-identifier): it is CPython that calls it.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__tealetpp() {
   if (is_main_interpreter()) return tealetpp_make_module();
   PyErr_SetString(PyExc_ImportError, elsewhere);

@@ -20,6 +20,7 @@ bool alive(const Node* node) noexcept { return node != nullptr && node->status !
 
 [[noreturn, gnu::noinline]] void throw_unusable(const Node* node, const char* doing) {
   if (!alive(node)) throw InvalidError(Errc::invalid, std::string(doing) + ": it has ended");
+  // NOLINTNEXTLINE(*.NonNullParamChecker): one that is alive is there.
   throw_error(MainState::of(*node).check(*node), doing);
 }
 

@@ -61,7 +61,7 @@ int main(void) {
   printf("%-28s %8s %8s %12s %12s %12s %10s\n", "", "tealets", "stacks", "actual", "expanded",
          "naive", "sharing");
   print_line(main_tealet, "main alone");
-  if (deeper(main_tealet, &stub, 20, &far) != 0) return 1;
+  if (deeper(main_tealet, &stub, 20, (void*)&far) != 0) return 1;
   print_line(main_tealet, "a stub 20 calls deep");
   for (i = 0; i < MOST; ++i) {
     copies[i] = tealet_duplicate(stub);
