@@ -7,7 +7,6 @@ at the bottom. These calls leave frames on the C stack, which are what stack sli
 from __future__ import annotations
 
 from functools import cache
-from time import process_time
 
 from benchmarks import timing
 from benchmarks.peers import Coroutine, Peer
@@ -35,11 +34,7 @@ def partner(peer: Peer) -> Coroutine:
 
 def seconds(peer: Peer, rounds: int) -> float:
     """There and back, so many times."""
-    switch = partner(peer).switch
-    begin = process_time()
-    for _ in range(rounds):
-        switch()
-    return process_time() - begin
+    return timing.there_and_back(partner(peer), rounds)
 
 
 CASES = [timing.Case("switch_nested", seconds)]

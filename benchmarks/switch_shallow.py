@@ -6,7 +6,6 @@ Main switches to a coroutine whose function does nothing but switch back, again 
 from __future__ import annotations
 
 from functools import cache
-from time import process_time
 
 from benchmarks import timing
 from benchmarks.peers import Coroutine, Peer
@@ -26,11 +25,7 @@ def partner(peer: Peer) -> Coroutine:
 
 def seconds(peer: Peer, rounds: int) -> float:
     """There and back, so many times."""
-    switch = partner(peer).switch
-    begin = process_time()
-    for _ in range(rounds):
-        switch()
-    return process_time() - begin
+    return timing.there_and_back(partner(peer), rounds)
 
 
 CASES = [timing.Case("switch_shallow", seconds)]

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
 
 import pyperf
 
-from benchmarks.peers import LIBRARIES, PEERS, Peer
+from benchmarks.peers import LIBRARIES, PEERS, Coroutine, Peer
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,15 @@ class Case:
         1000  # enough to see that it works; otherwise pyperf finds how many it takes
     )
     libraries: tuple[str, ...] = LIBRARIES
+
+
+def there_and_back(partner: Coroutine, rounds: int) -> float:
+    """Seconds for switching so many times to a coroutine that switches back at once."""
+    switch = partner.switch
+    begin = process_time()
+    for _ in range(rounds):
+        switch()
+    return process_time() - begin
 
 
 def main(module: str, cases: list[Case]) -> None:

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -70,9 +68,7 @@ int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes)
   tealet_config_t config = domain_of(tealet).integrity.config();
   config.flags =
       TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
-  config.stack_integrity_bytes = stack_integrity_bytes != 0
-                                     ? stack_integrity_bytes
-                                     : static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  config.stack_integrity_bytes = stack_integrity_bytes != 0 ? stack_integrity_bytes : page_size();
   config.stack_guard_mode = TEALET_STACK_GUARD_MODE_NOACCESS;
   config.stack_integrity_fail_policy = TEALET_STACK_INTEGRITY_FAIL_ERROR;
   config.stack_guard_limit = __builtin_frame_address(0);

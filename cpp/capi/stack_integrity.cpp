@@ -20,11 +20,6 @@ constexpr unsigned int integrity = TEALET_CONFIGF_STACK_INTEGRITY;
 constexpr unsigned int guard_pages = TEALET_CONFIGF_STACK_GUARD;
 constexpr unsigned int snapshot = TEALET_CONFIGF_STACK_SNAPSHOT;
 
-std::uintptr_t page_size() noexcept {
-  static const auto size = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-  return size;
-}
-
 // The full pages in `range`.
 StackRange pages_in(StackRange range) noexcept {
   const std::uintptr_t page = page_size();
@@ -42,6 +37,11 @@ void protect(StackRange pages, int protection) noexcept {
 }
 
 }  // namespace
+
+std::size_t page_size() noexcept {
+  static const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
 
 tealet_config_t StackIntegrity::canonical(tealet_config_t wanted) noexcept {
   wanted.flags &= integrity | guard_pages | snapshot;
@@ -84,10 +84,11 @@ void StackIntegrity::give_copy_back() noexcept {
 }
 
 void StackIntegrity::watch(char* far) noexcept {
+  if (!active()) return;
   const auto* limit = static_cast<const char*>(config_.stack_guard_limit);
   const char* top = core::top_of_this_stack();
   if (limit == nullptr || (top != nullptr && limit > top)) limit = top;
-  if (!active() || limit == nullptr || far >= limit) return;
+  if (limit == nullptr || far >= limit) return;
   const auto most = static_cast<std::size_t>(limit - far);
   const StackRange window{far, far + std::min(config_.stack_integrity_bytes, most)};
 

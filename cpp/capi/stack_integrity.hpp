@@ -15,6 +15,9 @@ struct StackRange {
   std::size_t size() const noexcept { return static_cast<std::size_t>(high - low); }
 };
 
+// Of the system's pages, which can be guarded only as a whole.
+std::size_t page_size() noexcept;
+
 class StackIntegrity {
  public:
   explicit StackIntegrity(CountingAllocator& memory) noexcept : memory_(memory) {}

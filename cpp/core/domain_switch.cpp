@@ -11,7 +11,6 @@
 //     a stack that could not be saved is lost and its tealets are defunct. Main's is never lost,
 //     and a switch to main can always be forced.
 #include <cstdlib>
-#include <limits>
 
 #include "domain.hpp"
 #include "stack_memory.hpp"
@@ -86,7 +85,7 @@ Errc Domain::start(Node& fresh, Transfer out, char* far) noexcept {
 }
 
 Errc Domain::capture(Node& fresh, char* far) noexcept {
-  fresh.status = Status::Stub;  // begin() reads it
+  fresh.status = Status::Stub;  // on_begin() reads it
   Node* const previous = previous_;
   Errc code = start(fresh, {}, far);
   previous_ = previous;  // it is not the stub that switched to the running tealet

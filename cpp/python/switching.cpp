@@ -254,8 +254,9 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
   return unpack(domain, arrive(domain));
 }
 
-// Nothing has switched.
+// Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
 [[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) noexcept {
+  target->domain().arrived() = Transfer{};
   Py_XDECREF(value_of(out));
   set_error(code, target);
   return nullptr;
@@ -284,7 +285,7 @@ PyObject* exchange(TealetObject* target, Transfer out) noexcept {
   const Errc code =
       with_paused_state(domain, [&] { return domain.switch_to(*target->node(), out); });
   if (code == Errc::ok) return receive(domain);
-  return fail(target, code, std::exchange(domain.arrived(), Transfer{}));
+  return fail(target, code, domain.arrived());
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) noexcept {
