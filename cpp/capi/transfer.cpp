@@ -78,7 +78,7 @@ Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt att
 Errc leave_for(CDomain& domain, Node& target, void* const* parg, int flags) noexcept {
   void* const value = parg != nullptr ? *parg : nullptr;
   return transfer(domain, target, value, flags, [&](Node& to, Transfer out, bool force) {
-    return domain.switch_to(to, out, force);
+    return core::code_of(domain.switch_to(to, out, force));
   });
 }
 

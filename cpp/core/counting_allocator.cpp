@@ -45,7 +45,7 @@ std::size_t CountingAllocator::trim() noexcept {
       shelves_[i] = block->next;
       cached_ -= bytes;
       trimmed += bytes;
-      give_to_upstream(block, bytes, granule);
+      give_to_upstream(block, bytes, block_alignment);
     }
   }
   return trimmed;
@@ -59,6 +59,7 @@ void CountingAllocator::abandon(void*, std::size_t bytes) noexcept {
 void CountingAllocator::adopt(std::size_t bytes) noexcept {
   from_upstream_ += bytes;
   count_taken(bytes);
+  note_peaks();
 }
 
 void CountingAllocator::set_cache_bytes(std::size_t bytes) noexcept {
@@ -84,17 +85,25 @@ void CountingAllocator::reset_peaks() noexcept {
   blocks_below_peak_ = 0;
 }
 
-void CountingAllocator::new_bytes_peak() noexcept { bytes_below_peak_ = 0; }
-
-void CountingAllocator::new_blocks_peak() noexcept {
-  blocks_below_peak_ = 0;
-  blocks_peak_ += 1;
+void CountingAllocator::note_peaks() noexcept {
+  if (bytes_below_peak_ < 0) bytes_below_peak_ = 0;
+  if (blocks_below_peak_ < 0) {
+    blocks_peak_ -= static_cast<std::size_t>(blocks_below_peak_);
+    blocks_below_peak_ = 0;
+  }
 }
 
 #endif  // TEALET_WITH_STATS
 
 bool CountingAllocator::within_limit(std::size_t bytes) const noexcept {
   return from_upstream_ <= limit_ && bytes <= limit_ - from_upstream_;
+}
+
+void* CountingAllocator::take_with_care(std::size_t bytes) noexcept {
+  void* block = take_from_shelf(shelf(bytes), bytes);
+  if (block == nullptr) return take_from_upstream(bytes, block_alignment);
+  note_peaks();
+  return block;
 }
 
 void* CountingAllocator::take_from_upstream(std::size_t bytes, std::size_t alignment) noexcept {
@@ -105,6 +114,7 @@ void* CountingAllocator::take_from_upstream(std::size_t bytes, std::size_t align
       void* block = upstream_->allocate(bytes, alignment);
       from_upstream_ += bytes;
       count_taken(bytes);
+      note_peaks();
       return block;
     } catch (...) {
       // What is kept here may be what upstream lacks.
@@ -120,7 +130,7 @@ void CountingAllocator::give_to_upstream(void* block, std::size_t bytes,
 }
 
 void* CountingAllocator::do_allocate(std::size_t bytes, std::size_t alignment) {
-  if (alignment <= granule) {
+  if (alignment <= block_alignment) {
     if (void* block = take(bytes)) return block;
     throw std::bad_alloc();
   }
@@ -130,7 +140,7 @@ void* CountingAllocator::do_allocate(std::size_t bytes, std::size_t alignment) {
 }
 
 void CountingAllocator::do_deallocate(void* block, std::size_t bytes, std::size_t alignment) {
-  if (alignment <= granule) {
+  if (alignment <= block_alignment) {
     give(block, bytes);
     return;
   }

@@ -27,7 +27,7 @@ Errc Domain::open(std::size_t extra) noexcept {
   current_ = main_;
   area_.never_lose(main_->stack);
   thread_ = current_thread();
-  exceptions_ = abi::__cxa_get_globals();
+  exceptions_ = reinterpret_cast<ExceptionsInFlight*>(abi::__cxa_get_globals());
   lowest_start_ = lowest_start_on_this_stack();
   nesting_.join(*this);
   return Errc::ok;
@@ -73,8 +73,6 @@ Node* Domain::duplicate(const Node& original) noexcept {
   twin->held_by = original.held_by;
   twin->marks = original.marks;
   twin->far = original.far;
-  twin->caught_exceptions = original.caught_exceptions;
-  twin->uncaught_exceptions = original.uncaught_exceptions;
   twin->status = original.status;
   return twin;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tealet/allocator.hpp>
+#include <tealet/arrival.h>
 #include <tealet/error.hpp>
 #include <tealet/stats.hpp>
 #include <tealet/status.hpp>
@@ -30,6 +31,12 @@ struct Transfer {
   void* value = nullptr;
 };
 
+// What the functions that switch return. arrived() has more of it.
+using Arrival = tealetpp_arrival;
+inline Errc code_of(Arrival arrival) noexcept {
+  return arrival.what < 0 ? static_cast<Errc>(arrival.what) : Errc::ok;
+}
+
 // What the engine needs from a face. None of these may let an exception out.
 struct Face {
   // Runs the function of a tealet that has just begun, on its own stack, with what arrived there.
@@ -47,9 +54,11 @@ struct Face {
   void (*adopted)(Node& child);
 };
 
-// All functions but stats_by_walk() are noexcept, and whatever returns an Errc changes nothing
-// unless it returns ok. Nodes are passed in the state that their names say; the faces ask check()
+// All functions but stats_by_walk() are noexcept, and whatever returns an Errc or an Arrival changes
+// nothing if it fails. Nodes are passed in the state that their names say; the faces ask check()
 // first.
+struct ExceptionsInFlight;
+
 class Domain {
  public:
   Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept;
@@ -129,7 +138,10 @@ class Domain {
   // Switches to a new, captured or paused tealet; returns when something switches back. What came
   // with that is in arrived(). `force` gives up tealets that cannot be saved for want of memory,
   // rather than fail; switching to main then always succeeds.
-  Errc switch_to(Node& target, Transfer out, bool force = false) noexcept;
+  Arrival switch_to(Node& target, Transfer out, bool force = false) noexcept;
+  // The same for a target that is_plainly_ready(), as the last thing in a function that the program
+  // itself calls.
+  Arrival switch_plainly(Node& target, void* value) noexcept;
   // The same for a new tealet whose stack begins here; at `far`, if that is farther: it gets a copy
   // of what lies in between.
   Errc start(Node& fresh, Transfer out, char* far) noexcept;
@@ -191,19 +203,27 @@ class Domain {
     unmake,  // it shall never have begun
   };
 
-  Errc jump(Node& target, Leaving leaving, bool force) noexcept;
-  Errc begin(Node& fresh, Transfer out, bool force) noexcept;
+  using Save = void*(void* domain, void* near) noexcept;
+  using Restore = Arrival(void* domain) noexcept;
+
+  Arrival jump(Node& target, Leaving leaving, bool force) noexcept;
+  Arrival begin(Node& fresh, Transfer out, bool force) noexcept;
+  Arrival jump_with_exceptions(Save* to_save, Restore* to_restore) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.
-  static void* on_save(void* domain, void* near) noexcept;
-  static int on_restore(void* domain) noexcept;
-  static int on_begin(void* domain) noexcept;
+  static Save on_save;
+  static Save on_plain_save;
+  static Restore on_restore;
+  static Restore on_begin;
+  static Save on_fork;
+  static Restore on_forked;
   bool save(char* near) noexcept;
+  Stack* save_running(char* near, std::size_t size) noexcept;
   void leave(Stack* saved) noexcept;
   void leave_otherwise(Stack* saved) noexcept;
   void enter() noexcept;
   void free_ended() noexcept;
-  static void* on_fork(void* domain, void* near) noexcept;
-  static int on_forked(void* domain) noexcept;
+  Arrival arrival() noexcept;
+  Arrival failure() noexcept;
   void wait_as_stub() noexcept;
   [[noreturn]] void end(Transfer out) noexcept;
 
@@ -227,12 +247,13 @@ class Domain {
   Node* previous_ = nullptr;
   Node* main_ = nullptr;
   StackArea area_;
+  UnsavedStack main_unsaved_;  // main's, while nothing of it need be saved
   DomainMemory memory_;
   Face face_;
   const char* highest_far_ = nullptr;
   const char* deepest_near_ = unbounded;  // kept up under AddressSanitizer only
   const char* lowest_start_ = nullptr;    // nearer than this, no tealet may begin
-  void* exceptions_ = nullptr;            // the exceptions in flight on this thread
+  ExceptionsInFlight* exceptions_ = nullptr;  // of this thread
 
   std::uint64_t thread_ = 0;
   Nesting nesting_;

@@ -11,6 +11,7 @@
 //     a stack that could not be saved is lost and its tealets are defunct. Main's is never lost,
 //     and a switch to main can always be forced.
 #include <cstdlib>
+#include <utility>
 
 #include "domain.hpp"
 #include "stack_memory.hpp"
@@ -18,21 +19,18 @@
 
 namespace tealet::core {
 
-namespace {
-
 // The C++ runtime keeps the exceptions that are being handled or thrown once per thread, but a
-// tealet may pause in the middle of a catch block or a destructor: they belong to the execution.
+// tealet may pause in the middle of a catch block or a destructor: they belong to the execution. So
+// they are put away on its stack, and whenever the stack pointer moves there are none.
 // The layout is the Itanium C++ ABI's, section 2.2.2 of its exception handling part.
 struct ExceptionsInFlight {
   void* caught;
   unsigned int uncaught;
+
+  bool any() const noexcept { return caught != nullptr || uncaught != 0; }
 };
 
-void keep_exceptions(Node& node, const void* in_flight) noexcept {
-  const auto* exceptions = static_cast<const ExceptionsInFlight*>(in_flight);
-  node.caught_exceptions = exceptions->caught;
-  node.uncaught_exceptions = static_cast<std::uint16_t>(exceptions->uncaught);
-}
+namespace {
 
 // Lifts the limit of `memory` while it exists, if `lift` is true.
 class WithoutLimit {
@@ -56,30 +54,54 @@ class WithoutLimit {
 
 }  // namespace
 
-// The last thing that it does is to jump, so that it has no frame on the saved stack.
-inline Errc Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
+// The last thing that these do is to jump, so that they have no frames on the saved stack.
+
+inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
   target_ = &target;
   leaving_ = leaving;
   force_ = force;
-  const auto restore = target.far == nullptr ? &Domain::on_begin : &Domain::on_restore;
-  return static_cast<Errc>(tealetpp_switch(&Domain::on_save, restore, this));
+  Restore* const restore = target.far == nullptr ? &on_begin : &on_restore;
+  if (__builtin_expect(exceptions_->any(), 0)) return jump_with_exceptions(&on_save, restore);
+  return tealetpp_switch(&on_save, restore, this);
 }
 
-Errc Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
+Arrival Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
   if (__builtin_expect(target.far == nullptr, 0)) return begin(target, out, force);
   transfer_ = out;
-  return jump(target, Leaving::pause, force);
+  if (__builtin_expect(force || exceptions_->any(), 0)) return jump(target, Leaving::pause, force);
+  target_ = &target;
+  leaving_ = Leaving::pause;
+  force_ = false;
+  return tealetpp_switch(&on_plain_save, &on_restore, this);
 }
 
-[[gnu::noinline]] Errc Domain::begin(Node& fresh, Transfer out, bool force) noexcept {
-  if (const Errc code = check_room(); code != Errc::ok) return code;
+Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
+  transfer_ = {Signal::value, value};
+  target_ = &target;
+  leaving_ = Leaving::pause;
+  force_ = false;
+  if (__builtin_expect(exceptions_->any(), 0)) {
+    return jump_with_exceptions(&on_plain_save, &on_restore);
+  }
+  return tealetpp_switch_by_jump(&on_plain_save, &on_restore, this);
+}
+
+[[gnu::noinline]] Arrival Domain::jump_with_exceptions(Save* to_save, Restore* to_restore) noexcept {
+  const ExceptionsInFlight in_flight = std::exchange(*exceptions_, {});
+  const Arrival back = tealetpp_switch(to_save, to_restore, this);
+  *exceptions_ = in_flight;
+  return back;
+}
+
+[[gnu::noinline]] Arrival Domain::begin(Node& fresh, Transfer out, bool force) noexcept {
+  if (const Errc code = check_room(); code != Errc::ok) return {static_cast<long>(code), this};
   transfer_ = out;
   return jump(fresh, Leaving::pause, force);
 }
 
 Errc Domain::start(Node& fresh, Transfer out, char* far) noexcept {
   fresh_far_ = far;
-  const Errc code = begin(fresh, out, false);
+  const Errc code = code_of(begin(fresh, out, false));
   if (code != Errc::ok) fresh_far_ = nullptr;
   return code;
 }
@@ -107,7 +129,7 @@ Errc Domain::create_stub(std::size_t extra, Node*& stub) noexcept {
 
 Errc Domain::exit_to(Node& target, Transfer out, bool keep, bool force) noexcept {
   transfer_ = out;
-  return jump(target, keep ? Leaving::exit : Leaving::end, force);
+  return code_of(jump(target, keep ? Leaving::exit : Leaving::end, force));
 }
 
 Errc Domain::unwind(Node& node) noexcept {
@@ -120,7 +142,7 @@ Errc Domain::unwind(Node& node) noexcept {
   adopt(node, *current_);  // NOLINT(*.NonNullParamChecker): there is always one that runs
 
   transfer_ = {Signal::unwind, nullptr};
-  const Errc code = jump(node, Leaving::pause, false);
+  const Errc code = code_of(jump(node, Leaving::pause, false));
   if (code != Errc::ok) {
     adopt(node, *old_parent);
     if (branch != nullptr) adopt(*branch, node);
@@ -137,7 +159,13 @@ inline void Domain::leave(Stack* saved) noexcept {
   }
   from.stack = saved;
   from.status = saved != nullptr ? Status::Suspended : Status::Defunct;
-  keep_exceptions(from, exceptions_);
+}
+
+// A main tealet has nothing to be saved whenever what it switches to lies nearer, as most do.
+inline Stack* Domain::save_running(char* near, std::size_t size) noexcept {
+  const Node& from = *current_;
+  if (size == 0 && from.is_main()) return Stack::save_nothing(main_unsaved_, near, from.far);
+  return Stack::save(memory_, near, from.far, size);
 }
 
 inline bool Domain::save(char* near) noexcept {
@@ -158,8 +186,7 @@ inline bool Domain::save(char* near) noexcept {
   Stack* saved = nullptr;
   if (leaving_ < Leaving::end) {  // rule 3
     char* end = up_to < from.far ? up_to : from.far;
-    saved =
-        Stack::save(memory_, near, from.far, end > near ? static_cast<std::size_t>(end - near) : 0);
+    saved = save_running(near, end > near ? static_cast<std::size_t>(end - near) : 0);
     if (saved == nullptr && (!force_ || from.is_main())) return false;
   }
   if (!area_.make_room(memory_, up_to, to.stack,
@@ -186,8 +213,39 @@ inline bool Domain::save(char* near) noexcept {
 
 void* Domain::on_save(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  self.failed_ = !self.save(static_cast<char*>(near));
-  return self.failed_ ? near : self.entry_;
+  if (self.save(static_cast<char*>(near))) return self.entry_;
+  self.failed_ = true;
+  return near;
+}
+
+// The same for a pause, for something that has begun, where nothing has to be asked for and nothing
+// but the running tealet be saved: most switches.
+void* Domain::on_plain_save(void* domain, void* near) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  Node& from = *self.current_;
+  const Node& to = *self.target_;
+  auto* const low = static_cast<char*>(near);
+  char* const end = to.far < from.far ? to.far : from.far;
+  if (self.area_.must_be_saved(to.far, to.stack)) return on_save(domain, near);
+  Stack* saved = nullptr;
+  if (end > low) {
+    const auto size = static_cast<std::size_t>(end - low);
+    void* const block = self.memory_.take_kept(Stack::block_size(size));
+    if (block == nullptr) return on_save(domain, near);
+    saved = Stack::save_in(block, self.memory_, low, from.far, size);
+  } else if (from.is_main()) {
+    saved = Stack::save_nothing(self.main_unsaved_, low, from.far);
+  } else {
+    return on_save(domain, near);
+  }
+  self.area_.remove(*to.stack);
+  self.area_.add(*saved);
+  from.stack = saved;
+  from.status = Status::Suspended;
+#if TEALETPP_ASAN
+  if (low < self.deepest_near_) self.deepest_near_ = low;
+#endif
+  return to.stack->near();
 }
 
 void Domain::leave_otherwise(Stack* saved) noexcept {
@@ -198,7 +256,6 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
     case Leaving::capture:
       from.stack = saved;
       from.status = Status::Stub;
-      keep_exceptions(from, exceptions_);
       return;
     case Leaving::end:
       ended_ = &from;
@@ -214,9 +271,9 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
   }
 }
 
-[[gnu::no_sanitize_address]] int Domain::on_restore(void* domain) noexcept {
+[[gnu::no_sanitize_address]] Arrival Domain::on_restore(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (self.failed_) return static_cast<int>(Errc::memory);
+  if (__builtin_expect(self.failed_, 0)) return self.failure();
   Node& to = *self.target_;
 #if TEALETPP_ASAN
   forget_poison(self.deepest_near_, to.is_main() ? self.highest_far_ : to.far);
@@ -227,17 +284,27 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
   to.status = Status::Running;
   stack->release(self.memory_);
   self.enter();
-  return static_cast<int>(Errc::ok);
+  return self.arrival();
 }
 
 // The running tealet is another one.
-void Domain::enter() noexcept {
-  auto* exceptions = static_cast<ExceptionsInFlight*>(exceptions_);
-  exceptions->caught = target_->caught_exceptions;
-  exceptions->uncaught = target_->uncaught_exceptions;
+inline void Domain::enter() noexcept {
   previous_ = current_;
   current_ = target_;
-  if (ended_ != nullptr) free_ended();
+  if (__builtin_expect(ended_ != nullptr, 0)) free_ended();
+}
+
+inline Arrival Domain::arrival() noexcept {
+  if (__builtin_expect(transfer_.signal != Signal::value, 0)) {
+    return {static_cast<long>(transfer_.signal), this};
+  }
+  return {0, transfer_.value};
+}
+
+// Nothing was switched.
+Arrival Domain::failure() noexcept {
+  failed_ = false;
+  return {static_cast<long>(Errc::memory), this};
 }
 
 void Domain::free_ended() noexcept {
@@ -246,9 +313,9 @@ void Domain::free_ended() noexcept {
 }
 
 // The outermost frame of every tealet, with that of Face::run: both are on every saved stack.
-[[gnu::no_sanitize_address]] int Domain::on_begin(void* domain) noexcept {
+[[gnu::no_sanitize_address]] Arrival Domain::on_begin(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (self.failed_) return static_cast<int>(Errc::memory);
+  if (__builtin_expect(self.failed_, 0)) return self.failure();
 #if TEALETPP_ASAN
   forget_poison(self.deepest_near_, self.target_->far);
 #endif
@@ -261,7 +328,7 @@ void Domain::free_ended() noexcept {
 
 void Domain::wait_as_stub() noexcept {
   transfer_ = {};
-  if (jump(*previous_, Leaving::capture, false) == Errc::ok) return;
+  if (code_of(jump(*previous_, Leaving::capture, false)) == Errc::ok) return;
   // There is no memory for it. To go back without being saved takes none.
   transfer_.signal = Signal::error;
   jump(*previous_, Leaving::unmake, false);
@@ -293,7 +360,7 @@ Errc Domain::fork(Node& copy, bool leave) noexcept {
   target_ = &copy;
   fork_leaves_ = leave;
   transfer_ = {};
-  return static_cast<Errc>(tealetpp_switch(&Domain::on_fork, &Domain::on_forked, this));
+  return code_of(jump_with_exceptions(&on_fork, &on_forked));
 }
 
 // Two tealets have the same bytes from here to the same far end. One of them goes on with what is
@@ -305,14 +372,15 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
   auto* const low = static_cast<char*>(near);
   Stack* saved =
       Stack::save(self.memory_, low, original.far, static_cast<std::size_t>(original.far - low));
-  self.failed_ = saved == nullptr;
-  if (self.failed_) return near;
+  if (saved == nullptr) {
+    self.failed_ = true;
+    return near;
+  }
   copy.far = original.far;
   if (copy.far > self.highest_far_) self.highest_far_ = copy.far;
   Node& paused = self.fork_leaves_ ? original : copy;
   paused.stack = saved;
   paused.status = Status::Suspended;
-  keep_exceptions(paused, self.exceptions_);
   if (self.fork_leaves_) {
     copy.status = Status::Running;
     self.previous_ = &original;
@@ -321,8 +389,9 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
   return near;
 }
 
-int Domain::on_forked(void* domain) noexcept {
-  return static_cast<int>(static_cast<Domain*>(domain)->failed_ ? Errc::memory : Errc::ok);
+Arrival Domain::on_forked(void* domain) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  return self.failed_ ? self.failure() : self.arrival();
 }
 
 }  // namespace tealet::core

@@ -16,7 +16,7 @@ class Domain;
 // parent. A tealet that ends hands its children on to its own parent, so a parent always exists.
 struct Node {
   // What extra_units counts: bytes, as many as keep what follows aligned.
-  static constexpr std::size_t extra_unit = 16;
+  static constexpr std::size_t extra_unit = 8;
 
   Domain* domain = nullptr;
   Stack* stack = nullptr;   // while paused
@@ -29,19 +29,17 @@ struct Node {
   Node* next_sibling = nullptr;
   Node* previous_sibling = nullptr;
 
-  // The exceptions in flight, while paused: see domain_switch.cpp.
-  void* caught_exceptions = nullptr;
-  std::uint32_t extra_units = 0;  // behind the node: for the use of a face
-  std::uint16_t uncaught_exceptions = 0;
+  std::uint32_t references = 0;     // for the use of a face
+  std::uint32_t owner_changes = 0;  // the same
+  std::uint32_t extra_units = 0;    // behind the node: the same
   Status status = Status::New;
-  bool main : 1;
-  std::uint8_t marks : 7;  // for the use of a face
+  bool main = false;
+  std::uint8_t marks = 0;  // for the use of a face
 
   void* extra() noexcept { return this + 1; }
   std::size_t extra_size() const noexcept { return extra_unit * extra_units; }
   std::size_t block_size() const noexcept { return sizeof(Node) + extra_size(); }
 
-  Node() noexcept : main(false), marks(0) {}
   bool is_main() const noexcept { return main; }
 
   // Makes this the first child of `new_parent`, taking it from its parent if it has one.
@@ -57,6 +55,6 @@ struct Node {
 // What fits behind a node.
 inline constexpr std::size_t largest_node_extra = Node::extra_unit * UINT32_MAX;
 
-static_assert(sizeof(Node) % Node::extra_unit == 0, "extra() is aligned for any type");
+static_assert(sizeof(Node) % alignof(std::max_align_t) == 0, "extra() is aligned for any type");
 
 }  // namespace tealet::core

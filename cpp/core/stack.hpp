@@ -21,6 +21,9 @@ struct Chunk {
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
 
+// Room for a stack of which nothing is saved.
+struct UnsavedStack;
+
 // The bytes of one paused execution, from its near end up. A descending stack lies like this:
 //
 //      near                      edge()                        far
@@ -33,6 +36,13 @@ class Stack {
   // Copies [near, near + size) of the C stack into a new stack with one owner, or returns nullptr
   // if there is no memory. `size` may be zero: everything is in place then.
   static Stack* save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept;
+  // The same in `block`, which memory has given for it: block_size(size) bytes.
+  static Stack* save_in(void* block, DomainMemory& memory, char* near, char* far,
+                        std::size_t size) noexcept;
+  // The same with nothing saved yet, in `place`, which stays with the caller.
+  static Stack* save_nothing(UnsavedStack& place, char* near, char* far) noexcept;
+
+  static constexpr std::size_t block_size(std::size_t saved) noexcept;
 
   // Copies what lies between edge() and `up_to` into a further chunk. False if there is no memory:
   // nothing has changed then.
@@ -89,13 +99,26 @@ class Stack {
   std::uint32_t owners_ = 1;
   bool listed_ = false;
   bool lost_ = false;
+  bool in_own_block_ = true;
+};
+
+struct UnsavedStack {
+  alignas(Stack) std::byte bytes[sizeof(Stack)];
 };
 
 // What every switch does.
 
+constexpr std::size_t Stack::block_size(std::size_t saved) noexcept {
+  return sizeof(Stack) + saved;
+}
+
 inline Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
-  void* block = memory.take(sizeof(Stack) + size);
-  if (block == nullptr) return nullptr;
+  void* block = memory.take(block_size(size));
+  return block != nullptr ? save_in(block, memory, near, far, size) : nullptr;
+}
+
+inline Stack* Stack::save_in(void* block, DomainMemory& memory, char* near, char* far,
+                             std::size_t size) noexcept {
   auto* stack = ::new (block) Stack(near, far, size);
   if (size != 0) {
     memory.totals.stack_saved(size);
@@ -104,7 +127,14 @@ inline Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size
   return stack;
 }
 
+inline Stack* Stack::save_nothing(UnsavedStack& place, char* near, char* far) noexcept {
+  auto* stack = ::new (place.bytes) Stack(near, far, 0);
+  stack->in_own_block_ = false;
+  return stack;
+}
+
 inline void Stack::restore() noexcept {
+  if (saved_ == 0) return;
   const char* end = further_ == nullptr ? edge() : restore_further();
   copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
 }
@@ -117,8 +147,12 @@ inline void Stack::release(DomainMemory& memory) noexcept {
     }
     while (further_ != nullptr) ungrow(memory);
   }
-  memory.totals.stack_freed(saved_);
-  memory.give(this, sizeof(Stack) + saved_);
+  if (saved_ != 0) {
+    memory.totals.stack_freed(saved_);
+  } else if (!in_own_block_) {
+    return;
+  }
+  memory.give(this, block_size(saved_));
 }
 
 inline std::size_t Stack::chunk_count() const noexcept {

@@ -21,7 +21,7 @@ class StackArea {
   // it was. With OnFailure::lose, false only if the stack that could not be saved must not be lost.
   bool make_room(DomainMemory& memory, char* up_to, const Stack* resumed,
                  OnFailure on_failure) noexcept {
-    return !must_be_saved(first_, up_to, resumed) || save_up_to(memory, up_to, resumed, on_failure);
+    return !must_be_saved(up_to, resumed) || save_up_to(memory, up_to, resumed, on_failure);
   }
 
   // `stack` belongs to the tealet that ran last, so nothing in place is nearer.
@@ -35,8 +35,13 @@ class StackArea {
   // longer than what fits on the C stack at once.
   std::size_t bytes_in_place() const noexcept;
 
+  // Whether make_room() has anything to do.
+  bool must_be_saved(const char* up_to, const Stack* resumed) const noexcept {
+    return must_be_saved(first_, up_to, resumed);
+  }
+
  private:
-  bool must_be_saved(const Stack* stack, const char* up_to, const Stack* resumed) const noexcept;
+  static bool must_be_saved(const Stack* stack, const char* up_to, const Stack* resumed) noexcept;
   bool save_up_to(DomainMemory& memory, char* up_to, const Stack* resumed,
                   OnFailure on_failure) noexcept;
   void undo(DomainMemory& memory, const Stack* failed) noexcept;
@@ -70,7 +75,7 @@ inline std::size_t StackArea::bytes_in_place() const noexcept {
 }
 
 inline bool StackArea::must_be_saved(const Stack* stack, const char* up_to,
-                                     const Stack* resumed) const noexcept {
+                                     const Stack* resumed) noexcept {
   if (stack == nullptr || stack->edge() >= up_to) return false;
   // The resumed stack reaches exactly up to there, so nothing beyond it in the list is nearer.
   return stack != resumed || stack->shared();

@@ -30,7 +30,7 @@ class Totals {
   // A stack with one owner came to be, with `saved` bytes (not none) in its first chunk.
   void stack_saved(std::size_t saved) noexcept { stacks += 1, bytes += saved; }
   // One with one owner and no further chunk is freed.
-  void stack_freed(std::size_t saved) noexcept { stacks -= saved != 0, bytes -= saved; }
+  void stack_freed(std::size_t saved) noexcept { stacks -= 1, bytes -= saved; }
 
   // A chunk of `size` bytes was added to a stack of `owners` tealets that held `saved` bytes.
   void chunk_added(std::size_t owners, std::size_t saved, std::size_t size) noexcept {

@@ -267,7 +267,7 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
   PythonDomain& domain = target->domain();
   Node& node = *target->node();
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
-  const Errc code = with_paused_state(domain, [&] { return domain.switch_to(node, out); });
+  const Errc code = with_paused_state(domain, [&] { return code_of(domain.switch_to(node, out)); });
   if (code == Errc::ok) return receive(domain);
   domain.free_data_stack(execution_of(node));
   return fail(target, code, out);
@@ -283,7 +283,7 @@ PyObject* exchange(TealetObject* target, Transfer out) noexcept {
   if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
   const Errc code =
-      with_paused_state(domain, [&] { return domain.switch_to(*target->node(), out); });
+      with_paused_state(domain, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.arrived());
 }
@@ -314,8 +314,9 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   Errc code = Errc::memory;
   if (domain.make_data_stack(execution)) {
     domain.call = call;
-    code = with_paused_state(
-        domain, [&] { return domain.switch_to(*target->node(), {Signal::value, nullptr}); });
+    code = with_paused_state(domain, [&] {
+      return code_of(domain.switch_to(*target->node(), {Signal::value, nullptr}));
+    });
     if (code == Errc::ok) return receive(domain);
     domain.call = Call{};
     domain.free_data_stack(execution);

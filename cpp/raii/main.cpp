@@ -8,16 +8,17 @@ namespace tealet {
 
 namespace {
 
-using core::Body;
 using core::Node;
+using core::Operation;
 using core::Signal;
-using core::StubBody;
+using core::StubFunction;
 using core::Transfer;
 
-void destroy(Body& body) noexcept {
-  if (body.operate == nullptr) return;
-  body.operate(body, Body::Operation::destroy, nullptr);
-  body.operate = nullptr;
+void destroy_function(Node& node) noexcept {
+  core::Operate* const operate = core::operate_of(node);
+  if (operate == nullptr) return;
+  operate(node.extra(), Operation::destroy, nullptr);
+  node.held_by = nullptr;
 }
 
 // What the exception being handled, which has left a tealet's function, means for its parent.
@@ -37,7 +38,7 @@ void destroy(Body& body) noexcept {
 // Not left to release(): what the callable owns may be tealets, which switch to end. So may those
 // of domains that are still open in this one.
 [[gnu::noinline]] void clean_up(Node& node, std::exception_ptr& raised) {
-  destroy(MainState::body_of(node));
+  destroy_function(node);
   node.domain->close_inner_domains(node);
   MainState::of(node).raised = std::move(raised);
 }
@@ -51,8 +52,7 @@ Transfer run(Node& node, Transfer arrived) {
     raised = std::exchange(MainState::of(node).raised, nullptr);
   } else {
     try {
-      Body& body = MainState::body_of(node);
-      out.value = body.operate(body, Body::Operation::invoke, arrived.value);
+      out.value = core::operate_of(node)(node.extra(), Operation::invoke, arrived.value);
     } catch (...) {
       out = take_exception(MainState::of(node), raised);
     }
@@ -62,12 +62,11 @@ Transfer run(Node& node, Transfer arrived) {
 }
 
 bool release(Node& node) {
-  Body& body = MainState::body_of(node);
   // The callable may hold the last reference to its own tealet.
-  body.references += 1;
-  destroy(body);
-  body.references -= 1;
-  return body.references == 0;
+  node.references += 1;
+  destroy_function(node);
+  node.references -= 1;
+  return node.references == 0;
 }
 
 void close(core::Domain& domain) {
@@ -80,16 +79,14 @@ void close(core::Domain& domain) {
 
 constexpr core::Face face{run, release, close, nullptr};
 
-// The function of a stub lies in a block of its own, found through the stub's node.
-void* operate_stub(Body& body, Body::Operation operation, void* argument) {
-  auto& stub = static_cast<StubBody&>(body);
-  if (operation == Body::Operation::invoke) {
-    return stub.function->operate(*stub.function, operation, argument);
-  }
-  if (stub.function != nullptr) {
-    const auto& node = *(reinterpret_cast<Node*>(&stub) - 1);
-    stub.function->operate(*stub.function, operation, nullptr);
-    MainState::of(node).memory().give(stub.function, stub.function_size);
+// The function of a stub lies in a block of its own, found through what is behind the stub's node.
+void* operate_stub(void* function, Operation operation, void* argument) {
+  auto& own = *static_cast<StubFunction*>(function);
+  if (operation == Operation::invoke) return own.operate(own.block, operation, argument);
+  if (own.block != nullptr) {
+    const auto& node = *(static_cast<Node*>(function) - 1);
+    own.operate(own.block, operation, nullptr);
+    MainState::of(node).memory().give(own.block, own.size);
   }
   return nullptr;
 }
@@ -99,12 +96,11 @@ void* operate_stub(Body& body, Body::Operation operation, void* argument) {
 MainState::MainState(const Main::Options& options) noexcept
     : core::Domain(face, options.upstream, options.memory_limit) {}
 
-void MainState::fail(Errc code, const char* doing) {
-  raised = nullptr;
-  throw_error(code, doing);
-}
-
-void MainState::receive_exception() {
+void MainState::raise(core::Arrival arrival, const char* doing) {
+  if (const Errc code = core::code_of(arrival); code != Errc::ok) {
+    raised = nullptr;
+    throw_error(code, doing);
+  }
   if (arrived().signal == Signal::unwind) throw Exit(current());
   std::rethrow_exception(std::exchange(raised, nullptr));
 }
@@ -141,20 +137,20 @@ void MainState::end_all() noexcept {
 }
 
 void MainState::refer(Node& node) noexcept {
-  body_of(node).references += 1;
+  node.references += 1;
   references += 1;
 }
 
 void MainState::unrefer(Node& node) noexcept {
   references -= 1;
-  if (--body_of(node).references == 0 && node.status == Status::Exited) free_block(node);
+  if (--node.references == 0 && node.status == Status::Exited) free_block(node);
   if (abandoned && references == 0) delete this;
 }
 
 Main::Main() : Main(Options{}) {}
 
 Main::Main(const Options& options) : state_(new MainState(options)) {
-  if (const Errc code = state_->open(sizeof(Body)); code != Errc::ok) {
+  if (const Errc code = state_->open(0); code != Errc::ok) {
     delete state_;
     throw_error(code, "opening a domain");
   }
@@ -190,9 +186,9 @@ Tealet Main::stub() {
   const char* doing = "capturing a stub";
   if (const Errc code = state_->check(); code != Errc::ok) throw_error(code, doing);
   Node* node = nullptr;
-  const Errc code = state_->create_stub(sizeof(StubBody), node);
+  const Errc code = state_->create_stub(sizeof(StubFunction), node);
   if (code != Errc::ok) throw_error(code, doing);
-  MainState::body_of(*node).operate = operate_stub;
+  core::set_operate(*node, operate_stub);
   return Tealet(node);
 }
 

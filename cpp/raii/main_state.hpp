@@ -13,10 +13,16 @@ namespace tealet {
 namespace core {
 
 // What the C++ face keeps behind a stub's node: its function comes later, in a block of its own.
-struct StubBody : Body {
-  Body* function;
-  std::size_t function_size;
+struct StubFunction {
+  void* block;
+  std::size_t size;
+  Operate* operate;
 };
+
+// How the function of a tealet is used is in Node::held_by: nullptr if there is none, or no more.
+inline Operate* operate_of(const Node& node) noexcept {
+  return reinterpret_cast<Operate*>(node.held_by);
+}
 
 // What tealet.hpp tells its users is what the engine can do.
 static_assert(largest_extra == largest_node_extra);
@@ -29,16 +35,9 @@ struct MainState : core::Domain {
   static MainState& of(const core::Node& node) noexcept {
     return *static_cast<MainState*>(node.domain);
   }
-  static core::Body& body_of(core::Node& node) noexcept {
-    return *static_cast<core::Body*>(node.extra());
-  }
 
-  // Switches and returns what comes back, or throws it.
-  void* exchange(core::Node& target, core::Transfer out, const char* doing);
-  // What has arrived with the switch that just returned; throws it if it is an exception.
-  void* receive();
-  [[noreturn]] void receive_exception();
-  [[noreturn]] void fail(Errc code, const char* doing);
+  // Throws what has arrived instead of a value, or why nothing was switched.
+  [[noreturn]] void raise(core::Arrival arrival, const char* doing);
   // Whether `exit`, out of a tealet of this domain, is for one that this domain was opened in.
   bool must_go_on(const Exit& exit) const noexcept { return nesting().is_inside(exit.tealet_); }
   // Ends a tealet that does not run, whatever its status, from the running one. What is raised
@@ -56,18 +55,5 @@ struct MainState : core::Domain {
   std::size_t references = 0;
   bool abandoned = false;  // its Main is gone
 };
-
-// What every switch does, on every saved stack: no more than this.
-
-inline void* MainState::exchange(core::Node& target, core::Transfer out, const char* doing) {
-  const Errc code = switch_to(target, out);
-  if (__builtin_expect(code != Errc::ok, 0)) fail(code, doing);
-  return receive();
-}
-
-inline void* MainState::receive() {
-  if (__builtin_expect(arrived().signal != core::Signal::value, 0)) receive_exception();
-  return arrived().value;
-}
 
 }  // namespace tealet

@@ -7,12 +7,11 @@
 
 namespace tealet {
 
-using core::Body;
+using core::Arrival;
 using core::Node;
+using core::Operation;
 using core::Signal;
-using core::StubBody;
-
-void* core::extra_of(Node& node) noexcept { return node.extra(); }
+using core::StubFunction;
 
 namespace {
 
@@ -46,22 +45,35 @@ MainState& usable_stub(const Node* node, const char* doing) {
 
 constexpr const char* switching = "switching to a tealet";
 
-[[gnu::noinline]] void* switch_with_care(Node* node, void* value) {
+[[gnu::noinline]] Arrival switch_with_care(Node* node, void* value) {
   MainState& state = usable(node, switching);
-  if (node == &state.current()) return value;
+  if (node == &state.current()) return {0, value};
   if (node->status == Status::Stub) throw_stub();
-  return state.exchange(*node, {Signal::value, value}, switching);
-}
-
-// Most often the tealet is paused and nothing can be wrong. Then this frame, which is on every
-// saved stack, needs to hold next to nothing.
-inline void* switch_to_node(Node* node, void* value) {
-  const bool plain = node != nullptr && MainState::of(*node).is_plainly_ready(*node);
-  if (__builtin_expect(!plain, 0)) return switch_with_care(node, value);
-  return MainState::of(*node).exchange(*node, {Signal::value, value}, switching);
+  return state.switch_to(*node, {Signal::value, value});
 }
 
 }  // namespace
+
+void* core::extra_of(Node& node) noexcept { return node.extra(); }
+
+void core::set_operate(Node& node, Operate* operate) noexcept {
+  node.held_by = reinterpret_cast<void*>(operate);
+}
+
+// Most often the tealet is paused and nothing can be wrong.
+Arrival core::switch_to(Node* target, void* value) {
+  const bool plain = target != nullptr && target->domain->is_plainly_ready(*target);
+  if (__builtin_expect(!plain, 0)) return switch_with_care(target, value);
+  return target->domain->switch_plainly(*target, value);
+}
+
+Arrival core::switch_to_main(MainState& state, void* value) {
+  return core::switch_to(state.is_open() ? &state.main() : nullptr, value);
+}
+
+void core::raise(Arrival arrival) {
+  static_cast<MainState*>(static_cast<Domain*>(arrival.value))->raise(arrival, switching);
+}
 
 TealetRef::TealetRef(Node* node) noexcept : node_(node) {
   if (node_ != nullptr) MainState::of(*node_).refer(*node_);
@@ -83,13 +95,6 @@ void TealetRef::let_go() noexcept {
 
 bool TealetRef::alive() const noexcept { return tealet::alive(node_); }
 
-void* TealetRef::switch_to(void* value) const { return switch_to_node(node_, value); }
-
-// Not through self(): a TealetRef on a stack that is given up would keep the main tealet's node.
-void* Main::switch_to(void* value) const {
-  return switch_to_node(state_->is_open() ? &state_->main() : nullptr, value);
-}
-
 void* TealetRef::throw_into(std::exception_ptr exception) const {
   const char* doing = "throwing into a tealet";
   if (exception == nullptr) {
@@ -98,7 +103,9 @@ void* TealetRef::throw_into(std::exception_ptr exception) const {
   MainState& state = usable(node_, doing);
   if (node_ == &state.current()) std::rethrow_exception(exception);
   state.raised = std::move(exception);
-  return state.exchange(*node_, {Signal::error, nullptr}, doing);
+  const Arrival arrival = state.switch_to(*node_, {Signal::error, nullptr});
+  if (arrival.what != 0) state.raise(arrival, doing);
+  return arrival.value;
 }
 
 Status TealetRef::status() const noexcept {
@@ -142,7 +149,7 @@ void TealetRef::set_parent(const TealetRef& parent) const {
 // leave the object as it is to be before they switch, and do not look at it afterwards.
 
 Node* Tealet::hand_over() noexcept {
-  if (node_ != nullptr) MainState::body_of(*node_).owner_changes += 1;
+  if (node_ != nullptr) node_->owner_changes += 1;
   return std::exchange(node_, nullptr);
 }
 
@@ -178,24 +185,24 @@ void Tealet::give_block(void* block, std::size_t size) const noexcept {
   MainState::of(*node_).memory().give(block, size);
 }
 
-void* Tealet::run_body(Body* function, std::size_t size, void* value) {
-  auto& stub = static_cast<StubBody&>(MainState::body_of(*node_));
+void* Tealet::run_block(void* function, std::size_t size, core::Operate* operate, void* value) {
+  auto& own = *static_cast<StubFunction*>(node_->extra());
   MainState& state = MainState::of(*node_);
-  stub.function = function;
-  stub.function_size = size;
-  const Errc code = state.switch_to(*node_, {Signal::value, value});
-  if (code == Errc::ok) return state.receive();
-  stub.function = nullptr;
-  function->operate(*function, Body::Operation::destroy, nullptr);
-  state.memory().give(function, size);
-  throw_error(code, "running a stub");
+  own = {function, size, operate};
+  const Arrival arrival = state.switch_to(*node_, {Signal::value, value});
+  if (arrival.what < 0) {
+    own = {};
+    operate(function, Operation::destroy, nullptr);
+    state.memory().give(function, size);
+  }
+  if (arrival.what != 0) state.raise(arrival, "running a stub");
+  return arrival.value;
 }
 
 Tealet Tealet::duplicate() const {
   MainState& state = usable_stub(node_, "duplicating a tealet");
   Node* twin = state.duplicate(*node_);
   if (twin == nullptr) throw MemoryError();
-  MainState::body_of(*twin).operate = MainState::body_of(*node_).operate;
   return Tealet(twin);
 }
 
@@ -208,8 +215,8 @@ void Tealet::close() {
   if (const Errc code = state.check(); code != Errc::ok) throw_error(code, "closing a tealet");
   if (node_ == &state.current()) throw Exit(*node_);
   const TealetRef keep(*this);
-  const Body& body = MainState::body_of(*node_);
-  const std::uint32_t owner_changes = body.owner_changes;
+  const Node& node = *node_;
+  const std::uint32_t owner_changes = node.owner_changes;
   const Errc code = state.end_other(*node_);
   std::exception_ptr raised = std::exchange(state.raised, nullptr);
   if (code == Errc::refused && state.arrived().signal != Signal::value) {
@@ -218,7 +225,7 @@ void Tealet::close() {
     throw Exit(state.current());
   }
   if (code != Errc::ok) throw_error(code, "closing a tealet");
-  if (body.owner_changes == owner_changes) let_go();  // nobody has touched this object
+  if (node.owner_changes == owner_changes) let_go();  // nobody has touched this object
   if (raised != nullptr) std::rethrow_exception(raised);
 }
 

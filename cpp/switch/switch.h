@@ -10,6 +10,12 @@
 #error "tealetpp has a switch core for Linux on x86-64 and AArch64 (LP64) only"
 #endif
 
+#if defined(__GNUC__)
+#define TEALETPP_SWITCH_ATTRIBUTES __attribute__((visibility("hidden"), nothrow))
+#else
+#define TEALETPP_SWITCH_ATTRIBUTES
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -21,12 +27,15 @@ extern "C" {
  */
 typedef void* (*tealetpp_save_fn)(void* context, void* near);
 
+/* What a switch brings: any two words, which both ABIs return in registers. */
+struct tealetpp_arrival;
+
 /* Called on the stack that is being entered, below the address that `save` returned. The bytes from
  * that address up are whatever happens to lie there: `restore` puts the paused execution's bytes
  * back before it returns. If it never returns it begins a new execution, and nothing above the
  * address is ever used by that one. Its result is the result of tealetpp_switch().
  */
-typedef int (*tealetpp_restore_fn)(void* context);
+typedef struct tealetpp_arrival (*tealetpp_restore_fn)(void* context);
 
 /* The contract, the same for every ABI:
  *  1. push every callee-saved register and the floating point control words onto the stack;
@@ -37,12 +46,20 @@ typedef int (*tealetpp_restore_fn)(void* context);
  * Between 2 and 3 nothing is read from the stack. Step 3 is made with a zero frame pointer and an
  * undefined return address in the unwind tables, so that debuggers, profilers and C++ unwinding see
  * the outermost frame there: what lies above belongs to somebody else.
+ *
+ * Only the bits that control how floating point works are kept, not those that tell what happened:
+ * by the ABIs, a function may change these.
  */
-int tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context)
-#if defined(__GNUC__)
-    __attribute__((visibility("hidden"), nothrow))
-#endif
-    ;
+struct tealetpp_arrival tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore,
+                                        void* context) TEALETPP_SWITCH_ATTRIBUTES;
+
+/* The same, but it returns by a jump. A processor predicts where `ret` goes from the call that it
+ * saw last, which is right if both executions called tealetpp_switch() from the same place. Where
+ * they did so from different ones, in the program's own code, it is wrong every time; a jump is
+ * predicted from where it went before. Where that makes no difference this is tealetpp_switch().
+ */
+struct tealetpp_arrival tealetpp_switch_by_jump(tealetpp_save_fn save, tealetpp_restore_fn restore,
+                                                void* context) TEALETPP_SWITCH_ATTRIBUTES;
 
 #ifdef __cplusplus
 }

@@ -56,8 +56,9 @@ tealetpp_switch:
     mrs     x9, fpcr
     str     x9, [sp, #0xa0]
 
-    mov     x19, x1                 /* restore and context must outlive the calls, so they wait in */
-    mov     x20, x2                 /* registers whose caller's values are safe on the stack now */
+    mov     x21, x9                 /* this must outlive the calls, so it waits in registers whose */
+    mov     x19, x1                 /* caller's values are safe on the stack now: FPCR, restore */
+    mov     x20, x2                 /* and context */
 
     mov     x3, x0
     mov     x0, x2
@@ -70,11 +71,14 @@ tealetpp_switch:
     .cfi_undefined x30              /* the bytes above are not this execution's yet: outermost frame */
     mov     x29, xzr                /* and the same for those who follow frame pointers */
     mov     x0, x20
-    blr     x19                     /* restore(context); its result stays in x0 */
+    blr     x19                     /* restore(context); its result stays in x0 and x1 */
     .cfi_restore_state
 
     ldr     x9, [sp, #0xa0]
+    cmp     x9, x21                 /* to set it is slow, and it is the same for nearly all */
+    b.eq    1f
     msr     fpcr, x9
+1:
     ldp     d14, d15, [sp, #0x90]
     .cfi_restore d14
     .cfi_restore d15
@@ -106,8 +110,13 @@ tealetpp_switch:
     .cfi_adjust_cfa_offset -0xb0
     .cfi_restore x29
     .cfi_restore x30
-    ret                             /* to the other execution's caller of tealetpp_switch */
+    ret                             /* to the other execution's caller */
     .cfi_endproc
     .size   tealetpp_switch, .-tealetpp_switch
+
+/* A jump to where a call returns is refused where branch targets are enforced. */
+    .globl  tealetpp_switch_by_jump
+    .hidden tealetpp_switch_by_jump
+    .set    tealetpp_switch_by_jump, tealetpp_switch
 
     .section .note.GNU-stack, "", %progbits

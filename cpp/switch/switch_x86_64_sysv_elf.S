@@ -12,11 +12,13 @@
  *   +0x38  return address, pushed by the caller
  */
     .text
+
+    .macro  SWITCH name, by_jump
     .p2align 4
-    .globl  tealetpp_switch
-    .hidden tealetpp_switch
-    .type   tealetpp_switch, @function
-tealetpp_switch:
+    .globl  \name
+    .hidden \name
+    .type   \name, @function
+\name:
     .cfi_startproc
     endbr64
     pushq   %rbp
@@ -42,8 +44,10 @@ tealetpp_switch:
     stmxcsr (%rsp)
     fnstcw  4(%rsp)
 
-    movq    %rsi, %rbx              /* restore and context must outlive the calls, so they wait in */
-    movq    %rdx, %r12              /* registers whose caller's values are safe on the stack now */
+    movl    (%rsp), %r13d           /* this must outlive the calls, so it waits in registers whose */
+    movzwl  4(%rsp), %r14d          /* caller's values are safe on the stack now: control words, */
+    movq    %rsi, %rbx              /* restore */
+    movq    %rdx, %r12              /* and context */
 
     movq    %rdi, %rax
     movq    %rdx, %rdi
@@ -56,11 +60,15 @@ tealetpp_switch:
     .cfi_undefined %rip             /* the bytes above are not this execution's yet: outermost frame */
     xorl    %ebp, %ebp              /* and the same for those who follow frame pointers */
     movq    %r12, %rdi
-    callq   *%rbx                   /* restore(context); its result stays in rax */
+    callq   *%rbx                   /* restore(context); its result stays in rax and rdx */
     .cfi_restore_state
 
-    ldmxcsr (%rsp)
-    fldcw   4(%rsp)
+    xorl    (%rsp), %r13d           /* to load the control words is slow, and they are the same for */
+    testl   $~0x3f, %r13d           /* nearly all; the last six bits of MXCSR tell what happened, they */
+    jne     3f                      /* control nothing */
+1:  cmpw    4(%rsp), %r14w
+    jne     4f
+2:  .cfi_remember_state
     addq    $8, %rsp
     .cfi_adjust_cfa_offset -8
     popq    %r15
@@ -81,10 +89,27 @@ tealetpp_switch:
     popq    %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
-    retq                            /* to the other execution's caller of tealetpp_switch */
+    .ifb    \by_jump
+    retq                            /* to the other execution's caller */
+    .else
+    popq    %rcx                    /* the same */
+    .cfi_adjust_cfa_offset -8
+    .cfi_register %rip, %rcx
+    notrack jmpq *%rcx
+    .endif
+    .cfi_restore_state
+3:  ldmxcsr (%rsp)
+    jmp     1b
+4:  fldcw   4(%rsp)
+    jmp     2b
     .cfi_endproc
-    .size   tealetpp_switch, .-tealetpp_switch
+    .size   \name, .-\name
+    .endm
 
-/* No note on shadow stacks: with one, `retq` above would be taken for an attack. The linker then
+    SWITCH  tealetpp_switch
+    SWITCH  tealetpp_switch_by_jump, by_jump
+
+/* No note on shadow stacks: with one, `retq` above would be taken for an attack, and
+ * a jump in its place leaves the two stacks apart. The linker then
  * leaves them off for the whole program. */
     .section .note.GNU-stack, "", @progbits

@@ -45,6 +45,9 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   // A block of `bytes` bytes aligned for any type, or nullptr where the memory_resource interface
   // throws std::bad_alloc: past the limit, or when upstream fails.
   [[nodiscard]] void* take(std::size_t bytes) noexcept;
+  // The same if it can be had for next to nothing: a kept block, that makes no new peak. nullptr does
+  // not mean that take() would fail.
+  [[nodiscard]] void* take_kept(std::size_t bytes) noexcept;
   // Takes back a block of take(); `bytes` as given there.
   void give(void* block, std::size_t bytes) noexcept;
   // Counts a block of take() as returned, but leaves it to whoever may still look at it, for ever.
@@ -79,8 +82,9 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
  private:
   // Blocks are kept by exact size, so that upstream gets back each block with the size it was asked
   // for. The engine asks for multiples of the granule only; other sizes are never kept.
-  static constexpr std::size_t granule = alignof(std::max_align_t);
+  static constexpr std::size_t granule = 8;
   static constexpr std::size_t largest_kept = 4096;
+  static constexpr std::size_t block_alignment = alignof(std::max_align_t);
   struct Kept {
     Kept* next;
   };
@@ -90,9 +94,21 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override;
 
   bool within_limit(std::size_t bytes) const noexcept;
+  void* take_from_shelf(Kept** kept, std::size_t bytes) noexcept;
+  void* take_with_care(std::size_t bytes) noexcept;
   void* take_from_upstream(std::size_t bytes, std::size_t alignment) noexcept;
   void give_to_upstream(void* block, std::size_t bytes, std::size_t alignment) noexcept;
   Kept** shelf(std::size_t bytes) noexcept;
+#if TEALET_WITH_STATS
+  // Whether a block of `bytes` bytes would make a new peak; and takes note of one that was made.
+  bool makes_peak(std::size_t bytes) const noexcept {
+    return bytes_below_peak_ < static_cast<std::ptrdiff_t>(bytes) || blocks_below_peak_ == 0;
+  }
+  void note_peaks() noexcept;
+#else
+  static bool makes_peak(std::size_t) noexcept { return false; }
+  void note_peaks() noexcept {}
+#endif
   void count_taken(std::size_t bytes) noexcept;
   void count_given(std::size_t bytes) noexcept;
 
@@ -102,10 +118,6 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   std::size_t cached_ = 0;
   std::size_t cache_bytes_ = default_cache_bytes;
 #if TEALET_WITH_STATS
-  // Not inline: rare, and a store of zero in its place would become a conditional move for all.
-  void new_bytes_peak() noexcept;
-  void new_blocks_peak() noexcept;
-
   // Live bytes are what came from upstream and is not kept, so nothing counts them. For the peaks
   // it takes how far below them we are: to see whether a block makes a new peak is then no more
   // than to see whether that falls below zero.
@@ -120,17 +132,17 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
 };
 
 inline CountingAllocator::Kept** CountingAllocator::shelf(std::size_t bytes) noexcept {
-  const bool kept = bytes % granule == 0 && bytes != 0 && bytes <= largest_kept;
-  return kept ? &shelves_[bytes / granule - 1] : nullptr;
+  static_assert(granule == 8);
+  // Rotated, so that zero and what is no multiple of the granule become too large as well.
+  const std::size_t number = ((bytes >> 3) | (bytes << 61)) - 1;
+  return number < shelves_.size() ? &shelves_[number] : nullptr;
 }
 
 inline void CountingAllocator::count_taken([[maybe_unused]] std::size_t bytes) noexcept {
 #if TEALET_WITH_STATS
   blocks_total_ += 1;
   bytes_below_peak_ -= static_cast<std::ptrdiff_t>(bytes);
-  if (__builtin_expect(bytes_below_peak_ < 0, 0)) new_bytes_peak();
   blocks_below_peak_ -= 1;
-  if (__builtin_expect(blocks_below_peak_ < 0, 0)) new_blocks_peak();
 #endif
 }
 
@@ -141,14 +153,22 @@ inline void CountingAllocator::count_given([[maybe_unused]] std::size_t bytes) n
 #endif
 }
 
-inline void* CountingAllocator::take(std::size_t bytes) noexcept {
-  Kept** kept = shelf(bytes);
-  if (kept == nullptr || *kept == nullptr) return take_from_upstream(bytes, granule);
+inline void* CountingAllocator::take_kept(std::size_t bytes) noexcept {
+  return makes_peak(bytes) ? nullptr : take_from_shelf(shelf(bytes), bytes);
+}
+
+inline void* CountingAllocator::take_from_shelf(Kept** kept, std::size_t bytes) noexcept {
+  if (kept == nullptr || *kept == nullptr) return nullptr;
   void* block = *kept;
   *kept = (*kept)->next;
   cached_ -= bytes;
   count_taken(bytes);
   return block;
+}
+
+inline void* CountingAllocator::take(std::size_t bytes) noexcept {
+  void* block = take_kept(bytes);
+  return block != nullptr ? block : take_with_care(bytes);
 }
 
 inline void CountingAllocator::give(void* block, std::size_t bytes) noexcept {
@@ -158,7 +178,7 @@ inline void CountingAllocator::give(void* block, std::size_t bytes) noexcept {
     *kept = ::new (block) Kept{*kept};
     cached_ += bytes;
   } else {
-    give_to_upstream(block, bytes, granule);
+    give_to_upstream(block, bytes, block_alignment);
   }
 }
 

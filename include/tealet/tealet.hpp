@@ -17,6 +17,7 @@
 
 #include <tealet/allocator.hpp>
 #include <tealet/api.h>
+#include <tealet/arrival.h>
 #include <tealet/error.hpp>
 #include <tealet/stats.hpp>
 #include <tealet/status.hpp>
@@ -33,8 +34,10 @@ namespace tealet {
 
 namespace core {
 
-struct Body;
 struct Node;
+enum class Operation { invoke, destroy };
+// invoke: calls the function of a tealet with `argument`. destroy: destroys it.
+using Operate = void*(void* function, Operation operation, void* argument);
 
 }  // namespace core
 
@@ -145,7 +148,7 @@ class TEALET_API Tealet : public TealetRef {
   // A block for the function of this stub; throws unless that can run now.
   void* take_block(std::size_t size) const;
   void give_block(void* block, std::size_t size) const noexcept;
-  void* run_body(core::Body* function, std::size_t size, void* value);
+  void* run_block(void* function, std::size_t size, core::Operate* operate, void* value);
   core::Node* hand_over() noexcept;
 };
 
@@ -204,16 +207,17 @@ class TEALET_API Main {
 
 namespace core {
 
-// What the C++ face keeps behind every node.
-struct Body {
-  enum class Operation { invoke, destroy };
-  // invoke: calls what follows this Body with `argument`. destroy: destroys it.
-  void* (*operate)(Body& body, Operation operation, void* argument);
-  // Tealet and TealetRef objects that refer to the node.
-  std::uint32_t references;
-  // How often the Tealet that owns it has become another one, or none.
-  std::uint32_t owner_changes;
-};
+// Most of these functions end in the switch: so they are not on the saved stack, and the switch
+// returns straight to where they are called, in the program's own code.
+TEALET_API tealetpp_arrival switch_to(Node* target, void* value);
+TEALET_API tealetpp_arrival switch_to_main(struct tealet::MainState& state, void* value);
+// Throws what has arrived instead of a value.
+[[noreturn]] TEALET_API void raise(tealetpp_arrival arrival);
+
+inline void* value_of(tealetpp_arrival arrival) {
+  if (__builtin_expect(arrival.what != 0, 0)) raise(arrival);
+  return arrival.value;
+}
 
 template <class F>
 void* call(F& callable, [[maybe_unused]] void* argument) {
@@ -231,56 +235,55 @@ void* call(F& callable, [[maybe_unused]] void* argument) {
 }
 
 template <class F>
-struct OwnedBody : Body {
-  OwnedBody(F&& from, std::uint32_t count)
-      : Body{&OwnedBody::operate_on, count, 0}, function(std::move(from)) {
-    static_assert(alignof(OwnedBody) <= 16, "the callable must not be over-aligned");
-  }
-
-  static void* operate_on(Body& body, Operation operation, void* argument) {
-    auto& self = static_cast<OwnedBody&>(body);
-    if (operation == Operation::invoke) return call(self.function, argument);
-    self.function.~F();
-    return nullptr;
-  }
-
-  union {
-    F function;  // destroyed by operate_on(), before the rest
-  };
-  ~OwnedBody() {}
-};
+void* operate_on(void* function, Operation operation, void* argument) {
+  F& callable = *static_cast<F*>(function);
+  if (operation == Operation::invoke) return call(callable, argument);
+  callable.~F();
+  return nullptr;
+}
 
 // What fits behind a node: see Node::extra_units.
-inline constexpr std::size_t largest_extra = std::size_t{16} * UINT32_MAX;
+inline constexpr std::size_t largest_extra = std::size_t{8} * UINT32_MAX;
 
+// Where the function of a tealet lies, behind its node; and how it is to be used from now on.
 TEALET_API void* extra_of(Node& node) noexcept;
+TEALET_API void set_operate(Node& node, Operate* operate) noexcept;
 
 }  // namespace core
 
+inline void* TealetRef::switch_to(void* value) const {
+  return core::value_of(core::switch_to(node_, value));
+}
+
+// Not through self(): a TealetRef on a stack that is given up would keep the main tealet's node.
+inline void* Main::switch_to(void* value) const {
+  return core::value_of(core::switch_to_main(*state_, value));
+}
+
 template <class F>
 Tealet Main::create(F function) {
-  using Body = core::OwnedBody<F>;
-  static_assert(sizeof(Body) <= core::largest_extra,
+  static_assert(alignof(F) <= alignof(std::max_align_t), "the callable must not be over-aligned");
+  static_assert(sizeof(F) <= core::largest_extra,
                 "the callable is too large: let it own its data on the heap");
-  Tealet tealet(create_node(sizeof(Body)));
-  ::new (core::extra_of(*tealet.node_)) Body(std::move(function), 1);
+  Tealet tealet(create_node(sizeof(F)));
+  ::new (core::extra_of(*tealet.node_)) F(std::move(function));
+  core::set_operate(*tealet.node_, core::operate_on<F>);
   return tealet;
 }
 
 template <class F>
 void* Tealet::run(F function, void* value) {
-  using Body = core::OwnedBody<F>;
+  static_assert(alignof(F) <= alignof(std::max_align_t), "the callable must not be over-aligned");
   // Not on the caller's stack: what the stub has saved may lie in the same place.
-  constexpr std::size_t size = (sizeof(Body) + 15) / 16 * 16;
+  constexpr std::size_t size = (sizeof(F) + 7) / 8 * 8;
   void* block = take_block(size);
-  Body* body = nullptr;
   try {
-    body = ::new (block) Body(std::move(function), 0);
+    ::new (block) F(std::move(function));
   } catch (...) {
     give_block(block, size);
     throw;
   }
-  return run_body(body, size, value);
+  return run_block(block, size, core::operate_on<F>, value);
 }
 
 }  // namespace tealet

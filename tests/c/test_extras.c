@@ -113,10 +113,8 @@ static void test_spawn_fails(void) {
   spawn_fails(TEALET_ERR_INVAL, NULL, TEALET_START_SWITCH, -1);
   spawn_fails(TEALET_ERR_INVAL, echo, 2, -1);
   spawn_fails(TEALET_ERR_MEM, echo, TEALET_START_SWITCH, 0);
-  spawn_fails(TEALET_ERR_MEM, echo, TEALET_START_SWITCH, 1);
   spawn_fails(TEALET_ERR_MEM, echo, TEALET_START_DEFAULT, 0);
   spawn_fails(TEALET_ERR_MEM, echo, TEALET_START_DEFAULT, 1);
-  spawn_fails(TEALET_ERR_MEM, echo, TEALET_START_DEFAULT, 2);
   finish();
 }
 
@@ -245,6 +243,14 @@ static void test_stub_with_a_far_end(void) {
   finish();
 }
 
+/* With more below main than when the stub was made. */
+static void run_in_vain(void* arg) {
+  (void)arg;
+  upstream.left = 0;
+  CHECK(tealet_stub_run(stub, echo, NULL) == TEALET_ERR_MEM);
+  upstream.left = -1;
+}
+
 static void test_stubs_fail(void) {
   long left;
   tealet_stats_t before;
@@ -252,7 +258,7 @@ static void test_stubs_fail(void) {
 
   begin();
   before = stats_of(main_tealet);
-  for (left = 0; left < 3; ++left) {
+  for (left = 0; left < 2; ++left) {
     stub = main_tealet;
     upstream.left = left;
     CHECK(tealet_stub_new(main_tealet, &stub, NULL) == TEALET_ERR_MEM);
@@ -263,9 +269,7 @@ static void test_stubs_fail(void) {
   CHECK(same_now(&before, &after));
 
   make_stub(NULL);
-  upstream.left = 0;
-  CHECK(tealet_stub_run(stub, echo, NULL) == TEALET_ERR_MEM);
-  upstream.left = -1;
+  at_depth(5, run_in_vain, NULL);
   CHECK(tealet_switch(stub, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL); /* still a stub */
   run_stub(stub);
   tealet_delete(stub);

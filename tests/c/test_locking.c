@@ -61,6 +61,12 @@ static tealet_t* pauses(tealet_t* current, void* arg) {
   return NULL;
 }
 
+/* With more below main than it had when `paused` began. */
+static void switch_in_vain(void* paused) {
+  CHECK(tealet_switch((tealet_t*)paused, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
+  CHECK(taken() == 1);
+}
+
 static tealet_t* returns(tealet_t* current, void* arg) {
   (void)arg;
   CHECK(taken() == 1);
@@ -148,7 +154,6 @@ static void test_errors_give_it_back(void) {
   tealet_t* paused;
   tealet_t* t;
   void* arg;
-  int i;
 
   begin(TEALET_LOCK_AUTO);
   fresh = tealet_new(main_tealet);
@@ -186,15 +191,8 @@ static void test_errors_give_it_back(void) {
   CHECK(taken() == 1);
   CHECK(tealet_duplicate(paused) == NULL);
   CHECK(taken() == 1);
-  CHECK(tealet_switch(paused, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
-  CHECK(taken() == 1);
-  for (i = 0; i < 2; ++i) {
-    upstream.left = i;
-    CHECK(tealet_run(fresh, returns, NULL, NULL, TEALET_START_DEFAULT) == TEALET_ERR_MEM);
-    CHECK(taken() == 1);
-  }
-  upstream.left = 0;
-  CHECK(tealet_run(fresh, returns, NULL, NULL, TEALET_START_SWITCH) == TEALET_ERR_MEM);
+  at_depth(5, switch_in_vain, paused);
+  CHECK(tealet_run(fresh, returns, NULL, NULL, TEALET_START_DEFAULT) == TEALET_ERR_MEM);
   CHECK(taken() == 1);
   upstream.left = -1;
 

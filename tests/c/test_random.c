@@ -251,8 +251,10 @@ static void fail(void) {
   if (paused >= 0) {
     CHECK(tealet_run(slots[paused].tealet, life, NULL, NULL, TEALET_START_SWITCH) ==
           TEALET_ERR_INVAL);
-    upstream.left = 0;
-    CHECK(tealet_switch(slots[paused].tealet, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
+    if (current != 0) { /* of main there may be nothing to save */
+      upstream.left = 0;
+      CHECK(tealet_switch(slots[paused].tealet, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
+    }
   }
   upstream.left = 0;
   CHECK(tealet_new(main_tealet) == NULL);

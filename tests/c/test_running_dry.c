@@ -208,7 +208,7 @@ static void test_every_allocation_fails_once(void) {
     tealet_finalize(main_tealet);
     CHECK(upstream.blocks == 0);
   }
-  CHECK(n > 20);
+  CHECK(n > 15);
 }
 
 /* --- force ------------------------------------------------------------------------------------ */
@@ -225,12 +225,11 @@ static void finish(void) {
   CHECK(upstream.blocks == 0);
 }
 
-static void test_main_is_never_given_up(void) {
-  tealet_t* t;
+/* From further down than `t` began: a part of main must be saved for it. */
+static void switch_in_vain(void* paused) {
+  tealet_t* const t = (tealet_t*)paused;
   void* arg = token(1);
 
-  begin();
-  t = paused_echo(main_tealet);
   upstream.left = 0;
   CHECK(tealet_switch(t, &arg, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
   CHECK(tealet_switch(t, &arg, TEALET_XFER_FORCE) == TEALET_ERR_MEM);
@@ -243,6 +242,37 @@ static void test_main_is_never_given_up(void) {
   upstream.left = -1;
   CHECK(tealet_switch(t, &arg, TEALET_XFER_FORCE) == 0);
   CHECK(arg == token(2));
+}
+
+static void test_main_is_never_given_up(void) {
+  tealet_t* t;
+
+  begin();
+  t = paused_echo(main_tealet);
+  at_depth(5, switch_in_vain, t);
+  tealet_delete(t);
+  finish();
+}
+
+/* What lies nearer than main takes no memory to go to. */
+static tealet_t* comes_without_memory(tealet_t* current, void* arg) {
+  CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
+  CHECK(arg == token(2) && upstream.left == 0);
+  upstream.left = -1;
+  return current->main;
+}
+
+static void test_main_needs_no_memory_for_nothing(void) {
+  tealet_t* t;
+  void* arg = token(1);
+
+  begin();
+  t = tealet_new(main_tealet);
+  CHECK(tealet_run(t, comes_without_memory, &arg, NULL, TEALET_START_SWITCH) == 0);
+  upstream.left = 0;
+  arg = token(2);
+  CHECK(tealet_switch(t, &arg, TEALET_XFER_DEFAULT) == 0);
+  CHECK(tealet_status(t) == TEALET_STATUS_EXITED);
   tealet_delete(t);
   finish();
 }
@@ -543,6 +573,7 @@ static void test_a_function_returns_without_memory(void) {
 int main(void) {
   test_every_allocation_fails_once();
   test_main_is_never_given_up();
+  test_main_needs_no_memory_for_nothing();
   test_the_running_tealet_is_given_up(TEALET_XFER_FORCE, 0);
   test_the_running_tealet_is_given_up(TEALET_XFER_NOFAIL, 0);
   test_the_running_tealet_is_given_up(TEALET_XFER_FORCE | TEALET_XFER_PANIC, TEALET_ERR_PANIC);

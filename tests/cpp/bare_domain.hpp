@@ -23,7 +23,7 @@ struct BareDomain : tealet::core::Domain {
     *static_cast<const Script**>(node->extra()) = &script;
     return *node;
   }
-  void go(Node& to) { CHECK(switch_to(to, {}) == tealet::Errc::ok); }
+  void go(Node& to) { CHECK(code_of(switch_to(to, {})) == tealet::Errc::ok); }
 
   static tealet::core::Transfer run(Node& node, tealet::core::Transfer) {
     (**static_cast<const Script**>(node.extra()))();

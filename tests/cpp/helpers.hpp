@@ -20,6 +20,7 @@ using tealet::Stats;
 using tealet::Status;
 using tealet::Tealet;
 using tealet::TealetRef;
+using tealet::core::code_of;
 
 inline constexpr bool counting = TEALET_WITH_STATS != 0;
 

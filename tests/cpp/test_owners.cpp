@@ -203,7 +203,7 @@ TEST_CASE("an owner on a lost stack is never written to: something else is there
     Tealet top, victim;
     auto force = [&](std::size_t allocations) {
       upstream.run_dry_after(allocations);
-      CHECK(domain.switch_to(domain.main(), {}, true) == tealet::Errc::ok);
+      CHECK(code_of(domain.switch_to(domain.main(), {}, true)) == tealet::Errc::ok);
     };
     top = main.create([&] { force(1); });
     victim = main.create([&] {
@@ -222,11 +222,11 @@ TEST_CASE("an owner on a lost stack is never written to: something else is there
     CHECK(victim.status() == Status::Defunct);
     if (close) victim.close();
     // Main has its own frames where the owner was.
-    at_depth(40, [&] { CHECK(domain.switch_to(*owned, {}) == tealet::Errc::ok); });
+    at_depth(40, [&] { CHECK(code_of(domain.switch_to(*owned, {})) == tealet::Errc::ok); });
     CHECK(owned->status == Status::Exited);
     CHECK(consistent(main));
     // As with all that a lost stack owns, nobody gives back what is left: one reference.
-    CHECK(tealet::MainState::body_of(*owned).references == 1);
+    CHECK(owned->references == 1);
     tealet::MainState::of(*owned).unrefer(*owned);
     CHECK(consistent(main));
   }

@@ -144,7 +144,7 @@ TEST_CASE("a forced switch makes the one tealet that cannot be saved defunct") {
   auto owned = std::make_shared<int>(0);
   Tealet victim = main.create([&, owned] {
     upstream.run_dry_after(0);
-    CHECK(domain.switch_to(domain.main(), {}, false) == tealet::Errc::memory);
+    CHECK(code_of(domain.switch_to(domain.main(), {}, false)) == tealet::Errc::memory);
     CHECK(victim.status() == Status::Running);
     domain.switch_to(domain.main(), {tealet::core::Signal::value, token(1)}, true);
     CHECK(false);  // lost
@@ -189,11 +189,11 @@ TEST_CASE("a forced switch loses what is in the way, but neither main nor the on
     upper = main.create([&] {
       upstream.run_dry_after(1);  // enough to save this one, not `lower`
       const Stats before = main.stats();
-      CHECK(domain.switch_to(domain.main(), {}, false) == tealet::Errc::memory);
+      CHECK(code_of(domain.switch_to(domain.main(), {}, false)) == tealet::Errc::memory);
       CHECK(same_now(before, main.stats()));
       CHECK(lower.status() == Status::Suspended);
       upstream.run_dry_after(1);
-      CHECK(domain.switch_to(domain.main(), {}, true) == tealet::Errc::ok);
+      CHECK(code_of(domain.switch_to(domain.main(), {}, true)) == tealet::Errc::ok);
       main.switch_to();
     });
     upper.switch_to();
@@ -214,8 +214,8 @@ TEST_CASE("a forced switch loses what is in the way, but neither main nor the on
   at_depth(10, [&] {
     upstream.run_dry_after(0);
     const Stats before = main.stats();
-    CHECK(domain.switch_to(node_of(far_out), {}, false) == tealet::Errc::memory);
-    CHECK(domain.switch_to(node_of(far_out), {}, true) == tealet::Errc::memory);
+    CHECK(code_of(domain.switch_to(node_of(far_out), {}, false)) == tealet::Errc::memory);
+    CHECK(code_of(domain.switch_to(node_of(far_out), {}, true)) == tealet::Errc::memory);
     CHECK(same_now(before, main.stats()));
     upstream.refill();
   });
@@ -285,7 +285,7 @@ TEST_CASE("with several stacks in the way, a failure undoes what was grown, and 
       CHECK(consistent(main));
     }
     upstream.run_dry_after(2);
-    CHECK(domain.switch_to(domain.main(), {}, true) == tealet::Errc::ok);
+    CHECK(code_of(domain.switch_to(domain.main(), {}, true)) == tealet::Errc::ok);
   });
   middle = main.create([&] {
     Pattern<> pattern(2);

@@ -30,14 +30,14 @@ TEST_CASE("a shared stack that is lost, or not after all, counts for each owner"
     // Not enough memory for: this one, `lower`, main. The first two could be lost, main cannot.
     for (std::size_t allocations = 0; allocations < 3; ++allocations) {
       upstream.run_dry_after(allocations);
-      CHECK(domain.switch_to(*far_out, {}, true) == Errc::memory);
+      CHECK(code_of(domain.switch_to(*far_out, {}, true)) == Errc::memory);
       upstream.refill();
       CHECK(domain.status(*lower) == Status::Suspended);
       CHECK(same_now(before, domain.stats()));
       CHECK(consistent(domain));
     }
     upstream.run_dry_after(1);
-    CHECK(domain.switch_to(domain.main(), {}, true) == Errc::ok);
+    CHECK(code_of(domain.switch_to(domain.main(), {}, true)) == Errc::ok);
   };
   const Stats start = domain.stats();
   far_out = &domain.tealet(stay_out);

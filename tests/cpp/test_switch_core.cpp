@@ -1,4 +1,6 @@
 // The switch core's contract, by itself and under the engine.
+#include <tealet/arrival.h>
+
 #include <cfenv>
 #include <vector>
 
@@ -9,7 +11,7 @@ using namespace tealet_tests;
 
 extern "C" {
 unsigned long registers_kept(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context);
-int spoil_registers(void* context);
+tealetpp_arrival spoil_registers(void* context);
 }
 
 namespace {
@@ -27,20 +29,24 @@ void* stay(void* context, void* near) {
   return near;
 }
 
-int note_frame(void* context) {
+tealetpp_arrival note_frame(void* context) {
   static_cast<Calls*>(context)->restore_frame = static_cast<char*>(__builtin_frame_address(0));
-  return -3;
+  return {-3, context};
 }
 
 }  // namespace
 
 TEST_CASE("the switch core calls save and restore once each, and returns restore's result") {
-  Calls calls;
-  CHECK(tealetpp_switch(stay, note_frame, &calls) == -3);
-  CHECK(calls.saves == 1);
-  CHECK(reinterpret_cast<std::uintptr_t>(calls.near) % 16 == 0);
-  CHECK(calls.near < static_cast<char*>(__builtin_frame_address(0)));
-  CHECK(calls.restore_frame < calls.near);
+  for (auto* to_switch : {tealetpp_switch, tealetpp_switch_by_jump}) {
+    Calls calls;
+    const tealetpp_arrival arrival = to_switch(stay, note_frame, &calls);
+    CHECK(arrival.what == -3);
+    CHECK(arrival.value == &calls);
+    CHECK(calls.saves == 1);
+    CHECK(reinterpret_cast<std::uintptr_t>(calls.near) % 16 == 0);
+    CHECK(calls.near < static_cast<char*>(__builtin_frame_address(0)));
+    CHECK(calls.restore_frame < calls.near);
+  }
 }
 
 TEST_CASE(
