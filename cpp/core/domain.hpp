@@ -102,7 +102,8 @@ class Domain {
   // Whether `target`, of this domain, is paused and check() is ok, as far as can be told without a
   // call.
   bool is_plainly_ready(const Node& target) const noexcept {
-    return status(target) == Status::Suspended && thread_ == this_thread && nesting_.is_outermost();
+    return target.status == Status::Suspended && !target.stack->lost() && thread_ == this_thread &&
+           nesting_.is_outermost();
   }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
@@ -244,10 +245,10 @@ class Domain {
   Transfer transfer_;
 
   Node* current_ = nullptr;
-  Node* previous_ = nullptr;
   Node* main_ = nullptr;
+  Node* previous_ = nullptr;  // not next to current_: compilers would store both as one vector
   StackArea area_;
-  UnsavedStack main_unsaved_;  // main's, while nothing of it need be saved
+  Stack main_in_place_;  // main's stack while it is paused, if nothing of it had to be saved
   DomainMemory memory_;
   Face face_;
   const char* highest_far_ = nullptr;

@@ -164,7 +164,10 @@ inline void Domain::leave(Stack* saved) noexcept {
 // A main tealet has nothing to be saved whenever what it switches to lies nearer, as most do.
 inline Stack* Domain::save_running(char* near, std::size_t size) noexcept {
   const Node& from = *current_;
-  if (size == 0 && from.is_main()) return Stack::save_nothing(main_unsaved_, near, from.far);
+  if (size == 0 && from.is_main()) {
+    main_in_place_.begin(near, from.far);
+    return &main_in_place_;
+  }
   return Stack::save(memory_, near, from.far, size);
 }
 
@@ -211,7 +214,7 @@ inline bool Domain::save(char* near) noexcept {
   return true;
 }
 
-void* Domain::on_save(void* domain, void* near) noexcept {
+[[gnu::noinline]] void* Domain::on_save(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (self.save(static_cast<char*>(near))) return self.entry_;
   self.failed_ = true;
@@ -227,14 +230,14 @@ void* Domain::on_plain_save(void* domain, void* near) noexcept {
   auto* const low = static_cast<char*>(near);
   char* const end = to.far < from.far ? to.far : from.far;
   if (self.area_.must_be_saved(to.far, to.stack)) return on_save(domain, near);
-  Stack* saved = nullptr;
+  Stack* saved = &self.main_in_place_;
   if (end > low) {
     const auto size = static_cast<std::size_t>(end - low);
     void* const block = self.memory_.take_kept(Stack::block_size(size));
     if (block == nullptr) return on_save(domain, near);
-    saved = Stack::save_in(block, self.memory_, low, from.far, size);
+    saved = Stack::prepare(block, self.memory_, low, from.far, size);
   } else if (from.is_main()) {
-    saved = Stack::save_nothing(self.main_unsaved_, low, from.far);
+    saved->begin(low, from.far);
   } else {
     return on_save(domain, near);
   }
@@ -245,7 +248,9 @@ void* Domain::on_plain_save(void* domain, void* near) noexcept {
 #if TEALETPP_ASAN
   if (low < self.deepest_near_) self.deepest_near_ = low;
 #endif
-  return to.stack->near();
+  char* const entry = to.stack->near();
+  if (end > low) saved->fill();
+  return entry;
 }
 
 void Domain::leave_otherwise(Stack* saved) noexcept {
@@ -279,10 +284,9 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
   forget_poison(self.deepest_near_, to.is_main() ? self.highest_far_ : to.far);
 #endif
   Stack* const stack = to.stack;
-  stack->restore();
   to.stack = nullptr;
   to.status = Status::Running;
-  stack->release(self.memory_);
+  stack->restore(self.memory_);
   self.enter();
   return self.arrival();
 }

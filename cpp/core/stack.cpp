@@ -2,6 +2,15 @@
 
 namespace tealet::core {
 
+Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
+  void* block = memory.take(block_size(size));
+  if (block == nullptr) return nullptr;
+  if (size == 0) return ::new (block) Stack(near, far, 0);
+  Stack* stack = prepare(block, memory, near, far, size);
+  stack->fill();
+  return stack;
+}
+
 bool Stack::grow(DomainMemory& memory, const char* up_to) noexcept {
   const auto size = static_cast<std::size_t>((up_to < far_ ? up_to : far_) - edge());
   void* block = memory.take(sizeof(Chunk) + size);
@@ -22,13 +31,23 @@ void Stack::ungrow(DomainMemory& memory) noexcept {
   memory.give(chunk, sizeof(Chunk) + chunk->size);
 }
 
-char* Stack::restore_further() noexcept {
+void Stack::restore_all_chunks(DomainMemory& memory) noexcept {
   char* end = edge();
   for (Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
     end -= chunk->size;
     copy_stack_bytes(end, chunk->data(), chunk->size);
   }
-  return end;
+  copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
+  release(memory);
+}
+
+void Stack::release(DomainMemory& memory) noexcept {
+  if (shared()) {
+    unshare(memory);
+    return;
+  }
+  while (further_ != nullptr) ungrow(memory);
+  free(memory);
 }
 
 void Stack::share(DomainMemory& memory) noexcept {

@@ -21,9 +21,6 @@ struct Chunk {
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
 
-// Room for a stack of which nothing is saved.
-struct UnsavedStack;
-
 // The bytes of one paused execution, from its near end up. A descending stack lies like this:
 //
 //      near                      edge()                        far
@@ -36,13 +33,19 @@ class Stack {
   // Copies [near, near + size) of the C stack into a new stack with one owner, or returns nullptr
   // if there is no memory. `size` may be zero: everything is in place then.
   static Stack* save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept;
-  // The same in `block`, which memory has given for it: block_size(size) bytes.
-  static Stack* save_in(void* block, DomainMemory& memory, char* near, char* far,
+  // The same in two steps: in a block of block_size(size) bytes of `memory`, and `size` is not zero.
+  // The bytes are copied by fill(), before anything overwrites them.
+  static Stack* prepare(void* block, DomainMemory& memory, char* near, char* far,
                         std::size_t size) noexcept;
-  // The same with nothing saved yet, in `place`, which stays with the caller.
-  static Stack* save_nothing(UnsavedStack& place, char* near, char* far) noexcept;
+  void fill() noexcept { copy_stack_bytes(data(), near_, saved_); }
+  static constexpr std::size_t block_size(std::size_t saved) noexcept {
+    return sizeof(Stack) + saved;
+  }
 
-  static constexpr std::size_t block_size(std::size_t saved) noexcept;
+  // One that is not in a block of its own, and of which nothing is saved at first: to be begun again
+  // after each release.
+  Stack() noexcept : Stack(nullptr, nullptr, 0) { in_own_block_ = false; }
+  void begin(char* near, char* far) noexcept { near_ = near, far_ = far; }
 
   // Copies what lies between edge() and `up_to` into a further chunk. False if there is no memory:
   // nothing has changed then.
@@ -51,8 +54,8 @@ class Stack {
   // Cold, or compilers take it into release(), where it would cost every switch registers.
   [[gnu::cold]] void ungrow(DomainMemory& memory) noexcept;
 
-  // Copies every saved byte back to where it was taken from.
-  void restore() noexcept;
+  // Copies every saved byte back to where it was taken from, and releases the stack.
+  void restore(DomainMemory& memory) noexcept;
 
   // One more tealet owns this stack, or one fewer; with the last one the stack is freed. One that
   // is lost is released through StackArea::let_go().
@@ -83,8 +86,10 @@ class Stack {
 
   Stack(char* near, char* far, std::size_t size) noexcept : near_(near), far_(far), saved_(size) {}
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
-  // Copies back what further chunks hold; returns where that begins.
-  char* restore_further() noexcept;
+  bool is_plain() const noexcept { return owners_ == 1 && further_ == nullptr; }
+  void restore_all_chunks(DomainMemory& memory) noexcept;
+  // One that is_plain() is freed.
+  void free(DomainMemory& memory) noexcept;
   void unshare(DomainMemory& memory) noexcept;
   // What there is of extent() beyond edge(): in place, or lost.
   std::size_t in_place() const noexcept {
@@ -102,51 +107,24 @@ class Stack {
   bool in_own_block_ = true;
 };
 
-struct UnsavedStack {
-  alignas(Stack) std::byte bytes[sizeof(Stack)];
-};
-
 // What every switch does.
 
-constexpr std::size_t Stack::block_size(std::size_t saved) noexcept {
-  return sizeof(Stack) + saved;
-}
-
-inline Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
-  void* block = memory.take(block_size(size));
-  return block != nullptr ? save_in(block, memory, near, far, size) : nullptr;
-}
-
-inline Stack* Stack::save_in(void* block, DomainMemory& memory, char* near, char* far,
+inline Stack* Stack::prepare(void* block, DomainMemory& memory, char* near, char* far,
                              std::size_t size) noexcept {
-  auto* stack = ::new (block) Stack(near, far, size);
-  if (size != 0) {
-    memory.totals.stack_saved(size);
-    copy_stack_bytes(stack->data(), near, size);
+  memory.totals.stack_saved(size);
+  return ::new (block) Stack(near, far, size);
+}
+
+inline void Stack::restore(DomainMemory& memory) noexcept {
+  if (__builtin_expect(!is_plain(), 0)) {
+    restore_all_chunks(memory);
+    return;
   }
-  return stack;
+  if (saved_ != 0) copy_stack_bytes(near_, data(), saved_);
+  free(memory);
 }
 
-inline Stack* Stack::save_nothing(UnsavedStack& place, char* near, char* far) noexcept {
-  auto* stack = ::new (place.bytes) Stack(near, far, 0);
-  stack->in_own_block_ = false;
-  return stack;
-}
-
-inline void Stack::restore() noexcept {
-  if (saved_ == 0) return;
-  const char* end = further_ == nullptr ? edge() : restore_further();
-  copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
-}
-
-inline void Stack::release(DomainMemory& memory) noexcept {
-  if (__builtin_expect(owners_ != 1 || further_ != nullptr, 0)) {
-    if (shared()) {
-      unshare(memory);
-      return;
-    }
-    while (further_ != nullptr) ungrow(memory);
-  }
+inline void Stack::free(DomainMemory& memory) noexcept {
   if (saved_ != 0) {
     memory.totals.stack_freed(saved_);
   } else if (!in_own_block_) {

@@ -22,6 +22,7 @@ namespace py = pybind11;
 using tealet::Errc;
 using tealet::Stats;
 using tealet::Status;
+using tealet::core::code_of;
 using tealet::core::Node;
 using tealet::core::Signal;
 using tealet::core::Transfer;
