@@ -262,15 +262,18 @@ static tealet_t* comes_without_memory(tealet_t* current, void* arg) {
   return current->main;
 }
 
+static void begin_nearer(void* fresh) {
+  CHECK(tealet_run((tealet_t*)fresh, comes_without_memory, NULL, NULL, TEALET_START_SWITCH) == 0);
+}
+
 static void test_main_needs_no_memory_for_nothing(void) {
   tealet_t* t;
-  void* arg = token(1);
+  void* arg = token(2);
 
   begin();
   t = tealet_new(main_tealet);
-  CHECK(tealet_run(t, comes_without_memory, &arg, NULL, TEALET_START_SWITCH) == 0);
+  at_depth(5, begin_nearer, t);
   upstream.left = 0;
-  arg = token(2);
   CHECK(tealet_switch(t, &arg, TEALET_XFER_DEFAULT) == 0);
   CHECK(tealet_status(t) == TEALET_STATUS_EXITED);
   tealet_delete(t);
