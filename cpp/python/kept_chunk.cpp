@@ -2,8 +2,8 @@
 
 #include <Python.h>
 
-#include <atomic>
 #include <cstddef>
+#include <utility>
 
 namespace tealetpp {
 
@@ -13,20 +13,42 @@ namespace {
 constexpr std::size_t chunk_size = 16 * 1024;
 
 PyObjectArenaAllocator original;
-// Interpreters with locks of their own share the allocator, and threads that end may hold none.
-std::atomic<void*> kept{nullptr};
+
+// Of each thread, and in the static part of thread-local memory: this is on the way of every call
+// over the edge, where a lock would take longer than the call.
+enum class Keeping : char { not_yet, now, no_more };
+__thread void* kept __attribute__((tls_model("initial-exec"))) = nullptr;
+__thread Keeping keeping __attribute__((tls_model("initial-exec"))) = Keeping::not_yet;
+
+struct UntilThreadEnds {
+  UntilThreadEnds() noexcept { keeping = Keeping::now; }
+  ~UntilThreadEnds() {
+    keeping = Keeping::no_more;
+    if (kept != nullptr) original.free(original.ctx, kept, chunk_size);
+    kept = nullptr;
+  }
+};
+
+[[gnu::noinline]] void give_otherwise(void* block, std::size_t size) {
+  if (size == chunk_size && keeping == Keeping::not_yet) {
+    static thread_local UntilThreadEnds end;
+    kept = block;
+  } else {
+    original.free(original.ctx, block, size);
+  }
+}
 
 void* take(void*, std::size_t size) {
-  if (size == chunk_size) {
-    if (void* chunk = kept.exchange(nullptr)) return chunk;
-  }
+  if (size == chunk_size && kept != nullptr) return std::exchange(kept, nullptr);
   return original.alloc(original.ctx, size);
 }
 
 void give(void*, void* block, std::size_t size) {
-  void* none = nullptr;
-  if (size == chunk_size && kept.compare_exchange_strong(none, block)) return;
-  original.free(original.ctx, block, size);
+  if (size == chunk_size && kept == nullptr && keeping == Keeping::now) {
+    kept = block;
+  } else {
+    give_otherwise(block, size);
+  }
 }
 
 }  // namespace

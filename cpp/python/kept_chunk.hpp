@@ -6,7 +6,7 @@ namespace tealetpp {
 // CPython takes a further chunk of 16 KiB when a call crosses the end of a data stack, and gives it
 // back when that call returns: each time it is mapped, touched and unmapped. With a small first
 // chunk a loop of calls may do that again and again. From now on the one that was given back last
-// is kept, for the whole process.
+// is kept, by each thread.
 void keep_last_chunk() noexcept;
 
 }  // namespace tealetpp
