@@ -64,6 +64,7 @@ Node* Domain::create(std::size_t extra, Node& parent) noexcept {
 }
 
 Node* Domain::duplicate(const Node& original) noexcept {
+  if (original.stack != nullptr && !original.stack->can_be_shared()) return nullptr;
   Node* twin = create(original.extra_size(), *original.parent);
   if (twin == nullptr) return nullptr;
   if (original.stack != nullptr) {

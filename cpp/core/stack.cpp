@@ -3,7 +3,7 @@
 namespace tealet::core {
 
 Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
-  void* block = memory.take(block_size(size));
+  void* block = size <= largest ? memory.take(block_size(size)) : nullptr;
   if (block == nullptr) return nullptr;
   if (size == 0) return ::new (block) Stack(near, far, 0);
   Stack* stack = prepare(block, memory, near, far, size);
@@ -13,13 +13,13 @@ Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size
 
 bool Stack::grow(DomainMemory& memory, const char* up_to) noexcept {
   const auto size = static_cast<std::size_t>((up_to < far_ ? up_to : far_) - edge());
-  void* block = memory.take(sizeof(Chunk) + size);
+  void* block = size <= largest - saved_ ? memory.take(sizeof(Chunk) + size) : nullptr;
   if (block == nullptr) return false;
   auto* chunk = ::new (block) Chunk{further_, size};
   copy_stack_bytes(chunk->data(), edge(), size);
   memory.totals.chunk_added(owners_, saved_, size);
   further_ = chunk;
-  saved_ += size;
+  saved_ += static_cast<std::uint32_t>(size);
   return true;
 }
 
@@ -27,7 +27,7 @@ void Stack::ungrow(DomainMemory& memory) noexcept {
   Chunk* chunk = further_;
   memory.totals.chunk_removed(owners_, saved_ - chunk->size, chunk->size);
   further_ = chunk->next;
-  saved_ -= chunk->size;
+  saved_ -= static_cast<std::uint32_t>(chunk->size);
   memory.give(chunk, sizeof(Chunk) + chunk->size);
 }
 
@@ -51,13 +51,13 @@ void Stack::release(DomainMemory& memory) noexcept {
 }
 
 void Stack::share(DomainMemory& memory) noexcept {
-  owners_ += 1;
+  ++owners_;
   memory.totals.owner_added(saved_);
   if (lost_) memory.totals.lost(1, in_place());
 }
 
 void Stack::unshare(DomainMemory& memory) noexcept {
-  owners_ -= 1;
+  --owners_;
   memory.totals.owner_removed(saved_);
 }
 

@@ -58,7 +58,8 @@ class Stack {
   void restore(DomainMemory& memory) noexcept;
 
   // One more tealet owns this stack, or one fewer; with the last one the stack is freed. One that
-  // is lost is released through StackArea::let_go().
+  // is lost is released through StackArea::let_go(). share() only if can_be_shared().
+  bool can_be_shared() const noexcept { return owners_ < most_owners; }
   void share(DomainMemory& memory) noexcept;
   void release(DomainMemory& memory) noexcept;
 
@@ -84,7 +85,19 @@ class Stack {
  private:
   friend class StackArea;  // keeps its list through next_partial_ and listed_
 
-  Stack(char* near, char* far, std::size_t size) noexcept : near_(near), far_(far), saved_(size) {}
+  // What fits, of one stack. Larger ones are never saved, as if there was no memory for them.
+  static constexpr std::size_t largest = UINT32_MAX;
+
+  static constexpr std::uint32_t most_owners = (std::uint32_t{1} << 29) - 1;
+
+  Stack(char* near, char* far, std::size_t size) noexcept
+      : near_(near),
+        far_(far),
+        saved_(static_cast<std::uint32_t>(size)),
+        owners_(1),
+        listed_(false),
+        lost_(false),
+        in_own_block_(true) {}
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
   bool is_plain() const noexcept { return owners_ == 1 && further_ == nullptr; }
   void restore_all_chunks(DomainMemory& memory) noexcept;
@@ -99,12 +112,12 @@ class Stack {
   Stack* next_partial_ = nullptr;
   char* near_;
   char* far_;
-  std::size_t saved_;
   Chunk* further_ = nullptr;  // newest first, which is farthest first
-  std::uint32_t owners_ = 1;
-  bool listed_ = false;
-  bool lost_ = false;
-  bool in_own_block_ = true;
+  std::uint32_t saved_;
+  std::uint32_t owners_ : 29;
+  bool listed_ : 1;
+  bool lost_ : 1;
+  bool in_own_block_ : 1;
 };
 
 // What every switch does.
@@ -143,8 +156,7 @@ inline std::size_t Stack::chunk_count() const noexcept {
   return count + (first != 0);
 }
 
-static_assert(
-    sizeof(Stack) % 16 == 0 && sizeof(Chunk) % 16 == 0,
-    "stack data starts 16-byte aligned; block sizes are multiples of 16 where far ends are");
+// One parked tealet has one of these, and there may be ten million of them.
+static_assert(sizeof(Stack) == 40 && sizeof(Chunk) == 16);
 
 }  // namespace tealet::core

@@ -5,7 +5,7 @@
 
 /* What the library takes beside the stack data: docs/statistics.md and docs/c-api.md. */
 #define NODE_BYTES 96
-#define STACK_BYTES 48
+#define STACK_BYTES 40
 #define CHUNK_BYTES 16
 
 static upstream_t upstream;
