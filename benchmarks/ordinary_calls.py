@@ -21,8 +21,8 @@ from benchmarks.peers import LIBRARIES, Outside, Peer
 
 DEEP = 50  # shallow enough that no chunk of 16 KiB ends there
 SEARCHED = range(24)  # depths; CPython's own chunks of 16 KiB end below that, inside and outside
-TRIES = 3
-CALLS_PER_TRY = 300
+TRIES = 5
+CALLS_PER_TRY = 1000
 
 Calls = Callable[[int], float]  # makes so many calls, returns the seconds that they took
 

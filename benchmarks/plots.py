@@ -17,7 +17,8 @@ from benchmarks.tables import readable
 COLOURS = {"tealetpp": "#0b6e4f", "greenlet": "#e08e45", "tealet": "#7a6ff0", "asyncio": "#8a8d91"}
 SPEED = {
     "switch_shallow": "switch there\nand back",
-    "switch_nested": "the same below\n20 C calls",
+    "switch_nested_map": "the same below\n20 of map",
+    "switch_nested": "20 of map\nand sorted",
     "round_robin_ring": "switch in a\nring of 10,000",
     "spawn": "create, run,\nend",
 }

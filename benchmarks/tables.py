@@ -12,7 +12,8 @@ from benchmarks.budgets import IN_CPP, IN_PYTHON, Budget, Figures
 # What the tables of figures show: the name, and the unit of what was measured.
 PYTHON_ROWS = {
     "switch_shallow": ("switch there and back", "seconds"),
-    "switch_nested": ("the same, 20 nested C calls below", "seconds"),
+    "switch_nested_map": ("the same, below 20 nested calls of map", "seconds"),
+    "switch_nested": ("the same, below 20 of map and sorted", "seconds"),
     "round_robin_ring": ("a switch in a ring of 10,000", "seconds"),
     "round_robin_hub": ("a switch between main and one of 10,000", "seconds"),
     "spawn": ("create, run a small function, end", "seconds"),

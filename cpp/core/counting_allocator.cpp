@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace tealet {
 
@@ -38,13 +39,13 @@ CountingAllocator::CountingAllocator(std::pmr::memory_resource* upstream,
 CountingAllocator::~CountingAllocator() { trim(); }
 
 std::size_t CountingAllocator::trim() noexcept {
-  std::size_t trimmed = 0;
+  const std::size_t trimmed = cached_;
+  for (KeptLarge& large : large_) give_up(large);
   for (std::size_t i = 0; i < shelves_.size(); ++i) {
     while (Kept* block = shelves_[i]) {
       const std::size_t bytes = (i + 1) * granule;
       shelves_[i] = block->next;
       cached_ -= bytes;
-      trimmed += bytes;
       give_to_upstream(block, bytes, block_alignment);
     }
   }
@@ -100,10 +101,50 @@ bool CountingAllocator::within_limit(std::size_t bytes) const noexcept {
 }
 
 void* CountingAllocator::take_with_care(std::size_t bytes) noexcept {
-  void* block = take_from_shelf(shelf(bytes), bytes);
+  void* block = bytes <= largest_kept ? take_from_shelf(shelf(bytes), bytes) : take_large(bytes);
   if (block == nullptr) return take_from_upstream(bytes, block_alignment);
   note_peaks();
   return block;
+}
+
+void* CountingAllocator::take_large(std::size_t bytes) noexcept {
+  for (KeptLarge& large : large_) {
+    if (large.bytes != bytes) continue;
+    cached_ -= bytes;
+    count_taken(bytes);
+    return std::exchange(large, {}).block;
+  }
+  return nullptr;
+}
+
+// What give() has counted already.
+void CountingAllocator::give_with_care(void* block, std::size_t bytes) noexcept {
+  if (bytes <= largest_kept || !keep_large(block, bytes)) {
+    give_to_upstream(block, bytes, block_alignment);
+  }
+}
+
+// Of what is kept, large blocks make room, the oldest first.
+bool CountingAllocator::keep_large(void* block, std::size_t bytes) noexcept {
+  if (bytes > cache_bytes_) return false;
+  for (std::size_t tries = 0; tries <= large_.size(); ++tries) {
+    for (KeptLarge& place : large_) {
+      if (place.block != nullptr || cached_ + bytes > cache_bytes_) continue;
+      place = {block, bytes};
+      cached_ += bytes;
+      return true;
+    }
+    give_up(large_[oldest_large_]);
+    oldest_large_ = (oldest_large_ + 1) % large_.size();
+  }
+  return false;
+}
+
+void CountingAllocator::give_up(KeptLarge& large) noexcept {
+  if (large.block == nullptr) return;
+  cached_ -= large.bytes;
+  give_to_upstream(large.block, large.bytes, block_alignment);
+  large = {};
 }
 
 void* CountingAllocator::take_from_upstream(std::size_t bytes, std::size_t alignment) noexcept {

@@ -33,7 +33,7 @@ struct AllocationCounts {
 class TEALET_API CountingAllocator : public std::pmr::memory_resource {
  public:
   static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
-  static constexpr std::size_t default_cache_bytes = 64 * 1024;
+  static constexpr std::size_t default_cache_bytes = 256 * 1024;
 
   // `limit`: the most bytes ever taken from `upstream` at once, kept blocks included.
   explicit CountingAllocator(std::pmr::memory_resource* upstream = malloc_resource(),
@@ -88,6 +88,11 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   struct Kept {
     Kept* next;
   };
+  // Larger ones are kept too, but few.
+  struct KeptLarge {
+    void* block = nullptr;
+    std::size_t bytes = 0;
+  };
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override;
   void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override;
@@ -96,6 +101,10 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   bool within_limit(std::size_t bytes) const noexcept;
   void* take_from_shelf(Kept** kept, std::size_t bytes) noexcept;
   void* take_with_care(std::size_t bytes) noexcept;
+  void* take_large(std::size_t bytes) noexcept;
+  void give_with_care(void* block, std::size_t bytes) noexcept;
+  bool keep_large(void* block, std::size_t bytes) noexcept;
+  void give_up(KeptLarge& large) noexcept;
   void* take_from_upstream(std::size_t bytes, std::size_t alignment) noexcept;
   void give_to_upstream(void* block, std::size_t bytes, std::size_t alignment) noexcept;
   Kept** shelf(std::size_t bytes) noexcept;
@@ -129,6 +138,8 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   std::size_t blocks_peak_ = 0;
 #endif
   std::array<Kept*, largest_kept / granule> shelves_{};
+  std::array<KeptLarge, 4> large_{};
+  std::size_t oldest_large_ = 0;  // in large_: the next to go
 };
 
 inline CountingAllocator::Kept** CountingAllocator::shelf(std::size_t bytes) noexcept {
@@ -178,7 +189,7 @@ inline void CountingAllocator::give(void* block, std::size_t bytes) noexcept {
     *kept = ::new (block) Kept{*kept};
     cached_ += bytes;
   } else {
-    give_to_upstream(block, bytes, block_alignment);
+    give_with_care(block, bytes);
   }
 }
 

@@ -73,6 +73,35 @@ TEST_CASE("the limit counts what is kept, but kept blocks give way") {
   CHECK(upstream.blocks() == 0);
 }
 
+TEST_CASE("few large blocks are kept, and the oldest go first") {
+  Upstream upstream;
+  tealet::CountingAllocator memory(&upstream);
+  memory.set_cache_bytes(100'000);
+  const auto take_and_give = [&](std::size_t bytes) { memory.give(memory.take(bytes), bytes); };
+  for (std::size_t bytes : {20'000, 20'001, 20'002, 20'003}) take_and_give(bytes);
+  CHECK(memory.bytes_cached() == 80'006);
+  upstream.run_dry_after(0);
+  for (std::size_t bytes : {20'000, 20'001, 20'002, 20'003}) take_and_give(bytes);
+  CHECK(memory.bytes_cached() == 80'006);
+  CHECK(upstream.failures() == 0);
+  upstream.refill();
+  take_and_give(90'000);  // all of them make room
+  CHECK(memory.bytes_cached() == 90'000);
+  take_and_give(100'001);  // never kept
+  CHECK(memory.bytes_cached() == 90'000);
+  take_and_give(4096);
+  CHECK(memory.bytes_cached() == 94'096);
+  take_and_give(96'000);  // a small one does not make room
+  CHECK(memory.bytes_cached() == 4096);
+  for (std::size_t bytes = 5000; bytes < 5010; ++bytes) take_and_give(bytes);
+  CHECK(memory.bytes_cached() == 4096 + 5006 + 5007 + 5008 + 5009);
+  CHECK(memory.trim() == 4096 + 5006 + 5007 + 5008 + 5009);
+  CHECK(upstream.blocks() == 0);
+  CHECK(memory.counts().bytes == 0);
+  CHECK(memory.counts().bytes_peak == (counting ? 100'001 : 0));
+  CHECK(memory.counts().blocks_peak == (counting ? 1 : 0));
+}
+
 TEST_CASE("what upstream has given out is what is live or kept, and goes back") {
   Upstream upstream;
   {
