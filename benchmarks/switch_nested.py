@@ -1,8 +1,8 @@
 """How long does the same take when the coroutine paused below 20 calls of C functions?
 
-Its function calls itself through ``map``, or through ``map`` and ``sorted`` in turns, as callbacks do,
-and switches to and fro at the bottom. These calls leave frames on the C stack, which are what stack
-slicing copies: small ones of ``map``, and some 5,000 bytes of each ``sorted``.
+Its function calls itself through ``map``, or through ``map`` and ``sorted`` in turns, as callbacks
+do, and switches to and fro at the bottom. These calls leave frames on the C stack, which are what
+stack slicing copies: small ones of ``map``, and some 5,000 bytes of each ``sorted``.
 """
 
 from __future__ import annotations

@@ -54,11 +54,11 @@ struct Face {
   void (*adopted)(Node& child);
 };
 
-// All functions but stats_by_walk() are noexcept, and whatever returns an Errc or an Arrival changes
-// nothing if it fails. Nodes are passed in the state that their names say; the faces ask check()
-// first.
-struct ExceptionsInFlight;
+struct ExceptionsInFlight;  // what the C++ runtime keeps for each thread: see domain_switch.cpp
 
+// All functions but stats_by_walk() are noexcept, and whatever returns an Errc or an Arrival
+// changes nothing if it fails. Nodes are passed in the state that their names say; the faces ask
+// check() first.
 class Domain {
  public:
   Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept;
@@ -252,8 +252,8 @@ class Domain {
   DomainMemory memory_;
   Face face_;
   const char* highest_far_ = nullptr;
-  const char* deepest_near_ = unbounded;  // kept up under AddressSanitizer only
-  const char* lowest_start_ = nullptr;    // nearer than this, no tealet may begin
+  const char* deepest_near_ = unbounded;      // kept up under AddressSanitizer only
+  const char* lowest_start_ = nullptr;        // nearer than this, no tealet may begin
   ExceptionsInFlight* exceptions_ = nullptr;  // of this thread
 
   std::uint64_t thread_ = 0;

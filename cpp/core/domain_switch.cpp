@@ -86,7 +86,8 @@ Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
   return tealetpp_switch_by_jump(&on_plain_save, &on_restore, this);
 }
 
-[[gnu::noinline]] Arrival Domain::jump_with_exceptions(Save* to_save, Restore* to_restore) noexcept {
+[[gnu::noinline]] Arrival Domain::jump_with_exceptions(Save* to_save,
+                                                       Restore* to_restore) noexcept {
   const ExceptionsInFlight in_flight = std::exchange(*exceptions_, {});
   const Arrival back = tealetpp_switch(to_save, to_restore, this);
   *exceptions_ = in_flight;

@@ -33,8 +33,8 @@ class Stack {
   // Copies [near, near + size) of the C stack into a new stack with one owner, or returns nullptr
   // if there is no memory. `size` may be zero: everything is in place then.
   static Stack* save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept;
-  // The same in two steps: in a block of block_size(size) bytes of `memory`, and `size` is not zero.
-  // The bytes are copied by fill(), before anything overwrites them.
+  // The same in two steps: in a block of block_size(size) bytes of `memory`, and `size` is not
+  // zero. The bytes are copied by fill(), before anything overwrites them.
   static Stack* prepare(void* block, DomainMemory& memory, char* near, char* far,
                         std::size_t size) noexcept;
   void fill() noexcept { copy_stack_bytes(data(), near_, saved_); }
@@ -42,8 +42,8 @@ class Stack {
     return sizeof(Stack) + saved;
   }
 
-  // One that is not in a block of its own, and of which nothing is saved at first: to be begun again
-  // after each release.
+  // One that is not in a block of its own, and of which nothing is saved at first: to be begun
+  // again after each release.
   Stack() noexcept : Stack(nullptr, nullptr, 0) { in_own_block_ = false; }
   void begin(char* near, char* far) noexcept { near_ = near, far_ = far; }
 

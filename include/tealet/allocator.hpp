@@ -45,8 +45,8 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   // A block of `bytes` bytes aligned for any type, or nullptr where the memory_resource interface
   // throws std::bad_alloc: past the limit, or when upstream fails.
   [[nodiscard]] void* take(std::size_t bytes) noexcept;
-  // The same if it can be had for next to nothing: a kept block, that makes no new peak. nullptr does
-  // not mean that take() would fail.
+  // The same if it can be had for next to nothing: a kept block, that makes no new peak. nullptr
+  // does not mean that take() would fail.
   [[nodiscard]] void* take_kept(std::size_t bytes) noexcept;
   // Takes back a block of take(); `bytes` as given there.
   void give(void* block, std::size_t bytes) noexcept;

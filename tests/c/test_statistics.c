@@ -252,7 +252,8 @@ static tealet_t* looks_at_bounded_main(tealet_t* current, void* arg) {
   const size_t stacks = part != 0;
 
   (void)arg;
-  expect(1, NODE_BYTES + stacks * STACK_BYTES + part, 1 + stacks, stacks, stacks, part, part, whole);
+  expect(1, NODE_BYTES + stacks * STACK_BYTES + part, 1 + stacks, stacks, stacks, part, part,
+         whole);
   return current->main;
 }
 
