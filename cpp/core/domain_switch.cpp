@@ -54,7 +54,8 @@ class WithoutLimit {
 
 }  // namespace
 
-// The last thing that these do is to jump, so that they have no frames on the saved stack.
+// The last thing that these do is to jump, so that they have no frames on the saved stack; but for
+// jump_with_exceptions(), which puts away there what must outlive the switch.
 
 inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
   target_ = &target;

@@ -26,7 +26,8 @@ struct Chunk {
 //      near                      edge()                        far
 //       |---- saved: in chunks ----|---- in place on the C stack ---|
 //
-// One block holds this header and the first chunk. Several tealets may own one stack (duplicates);
+// One block holds this header and the first chunk; but one of which nothing is saved may lie
+// elsewhere. Several tealets may own one stack (duplicates);
 // the last one to go frees it.
 class Stack {
  public:

@@ -208,7 +208,7 @@ Tealet Tealet::duplicate() const {
 
 void Tealet::close() {
   if (!alive()) {
-    let_go();
+    const Tealet former(std::move(*this));  // counts as a change for another close() under way
     return;
   }
   MainState& state = MainState::of(*node_);
@@ -225,7 +225,9 @@ void Tealet::close() {
     throw Exit(state.current());
   }
   if (code != Errc::ok) throw_error(code, "closing a tealet");
-  if (node.owner_changes == owner_changes) let_go();  // nobody has touched this object
+  if (node.owner_changes == owner_changes) {  // nobody has touched this object
+    const Tealet former(std::move(*this));
+  }
   if (raised != nullptr) std::rethrow_exception(raised);
 }
 

@@ -109,7 +109,6 @@
     SWITCH  tealetpp_switch
     SWITCH  tealetpp_switch_by_jump, by_jump
 
-/* No note on shadow stacks: with one, `retq` above would be taken for an attack, and
- * a jump in its place leaves the two stacks apart. The linker then
- * leaves them off for the whole program. */
+/* No note on shadow stacks: with one, `retq` above would be taken for an attack, and the jump in its
+ * place would leave one stack behind the other. The linker then leaves them off for the whole program. */
     .section .note.GNU-stack, "", @progbits

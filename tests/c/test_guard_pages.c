@@ -48,7 +48,12 @@ static tealet_t* touches(tealet_t* current, void* arg) {
   return current->main;
 }
 
-/* Ten pages of stack, the first one at the returned address, all beyond whatever `use` starts. */
+/* Ten pages of stack, the first one at the returned address, all beyond whatever `use` starts. Not
+ * inline: in main's own frame they would lie beyond its limit.
+ */
+#ifdef __GNUC__
+__attribute__((noinline))
+#endif
 static void with_pages(void (*use)(char* pages)) {
   char room[11 * 65536];
   char* pages = room + (-(uintptr_t)room) % page;

@@ -232,3 +232,42 @@ TEST_CASE("an owner on a lost stack is never written to: something else is there
   }
   CHECK(damaged == 0);
 }
+
+TEST_CASE("of two that close one owner, the first to begin does not touch what the other left") {
+  Main main;
+  auto owner = std::make_unique<Tealet>();
+  struct Leave {
+    Main& main;
+    ~Leave() {
+      try {
+        main.switch_to();
+      } catch (const tealet::Exit&) {
+      }
+    }
+  };
+  *owner = main.create([&] {
+    const Leave leave{main};
+    main.switch_to();
+  });
+  owner->switch_to();
+  bool closed = false;
+  Tealet closer = main.create([&] {
+    owner->close();
+    closed = true;
+  });
+  closer.switch_to();  // the destructor comes back here, in the middle of it
+  owner->close();
+  CHECK(owner->status() == Status::Exited);
+  bool again = false;
+  SUBCASE("it is gone") { owner.reset(); }
+  SUBCASE("it owns another one") {
+    again = true;
+    *owner = main.create([&] { main.switch_to(); });
+    owner->switch_to();
+  }
+  closer.switch_to();
+  CHECK(closed);
+  if (again) CHECK(*owner);
+  owner.reset();
+  CHECK(consistent(main));
+}
