@@ -41,8 +41,8 @@ class Budget:
 IN_PYTHON = (
     Budget("switch there and back, shallow", "switch_shallow", 0.25, "greenlet"),
     Budget("switch there and back, shallow", "switch_shallow", 0.50, "tealet"),
-    Budget("the same, 20 nested calls of map", "switch_nested_map", 0.60, "greenlet"),
-    Budget("the same, 20 of map and sorted", "switch_nested", 0.60, "greenlet"),
+    Budget("the same, below 20 nested calls of map", "switch_nested_map", 0.60, "greenlet"),
+    Budget("the same, below 20 of map and sorted", "switch_nested", 0.60, "greenlet"),
     Budget("round robin over 10,000, each to the next", "round_robin_ring", 0.40, "greenlet"),
     Budget("round robin over 10,000, from main", "round_robin_hub", 0.40, "greenlet"),
     Budget("create, run a small function, end", "spawn", 0.10, "greenlet"),

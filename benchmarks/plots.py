@@ -18,7 +18,7 @@ COLOURS = {"tealetpp": "#0b6e4f", "greenlet": "#e08e45", "tealet": "#7a6ff0", "a
 SPEED = {
     "switch_shallow": "switch there\nand back",
     "switch_nested_map": "the same below\n20 of map",
-    "switch_nested": "20 of map\nand sorted",
+    "switch_nested": "below 20 of\nmap and sorted",
     "round_robin_ring": "switch in a\nring of 10,000",
     "spawn": "create, run,\nend",
 }

@@ -2,7 +2,7 @@
 
 Its function calls itself through ``map``, or through ``map`` and ``sorted`` in turns, as callbacks
 do, and switches to and fro at the bottom. These calls leave frames on the C stack, which are what
-stack slicing copies: small ones of ``map``, and some 5,000 bytes of each ``sorted``.
+stack slicing copies: small ones of ``map``, large ones of ``sorted``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 #include <tealet/allocator.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <utility>
@@ -119,25 +120,38 @@ void* CountingAllocator::take_large(std::size_t bytes) noexcept {
 
 // What give() has counted already.
 void CountingAllocator::give_with_care(void* block, std::size_t bytes) noexcept {
-  if (bytes <= largest_kept || !keep_large(block, bytes)) {
+  Kept** kept = shelf(bytes);
+  if (kept != nullptr && make_room(bytes)) {
+    put_on_shelf(kept, block, bytes);
+  } else if (bytes <= largest_kept || !keep_large(block, bytes)) {
     give_to_upstream(block, bytes, block_alignment);
   }
 }
 
-// Of what is kept, large blocks make room, the oldest first.
 bool CountingAllocator::keep_large(void* block, std::size_t bytes) noexcept {
-  if (bytes > cache_bytes_) return false;
-  for (std::size_t tries = 0; tries <= large_.size(); ++tries) {
-    for (KeptLarge& place : large_) {
-      if (place.block != nullptr || cached_ + bytes > cache_bytes_) continue;
-      place = {block, bytes};
-      cached_ += bytes;
-      return true;
-    }
-    give_up(large_[oldest_large_]);
-    oldest_large_ = (oldest_large_ + 1) % large_.size();
-  }
-  return false;
+  if (!make_room(bytes)) return false;
+  const auto is_free = [](const KeptLarge& large) { return large.block == nullptr; };
+  auto* place = std::find_if(large_.begin(), large_.end(), is_free);
+  if (place == large_.end()) place = &give_up_next();
+  *place = {block, bytes};
+  cached_ += bytes;
+  return true;
+}
+
+// Whether so many bytes more can be kept, if need be in place of large blocks.
+bool CountingAllocator::make_room(std::size_t bytes) noexcept {
+  std::size_t small = cached_;
+  for (const KeptLarge& large : large_) small -= large.bytes;
+  if (bytes > cache_bytes_ || small > cache_bytes_ - bytes) return false;
+  while (cached_ > cache_bytes_ - bytes) give_up_next();
+  return true;
+}
+
+CountingAllocator::KeptLarge& CountingAllocator::give_up_next() noexcept {
+  KeptLarge& large = large_[next_large_];
+  next_large_ = (next_large_ + 1) % large_.size();
+  give_up(large);
+  return large;
 }
 
 void CountingAllocator::give_up(KeptLarge& large) noexcept {

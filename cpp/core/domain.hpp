@@ -102,8 +102,9 @@ class Domain {
   // Whether `target`, of this domain, is paused and check() is ok, as far as can be told without a
   // call.
   bool is_plainly_ready(const Node& target) const noexcept {
-    return target.status == Status::Suspended && !target.stack->lost() && thread_ == this_thread &&
-           nesting_.is_outermost();
+    // On another thread nothing else may be looked at.
+    return thread_ == this_thread && nesting_.is_outermost() &&
+           target.status == Status::Suspended && !target.stack->lost();
   }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
@@ -121,7 +122,7 @@ class Domain {
   // The same for a tealet that is made for it, child of the running one.
   Errc create_stub(std::size_t extra, Node*& stub) noexcept;
   // A further tealet with the same parent, sharing the stack of one that does not run; its extra
-  // bytes are zero. nullptr if there is no memory.
+  // bytes are zero. nullptr if there is no memory, or there are too many already.
   Node* duplicate(const Node& original) noexcept;
   // Makes a new tealet a copy of the running one: returns in both. With `leave` the copy goes on
   // and the original is paused, otherwise the other way round; whoever is resumed later finds in
@@ -207,6 +208,7 @@ class Domain {
   using Save = void*(void* domain, void* near) noexcept;
   using Restore = Arrival(void* domain) noexcept;
 
+  void set_out(Node& target, Leaving leaving, bool force) noexcept;
   Arrival jump(Node& target, Leaving leaving, bool force) noexcept;
   Arrival begin(Node& fresh, Transfer out, bool force) noexcept;
   Arrival jump_with_exceptions(Save* to_save, Restore* to_restore) noexcept;
@@ -224,6 +226,7 @@ class Domain {
   void enter() noexcept;
   void free_ended() noexcept;
   Arrival arrival() noexcept;
+  Arrival not_switched(Errc code) noexcept { return {static_cast<long>(code), this}; }
   Arrival failure() noexcept;
   void wait_as_stub() noexcept;
   [[noreturn]] void end(Transfer out) noexcept;
@@ -246,7 +249,7 @@ class Domain {
 
   Node* current_ = nullptr;
   Node* main_ = nullptr;
-  Node* previous_ = nullptr;  // not next to current_: compilers would store both as one vector
+  Node* previous_ = nullptr;  // not next to current_: see CountingAllocator::blocks_below_peak_
   StackArea area_;
   Stack main_in_place_;  // main's stack while it is paused, if nothing of it had to be saved
   DomainMemory memory_;

@@ -57,10 +57,14 @@ class WithoutLimit {
 // The last thing that these do is to jump, so that they have no frames on the saved stack; but for
 // jump_with_exceptions(), which puts away there what must outlive the switch.
 
-inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
+inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept {
   target_ = &target;
   leaving_ = leaving;
   force_ = force;
+}
+
+inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
+  set_out(target, leaving, force);
   Restore* const restore = target.far == nullptr ? &on_begin : &on_restore;
   if (__builtin_expect(exceptions_->any(), 0)) return jump_with_exceptions(&on_save, restore);
   return tealetpp_switch(&on_save, restore, this);
@@ -69,18 +73,17 @@ inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept 
 Arrival Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
   if (__builtin_expect(target.far == nullptr, 0)) return begin(target, out, force);
   transfer_ = out;
-  if (__builtin_expect(force || exceptions_->any(), 0)) return jump(target, Leaving::pause, force);
-  target_ = &target;
-  leaving_ = Leaving::pause;
-  force_ = false;
+  if (__builtin_expect(force, 0)) return jump(target, Leaving::pause, true);
+  set_out(target, Leaving::pause, false);
+  if (__builtin_expect(exceptions_->any(), 0)) {
+    return jump_with_exceptions(&on_plain_save, &on_restore);
+  }
   return tealetpp_switch(&on_plain_save, &on_restore, this);
 }
 
 Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
   transfer_ = {Signal::value, value};
-  target_ = &target;
-  leaving_ = Leaving::pause;
-  force_ = false;
+  set_out(target, Leaving::pause, false);
   if (__builtin_expect(exceptions_->any(), 0)) {
     return jump_with_exceptions(&on_plain_save, &on_restore);
   }
@@ -96,7 +99,7 @@ Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
 }
 
 [[gnu::noinline]] Arrival Domain::begin(Node& fresh, Transfer out, bool force) noexcept {
-  if (const Errc code = check_room(); code != Errc::ok) return {static_cast<long>(code), this};
+  if (const Errc code = check_room(); code != Errc::ok) return not_switched(code);
   transfer_ = out;
   return jump(fresh, Leaving::pause, force);
 }
@@ -223,15 +226,15 @@ inline bool Domain::save(char* near) noexcept {
   return near;
 }
 
-// The same for a pause, for something that has begun, where nothing has to be asked for and nothing
-// but the running tealet be saved: most switches.
+// The same if the running tealet pauses for one that has begun, no other stack is in the way, and a
+// kept block fits: most switches. Until that is known nothing is changed; on_save() does the rest.
 void* Domain::on_plain_save(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   Node& from = *self.current_;
   const Node& to = *self.target_;
   auto* const low = static_cast<char*>(near);
   char* const end = to.far < from.far ? to.far : from.far;
-  if (self.area_.must_be_saved(to.far, to.stack)) return on_save(domain, near);
+  if (self.area_.has_to_make_room(to.far, to.stack)) return on_save(domain, near);
   Stack* saved = &self.main_in_place_;
   if (end > low) {
     const auto size = static_cast<std::size_t>(end - low);
@@ -310,7 +313,7 @@ inline Arrival Domain::arrival() noexcept {
 // Nothing was switched.
 Arrival Domain::failure() noexcept {
   failed_ = false;
-  return {static_cast<long>(Errc::memory), this};
+  return not_switched(Errc::memory);
 }
 
 void Domain::free_ended() noexcept {

@@ -15,7 +15,7 @@ class Domain;
 // The tealets of a domain form a tree below the main tealet: every tealet's end is delivered to its
 // parent. A tealet that ends hands its children on to its own parent, so a parent always exists.
 struct Node {
-  // What extra_units counts: bytes, as many as keep what follows aligned.
+  // What extra_units counts: steps of so many bytes, by which the allocator keeps blocks.
   static constexpr std::size_t extra_unit = 8;
 
   Domain* domain = nullptr;
@@ -29,12 +29,15 @@ struct Node {
   Node* next_sibling = nullptr;
   Node* previous_sibling = nullptr;
 
-  std::uint32_t references = 0;     // for the use of a face
-  std::uint32_t owner_changes = 0;  // the same
-  std::uint32_t extra_units = 0;    // behind the node: the same
+  // For the use of a face, like `marks`. In the C++ face: the Tealet and TealetRef objects that
+  // refer to it; and how often the Tealet that owns it has become another one, or none.
+  std::uint32_t references = 0;
+  std::uint32_t owner_changes = 0;
+
+  std::uint32_t extra_units = 0;  // behind the node, for the use of a face
   Status status = Status::New;
   bool main = false;
-  std::uint8_t marks = 0;  // for the use of a face
+  std::uint8_t marks = 0;
 
   void* extra() noexcept { return this + 1; }
   std::size_t extra_size() const noexcept { return extra_unit * extra_units; }

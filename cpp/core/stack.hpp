@@ -26,9 +26,9 @@ struct Chunk {
 //      near                      edge()                        far
 //       |---- saved: in chunks ----|---- in place on the C stack ---|
 //
-// One block holds this header and the first chunk; but one of which nothing is saved may lie
-// elsewhere. Several tealets may own one stack (duplicates);
-// the last one to go frees it.
+// One block holds this header and the first chunk. But a main tealet of which nothing had to be
+// saved has its header in the Domain. Several tealets may own one stack (duplicates); the last one
+// to go frees it.
 class Stack {
  public:
   // Copies [near, near + size) of the C stack into a new stack with one owner, or returns nullptr
@@ -86,7 +86,7 @@ class Stack {
  private:
   friend class StackArea;  // keeps its list through next_partial_ and listed_
 
-  // What fits, of one stack. Larger ones are never saved, as if there was no memory for them.
+  // What fits into `saved_` and `owners_`. More is refused, as if there was no memory for it.
   static constexpr std::size_t largest = UINT32_MAX;
 
   static constexpr std::uint32_t most_owners = (std::uint32_t{1} << 29) - 1;

@@ -21,7 +21,7 @@ class StackArea {
   // it was. With OnFailure::lose, false only if the stack that could not be saved must not be lost.
   bool make_room(DomainMemory& memory, char* up_to, const Stack* resumed,
                  OnFailure on_failure) noexcept {
-    return !must_be_saved(up_to, resumed) || save_up_to(memory, up_to, resumed, on_failure);
+    return !has_to_make_room(up_to, resumed) || save_up_to(memory, up_to, resumed, on_failure);
   }
 
   // `stack` belongs to the tealet that ran last, so nothing in place is nearer.
@@ -36,7 +36,7 @@ class StackArea {
   std::size_t bytes_in_place() const noexcept;
 
   // Whether make_room() has anything to do.
-  bool must_be_saved(const char* up_to, const Stack* resumed) const noexcept {
+  bool has_to_make_room(const char* up_to, const Stack* resumed) const noexcept {
     return must_be_saved(first_, up_to, resumed);
   }
 

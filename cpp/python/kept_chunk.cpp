@@ -29,7 +29,7 @@ struct UntilThreadEnds {
   }
 };
 
-[[gnu::noinline]] void give_otherwise(void* block, std::size_t size) {
+[[gnu::noinline]] void begin_to_keep_or_free(void* block, std::size_t size) {
   if (size == chunk_size && keeping == Keeping::not_yet) {
     static thread_local UntilThreadEnds end;
     kept = block;
@@ -47,7 +47,7 @@ void give(void*, void* block, std::size_t size) {
   if (size == chunk_size && kept == nullptr && keeping == Keeping::now) {
     kept = block;
   } else {
-    give_otherwise(block, size);
+    begin_to_keep_or_free(block, size);
   }
 }
 
@@ -58,8 +58,8 @@ void keep_last_chunk() noexcept {
   PyObject_GetArenaAllocator(&now);
   if (now.alloc == take) return;
   original = now;
-  PyObjectArenaAllocator keeping{nullptr, take, give};
-  PyObject_SetArenaAllocator(&keeping);
+  PyObjectArenaAllocator ours{nullptr, take, give};
+  PyObject_SetArenaAllocator(&ours);
 }
 
 }  // namespace tealetpp

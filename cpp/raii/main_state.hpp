@@ -25,7 +25,7 @@ inline Operate* operate_of(const Node& node) noexcept {
 }
 
 // What tealet.hpp tells its users is what the engine can do.
-static_assert(largest_extra == largest_node_extra);
+static_assert(extra_unit == Node::extra_unit && largest_extra == largest_node_extra);
 
 }  // namespace core
 

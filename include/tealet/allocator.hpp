@@ -89,7 +89,7 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   struct Kept {
     Kept* next;
   };
-  // Larger ones are kept too, but few.
+  // Larger ones are kept too, but few, and they make room for the others.
   struct KeptLarge {
     void* block = nullptr;
     std::size_t bytes = 0;
@@ -101,11 +101,14 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
 
   bool within_limit(std::size_t bytes) const noexcept;
   void* take_from_shelf(Kept** kept, std::size_t bytes) noexcept;
+  void put_on_shelf(Kept** kept, void* block, std::size_t bytes) noexcept;
   void* take_with_care(std::size_t bytes) noexcept;
   void* take_large(std::size_t bytes) noexcept;
   void give_with_care(void* block, std::size_t bytes) noexcept;
   bool keep_large(void* block, std::size_t bytes) noexcept;
+  bool make_room(std::size_t bytes) noexcept;
   void give_up(KeptLarge& large) noexcept;
+  KeptLarge& give_up_next() noexcept;
   void* take_from_upstream(std::size_t bytes, std::size_t alignment) noexcept;
   void give_to_upstream(void* block, std::size_t bytes, std::size_t alignment) noexcept;
   Kept** shelf(std::size_t bytes) noexcept;
@@ -140,7 +143,7 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
 #endif
   std::array<Kept*, largest_kept / granule> shelves_{};
   std::array<KeptLarge, 4> large_{};
-  std::size_t oldest_large_ = 0;  // in large_: the next to go
+  std::size_t next_large_ = 0;  // in large_: the next to go
 };
 
 inline CountingAllocator::Kept** CountingAllocator::shelf(std::size_t bytes) noexcept {
@@ -187,11 +190,15 @@ inline void CountingAllocator::give(void* block, std::size_t bytes) noexcept {
   count_given(bytes);
   Kept** kept = shelf(bytes);
   if (kept != nullptr && cached_ + bytes <= cache_bytes_) {
-    *kept = ::new (block) Kept{*kept};
-    cached_ += bytes;
+    put_on_shelf(kept, block, bytes);
   } else {
     give_with_care(block, bytes);
   }
+}
+
+inline void CountingAllocator::put_on_shelf(Kept** kept, void* block, std::size_t bytes) noexcept {
+  *kept = ::new (block) Kept{*kept};
+  cached_ += bytes;
 }
 
 }  // namespace tealet

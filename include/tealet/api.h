@@ -10,4 +10,13 @@
 #define TEALET_API
 #endif
 
+/* An inline function of which each library and each program has its own: with the static library,
+ * it must call the functions of the copy that it was linked with. C++ only.
+ */
+#if defined(__GNUC__)
+#define TEALET_INLINE inline __attribute__((visibility("hidden")))
+#else
+#define TEALET_INLINE inline
+#endif
+
 #endif

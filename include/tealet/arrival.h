@@ -5,8 +5,10 @@
 #define TEALET_ARRIVAL_H
 
 struct tealetpp_arrival {
-  /* 0: `value` is what came. Positive: it was no value, but a core::Signal other than that.
-   * Negative: nothing has switched, for this Errc. `value` is the domain then. */
+  /* 0: `value` is what came. Positive: no value has come, but an exception or the request to end.
+   * Negative: nothing has switched; it is an Errc that says why. In both cases `value` is the
+   * domain.
+   */
   long what;
   void* value;
 };

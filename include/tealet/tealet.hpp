@@ -59,6 +59,7 @@ class TEALET_API Exit {
 };
 
 class Main;
+struct MainState;
 
 // Refers to a tealet without owning it: keeping one neither keeps the tealet alive nor ends it. An
 // object that refers to none, or whose tealet has ended, is Exited. The last Tealet or TealetRef to
@@ -77,7 +78,7 @@ class TEALET_API TealetRef {
   // function of a tealet whose parent is the caller. InvalidError if it has ended, is a stub, or
   // its domain cannot be used here; DefunctError, ThreadError, MemoryError; Error with
   // Errc::no_room. Nothing has switched then.
-  void* switch_to(void* value = nullptr) const;
+  TEALET_INLINE void* switch_to(void* value = nullptr) const;
 
   // Resumes it by raising `exception` at its pause point. One that has not begun ends at once, and
   // its parent gets the exception. InvalidError if there is none; otherwise as switch_to().
@@ -183,7 +184,7 @@ class TEALET_API Main {
   // The main tealet itself: the execution that made this object.
   TealetRef self() const noexcept;
   // self().switch_to(value).
-  void* switch_to(void* value = nullptr) const;
+  TEALET_INLINE void* switch_to(void* value = nullptr) const;
 
   // The running tealet, and the one that switched to it; none if there is none, or it has ended.
   TealetRef current() const noexcept;
@@ -200,21 +201,21 @@ class TEALET_API Main {
  private:
   core::Node* create_node(std::size_t extra);
 
-  struct MainState* state_;
+  MainState* state_;
 };
 
 // --- how a callable is kept; nothing from here on is for users ---
 
 namespace core {
 
-// Most of these functions end in the switch: so they are not on the saved stack, and the switch
-// returns straight to where they are called, in the program's own code.
+// TealetRef::switch_to() and Main::switch_to(), but for throwing what arrives. They end in the
+// switch: so they are not on the saved stack, and it returns straight to the program's own code.
 TEALET_API tealetpp_arrival switch_to(Node* target, void* value);
-TEALET_API tealetpp_arrival switch_to_main(struct tealet::MainState& state, void* value);
-// Throws what has arrived instead of a value.
+TEALET_API tealetpp_arrival switch_to_main(MainState& state, void* value);
+// Throws what `arrival` has instead of a value.
 [[noreturn]] TEALET_API void raise(tealetpp_arrival arrival);
 
-inline void* value_of(tealetpp_arrival arrival) {
+TEALET_INLINE void* value_of(tealetpp_arrival arrival) {
   if (__builtin_expect(arrival.what != 0, 0)) raise(arrival);
   return arrival.value;
 }
@@ -242,8 +243,9 @@ void* operate_on(void* function, Operation operation, void* argument) {
   return nullptr;
 }
 
-// What fits behind a node: see Node::extra_units.
-inline constexpr std::size_t largest_extra = std::size_t{8} * UINT32_MAX;
+// The memory behind a node comes in such steps, and this is all that fits there.
+inline constexpr std::size_t extra_unit = 8;
+inline constexpr std::size_t largest_extra = extra_unit * UINT32_MAX;
 
 // Where the function of a tealet lies, behind its node; and how it is to be used from now on.
 TEALET_API void* extra_of(Node& node) noexcept;
@@ -275,7 +277,8 @@ template <class F>
 void* Tealet::run(F function, void* value) {
   static_assert(alignof(F) <= alignof(std::max_align_t), "the callable must not be over-aligned");
   // Not on the caller's stack: what the stub has saved may lie in the same place.
-  constexpr std::size_t size = (sizeof(F) + 7) / 8 * 8;
+  constexpr std::size_t size =
+      (sizeof(F) + core::extra_unit - 1) / core::extra_unit * core::extra_unit;
   void* block = take_block(size);
   try {
     ::new (block) F(std::move(function));

@@ -1,7 +1,9 @@
 /* What a test in C++ cannot do: fill every callee-saved register, call the switch core, look again.
  *
- * unsigned long registers_kept(save, restore, context): a bit for each register that has changed.
- * long spoil_registers(context): a restore callback that spoils them all, and returns 5.
+ * unsigned long registers_kept(to_switch, save, restore, context): a bit for each register that has
+ * changed.
+ * spoil_registers(context): a restore callback that spoils them all; the first word of what it
+ * returns is 5.
  */
     .text
     .p2align 2
@@ -47,7 +49,11 @@ registers_kept:
     fmov    d14, x9
     mov     x9, #0xf22
     fmov    d15, x9
-    bl      tealetpp_switch
+    mov     x9, x0
+    mov     x0, x1
+    mov     x1, x2
+    mov     x2, x3
+    blr     x9
     cmp     x0, #5                  /* restore's result is the switch's */
     cset    x0, ne
     mov     x9, #0x1311

@@ -1,7 +1,9 @@
 /* What a test in C++ cannot do: fill every callee-saved register, call the switch core, look again.
  *
- * unsigned long registers_kept(save, restore, context): a bit for each register that has changed.
- * long spoil_registers(context): a restore callback that spoils them all, and returns 5.
+ * unsigned long registers_kept(to_switch, save, restore, context): a bit for each register that has
+ * changed.
+ * spoil_registers(context): a restore callback that spoils them all; the first word of what it
+ * returns is 5.
  */
     .text
     .globl  registers_kept
@@ -22,7 +24,11 @@ registers_kept:
     movq    $0x6666, %r15
     stmxcsr (%rsp)
     fnstcw  4(%rsp)
-    callq   tealetpp_switch
+    movq    %rdi, %rax
+    movq    %rsi, %rdi
+    movq    %rdx, %rsi
+    movq    %rcx, %rdx
+    callq   *%rax
     movq    %rax, %rcx
     xorl    %eax, %eax
     cmpq    $5, %rcx                /* restore's result is the switch's */

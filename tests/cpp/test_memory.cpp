@@ -73,7 +73,7 @@ TEST_CASE("the limit counts what is kept, but kept blocks give way") {
   CHECK(upstream.blocks() == 0);
 }
 
-TEST_CASE("few large blocks are kept, and the oldest go first") {
+TEST_CASE("few large blocks are kept, and make room for small ones") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream);
   memory.set_cache_bytes(100'000);
@@ -91,8 +91,12 @@ TEST_CASE("few large blocks are kept, and the oldest go first") {
   CHECK(memory.bytes_cached() == 90'000);
   take_and_give(4096);
   CHECK(memory.bytes_cached() == 94'096);
-  take_and_give(96'000);  // a small one does not make room
-  CHECK(memory.bytes_cached() == 4096);
+  take_and_give(96'000);  // small ones do not make room, so large ones need not
+  CHECK(memory.bytes_cached() == 94'096);
+  for (std::size_t bytes = 3200; bytes <= 4000; bytes += 400) take_and_give(bytes);  // they do
+  CHECK(memory.bytes_cached() == 4096 + 3200 + 3600 + 4000);
+  CHECK(memory.trim() == 4096 + 3200 + 3600 + 4000);
+  take_and_give(4096);
   for (std::size_t bytes = 5000; bytes < 5010; ++bytes) take_and_give(bytes);
   CHECK(memory.bytes_cached() == 4096 + 5006 + 5007 + 5008 + 5009);
   CHECK(memory.trim() == 4096 + 5006 + 5007 + 5008 + 5009);

@@ -10,7 +10,8 @@
 using namespace tealet_tests;
 
 extern "C" {
-unsigned long registers_kept(tealetpp_save_fn save, tealetpp_restore_fn restore, void* context);
+unsigned long registers_kept(decltype(&tealetpp_switch) to_switch, tealetpp_save_fn save,
+                             tealetpp_restore_fn restore, void* context);
 tealetpp_arrival spoil_registers(void* context);
 }
 
@@ -51,9 +52,11 @@ TEST_CASE("the switch core calls save and restore once each, and returns restore
 
 TEST_CASE(
     "the switch core keeps every callee-saved register and the floating point control words") {
-  Calls calls;
-  CHECK(registers_kept(stay, spoil_registers, &calls) == 0);
-  CHECK(std::fegetround() == FE_TONEAREST);
+  for (auto* to_switch : {tealetpp_switch, tealetpp_switch_by_jump}) {
+    Calls calls;
+    CHECK(registers_kept(to_switch, stay, spoil_registers, &calls) == 0);
+    CHECK(std::fegetround() == FE_TONEAREST);
+  }
 }
 
 TEST_CASE("each tealet has its own rounding mode, and a new one begins with its starter's") {
