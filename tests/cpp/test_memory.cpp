@@ -78,10 +78,10 @@ TEST_CASE("few large blocks are kept, and make room for small ones") {
   tealet::CountingAllocator memory(&upstream);
   memory.set_cache_bytes(100'000);
   const auto take_and_give = [&](std::size_t bytes) { memory.give(memory.take(bytes), bytes); };
-  for (std::size_t bytes : {20'000, 20'001, 20'002, 20'003}) take_and_give(bytes);
+  for (std::size_t bytes = 20'000; bytes <= 20'003; ++bytes) take_and_give(bytes);
   CHECK(memory.bytes_cached() == 80'006);
   upstream.run_dry_after(0);
-  for (std::size_t bytes : {20'000, 20'001, 20'002, 20'003}) take_and_give(bytes);
+  for (std::size_t bytes = 20'000; bytes <= 20'003; ++bytes) take_and_give(bytes);
   CHECK(memory.bytes_cached() == 80'006);
   CHECK(upstream.failures() == 0);
   upstream.refill();
