@@ -2,7 +2,12 @@
 #include <tealet/arrival.h>
 
 #include <cfenv>
+#include <cstdint>
 #include <vector>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
 #include "helpers.hpp"
 #include "switch.h"
@@ -90,6 +95,55 @@ TEST_CASE("each tealet has its own rounding mode, and a new one begins with its 
   std::fesetround(FE_TONEAREST);
   CHECK(std::fegetround() == FE_TONEAREST);
 }
+
+#if defined(__x86_64__)
+
+namespace {
+
+std::uint16_t x87_control() {
+  std::uint16_t word = 0;
+  __asm__ volatile("fnstcw %0" : "=m"(word));
+  return word;
+}
+void set_x87_control(std::uint16_t word) { __asm__ volatile("fldcw %0" : : "m"(word)); }
+
+}  // namespace
+
+TEST_CASE("of the two control words, each belongs to the tealet if it alone differs") {
+  // Rounding towards zero: valgrind knows of nothing else in these words.
+  constexpr unsigned int mxcsr_bits = 0x6000;
+  constexpr std::uint16_t x87_bits = 0x0c00;
+  Main main;
+  const unsigned int mxcsr = _mm_getcsr();
+  const std::uint16_t x87 = x87_control();
+  Tealet of_mxcsr = main.create([&] {
+    _mm_setcsr(_mm_getcsr() | mxcsr_bits);
+    for (int i = 0; i < 3; ++i) {
+      main.switch_to();
+      CHECK((_mm_getcsr() & mxcsr_bits) != 0);
+      CHECK(x87_control() == x87);
+    }
+  });
+  Tealet of_x87 = main.create([&] {
+    set_x87_control(static_cast<std::uint16_t>(x87 | x87_bits));
+    for (int i = 0; i < 3; ++i) {
+      main.switch_to();
+      CHECK((_mm_getcsr() & mxcsr_bits) == 0);
+      CHECK(x87_control() == (x87 | x87_bits));
+    }
+  });
+  for (int i = 0; i < 4; ++i) {
+    for (Tealet* tealet : {&of_mxcsr, &of_x87}) {
+      tealet->switch_to();
+      CHECK((_mm_getcsr() & mxcsr_bits) == (mxcsr & mxcsr_bits));
+      CHECK(x87_control() == x87);
+    }
+  }
+  CHECK_FALSE(of_mxcsr);
+  CHECK_FALSE(of_x87);
+}
+
+#endif
 
 TEST_CASE("variables in registers survive") {
   Main main;
