@@ -1,8 +1,12 @@
 """Kept apart per tealet: the data stack, where Python frames lie."""
 
+import threading
+from pathlib import Path
+
 import pytest
 
 from conftest import check_stats, current_figures
+from tealetpp import Main
 
 
 def make_large(size):
@@ -176,3 +180,43 @@ def test_calls_over_the_edge_of_the_first_chunk_map_no_memory_each_time(main):
 
     # A chunk that is mapped anew is touched for the first time.
     assert faults(20_000) < 2_000
+
+
+def anonymous_bytes():
+    """Of what is mapped without a file and can be written to: data-stack chunks are."""
+    total = 0
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, access, _, _, inode = line.split()[:5]
+        if access == "rw-p" and inode == "0":
+            begin, end = (int(address, 16) for address in addresses.split("-"))
+            total += end - begin
+    return total
+
+
+@pytest.fixture
+def small_thread_stacks():
+    """Some of which are kept for threads to come, or not: that must not count."""
+    before = threading.stack_size(256 * 1024)
+    yield
+    threading.stack_size(before)
+
+
+@pytest.mark.usefixtures("small_thread_stacks")
+def test_a_thread_that_ends_leaves_no_chunk_behind():
+    def deep(n):
+        return deep(n - 1) if n else None
+
+    def run():
+        with Main() as main:
+            main.tealet(deep).switch(50)
+
+    def threads(count):
+        for _ in range(count):
+            thread = threading.Thread(target=run)
+            thread.start()
+            thread.join()
+
+    threads(20)  # what else they need is there for the next
+    before = anonymous_bytes()
+    threads(200)
+    assert anonymous_bytes() - before < 100 * 16 * 1024
