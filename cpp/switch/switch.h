@@ -56,8 +56,9 @@ struct tealetpp_arrival tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_
 /* The same, but it returns by a jump. A processor predicts where `ret` goes from the call that it
  * saw last, which is right if both executions called tealetpp_switch() from the same place. Where
  * they did so from different ones, in the program's own code, it is wrong every time; a jump is
- * predicted from where it went before. Both push the same frame: what paused in the one may be resumed
- * by the other. Where branch targets may be enforced, which refuses such a jump, they are the same.
+ * predicted from where it went before. Both push the same frame: what paused in the one may be
+ * resumed by the other. Where branch targets may be enforced, which refuses such a jump, they are
+ * the same.
  */
 struct tealetpp_arrival tealetpp_switch_by_jump(tealetpp_save_fn save, tealetpp_restore_fn restore,
                                                 void* context) TEALETPP_SWITCH_ATTRIBUTES;
