@@ -207,9 +207,11 @@ class Domain {
 
   using Save = void*(void* domain, void* near) noexcept;
   using Restore = Arrival(void* domain) noexcept;
+  using Core = Arrival(void* (*save)(void*, void*), Arrival (*restore)(void*), void* domain);
 
   void set_out(Node& target, Leaving leaving, bool force) noexcept;
   Arrival jump(Node& target, Leaving leaving, bool force) noexcept;
+  Arrival pause_for(Node& target, Transfer out, Core* to_switch) noexcept;
   Arrival begin(Node& fresh, Transfer out, bool force) noexcept;
   Arrival jump_with_exceptions(Save* to_save, Restore* to_restore) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.

@@ -70,24 +70,25 @@ inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept 
   return tealetpp_switch(&on_save, restore, this);
 }
 
-Arrival Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
-  if (__builtin_expect(target.far == nullptr, 0)) return begin(target, out, force);
+// `target` has begun.
+inline Arrival Domain::pause_for(Node& target, Transfer out, Core* to_switch) noexcept {
   transfer_ = out;
-  if (__builtin_expect(force, 0)) return jump(target, Leaving::pause, true);
   set_out(target, Leaving::pause, false);
   if (__builtin_expect(exceptions_->any(), 0)) {
     return jump_with_exceptions(&on_plain_save, &on_restore);
   }
-  return tealetpp_switch(&on_plain_save, &on_restore, this);
+  return to_switch(&on_plain_save, &on_restore, this);
+}
+
+Arrival Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
+  if (__builtin_expect(target.far == nullptr, 0)) return begin(target, out, force);
+  if (__builtin_expect(!force, 1)) return pause_for(target, out, &tealetpp_switch);
+  transfer_ = out;
+  return jump(target, Leaving::pause, true);
 }
 
 Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
-  transfer_ = {Signal::value, value};
-  set_out(target, Leaving::pause, false);
-  if (__builtin_expect(exceptions_->any(), 0)) {
-    return jump_with_exceptions(&on_plain_save, &on_restore);
-  }
-  return tealetpp_switch_by_jump(&on_plain_save, &on_restore, this);
+  return pause_for(target, {Signal::value, value}, &tealetpp_switch_by_jump);
 }
 
 [[gnu::noinline]] Arrival Domain::jump_with_exceptions(Save* to_save,

@@ -43,8 +43,8 @@ class Stack {
     return sizeof(Stack) + saved;
   }
 
-  // One that is not in a block of its own, and of which nothing is saved at first: to be begun
-  // again after each release.
+  // A main tealet's, in the Domain: nothing is saved at first, and it is begun again after each
+  // release.
   Stack() noexcept : Stack(nullptr, nullptr, 0) { in_own_block_ = false; }
   void begin(char* near, char* far) noexcept { near_ = near, far_ = far; }
 
@@ -71,7 +71,6 @@ class Stack {
   void regain(DomainMemory& memory) noexcept;
 
   char* near() const noexcept { return near_; }
-  char* far() const noexcept { return far_; }
   char* edge() const noexcept { return near_ + saved_; }
   std::size_t saved() const noexcept { return saved_; }
   // Never true without a far end.
@@ -88,7 +87,6 @@ class Stack {
 
   // What fits into `saved_` and `owners_`. More is refused, as if there was no memory for it.
   static constexpr std::size_t largest = UINT32_MAX;
-
   static constexpr std::uint32_t most_owners = (std::uint32_t{1} << 29) - 1;
 
   Stack(char* near, char* far, std::size_t size) noexcept

@@ -81,8 +81,8 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
 
  private:
   // Blocks are kept by exact size, so that upstream gets back each block with the size it was asked
-  // for. The engine asks for hardly anything but multiples of the granule; small blocks of
-  // other sizes are not kept.
+  // for. The engine asks for hardly anything but multiples of the granule; small blocks of other
+  // sizes are not kept.
   static constexpr std::size_t granule = 8;
   static constexpr std::size_t largest_kept = 4096;
   static constexpr std::size_t block_alignment = alignof(std::max_align_t);
