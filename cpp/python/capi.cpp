@@ -18,7 +18,7 @@ static_assert(static_cast<int>(Status::New) == PYTEALET_STATUS_NEW &&
 
 // Whether `object` is of this type and nothing has gone wrong before. Sets an exception if not,
 // unless one is set.
-bool is_given(const char* function, PyObject* object, PyTypeObject* type) noexcept {
+bool is_given(const char* function, PyObject* object, PyTypeObject* type) {
   if (PyErr_Occurred() != nullptr) return false;
   if (object == nullptr) {
     PyErr_Format(PyExc_TypeError, "%s() needs a %s, not NULL", function, type->tp_name);
@@ -29,17 +29,17 @@ bool is_given(const char* function, PyObject* object, PyTypeObject* type) noexce
   return false;
 }
 
-PyObject* or_none(PyObject* object) noexcept { return object != nullptr ? object : Py_None; }
+PyObject* or_none(PyObject* object) { return object != nullptr ? object : Py_None; }
 
-int check(PyObject* object) noexcept {
+int check(PyObject* object) {
   return object != nullptr && PyObject_TypeCheck(object, tealet_type);
 }
 
-int check_main(PyObject* object) noexcept {
+int check_main(PyObject* object) {
   return object != nullptr && PyObject_TypeCheck(object, main_type);
 }
 
-PyObject* get_current(PyObject* main) noexcept {
+PyObject* get_current(PyObject* main) {
   if (main == nullptr && PyErr_Occurred() == nullptr) {
     // This module has an engine of its own, in which all domains are Python's.
     return current_of(static_cast<const PythonDomain*>(tealet::core::Nesting::innermost()));
@@ -48,15 +48,15 @@ PyObject* get_current(PyObject* main) noexcept {
   return current_of(as_tealet(main)->value.domain);
 }
 
-PyObject* get_main_of(PyObject* tealet) noexcept {
+PyObject* get_main_of(PyObject* tealet) {
   return is_given("PyTealet_Main", tealet, tealet_type) ? get_main(tealet, nullptr) : nullptr;
 }
 
-PyObject* get_parent_of(PyObject* tealet) noexcept {
+PyObject* get_parent_of(PyObject* tealet) {
   return is_given("PyTealet_Parent", tealet, tealet_type) ? get_parent(tealet, nullptr) : nullptr;
 }
 
-PyObject* make(PyObject* main, PyObject* run, PyObject* parent) noexcept {
+PyObject* make(PyObject* main, PyObject* run, PyObject* parent) {
   if (!is_given("PyTealet_New", main, main_type)) return nullptr;
   return create_tealet(as_tealet(main), or_none(run), or_none(parent));
 }
@@ -64,37 +64,37 @@ PyObject* make(PyObject* main, PyObject* run, PyObject* parent) noexcept {
 // A Python frame holds what it switches to, and with it the domain, until the switch returns. Here
 // nobody does, for a caller's own reference may be in a variable that changes meanwhile.
 template <class Switch>
-PyObject* while_held(PyObject* tealet, Switch action) noexcept {
+PyObject* while_held(PyObject* tealet, Switch action) {
   Py_INCREF(tealet);
   PyObject* const result = action();
   Py_DECREF(tealet);
   return result;
 }
 
-PyObject* switch_to(PyObject* tealet, PyObject* value) noexcept {
+PyObject* switch_to(PyObject* tealet, PyObject* value) {
   if (!is_given("PyTealet_Switch", tealet, tealet_type)) return nullptr;
   return while_held(
       tealet, [&] { return method_switch(tealet, &value, value != nullptr ? 1 : 0, nullptr); });
 }
 
-PyObject* throw_into(PyObject* tealet, PyObject* exception) noexcept {
+PyObject* throw_into(PyObject* tealet, PyObject* exception) {
   if (!is_given("PyTealet_Throw", tealet, tealet_type)) return nullptr;
   return while_held(tealet, [&] { return method_throw(tealet, or_none(exception)); });
 }
 
-int close(PyObject* tealet) noexcept {
+int close(PyObject* tealet) {
   if (!is_given("PyTealet_Close", tealet, tealet_type)) return -1;
   PyObject* const none = while_held(tealet, [&] { return method_close(tealet, nullptr); });
   Py_XDECREF(none);
   return none != nullptr ? 0 : -1;
 }
 
-int get_status(PyObject* tealet) noexcept {
+int get_status(PyObject* tealet) {
   if (!is_given("PyTealet_Status", tealet, tealet_type)) return -1;
   return static_cast<int>(status_of(as_tealet(tealet)->value));
 }
 
-int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) noexcept {
+int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) {
   if (!is_given("PyTealet_GetStats", main, main_type)) return -1;
   if (stats == nullptr) {
     PyErr_SetString(PyExc_TypeError, "PyTealet_GetStats() needs a tealet_stats_t, not NULL");

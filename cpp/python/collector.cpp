@@ -18,7 +18,7 @@ PyObject* watcher = nullptr;
 // Of all threads: each collection settles those of its own thread.
 std::vector<PythonDomain*> waiting;
 
-void settle_waiting(std::uint64_t thread_state) noexcept {
+void settle_waiting(std::uint64_t thread_state) {
   for (;;) {
     const auto found = std::find_if(
         waiting.begin(), waiting.end(),
@@ -31,7 +31,7 @@ void settle_waiting(std::uint64_t thread_state) noexcept {
 }
 
 // What gc.callbacks calls, with "start" or "stop", on the thread that collects.
-PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count) noexcept {
+PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 2 || !PyUnicode_Check(arguments[0])) Py_RETURN_NONE;
   const std::uint64_t thread_state = thread_state_id(PyThreadState_Get());
   if (PyUnicode_CompareWithASCIIString(arguments[0], "start") == 0) {
@@ -48,7 +48,7 @@ PyMethodDef callback = {"_on_collection", as_method(on_collection), METH_FASTCAL
 
 }  // namespace
 
-bool is_collecting(const PythonDomain& domain) noexcept {
+bool is_collecting(const PythonDomain& domain) {
   if (collecting_thread_state != domain.thread_state) return false;
   const int watched = PySequence_Contains(callbacks, watcher);
   if (watched == 1) return true;
@@ -59,7 +59,7 @@ bool is_collecting(const PythonDomain& domain) noexcept {
   return false;
 }
 
-void settle_after_collection(PythonDomain& domain) noexcept {
+void settle_after_collection(PythonDomain& domain) {
   try {
     forget_after_collection(domain);
     waiting.push_back(&domain);
@@ -67,7 +67,7 @@ void settle_after_collection(PythonDomain& domain) noexcept {
   }
 }
 
-void forget_after_collection(const PythonDomain& domain) noexcept {
+void forget_after_collection(const PythonDomain& domain) {
   waiting.erase(std::remove(waiting.begin(), waiting.end(), &domain), waiting.end());
 }
 

@@ -15,11 +15,11 @@ namespace tealetpp {
 extern std::uint64_t collecting_thread_state;
 
 // Whether a collection runs on the thread of `domain`, which is the running one.
-bool is_collecting(const PythonDomain& domain) noexcept;
+bool is_collecting(const PythonDomain& domain);
 
 // `domain` has tealets to end when the collection is over; or is gone, and has not.
-void settle_after_collection(PythonDomain& domain) noexcept;
-void forget_after_collection(const PythonDomain& domain) noexcept;
+void settle_after_collection(PythonDomain& domain);
+void forget_after_collection(const PythonDomain& domain);
 
 void register_collector(py::module_& module);
 

@@ -10,14 +10,14 @@ namespace tealetpp {
 
 namespace {
 
-std::size_t hash(const PyObject* function) noexcept {
+std::size_t hash(const PyObject* function) {
   const auto code = reinterpret_cast<std::uintptr_t>(PyFunction_GET_CODE(function));
   return (code >> 6 ^ code >> 14) % 256;
 }
 
 }  // namespace
 
-bool PythonDomain::check() const noexcept {
+bool PythonDomain::check() const {
   if (!is_open()) {
     PyErr_Format(invalid_error, "the domain of %R is closed", main_object->object());
     return false;
@@ -35,7 +35,7 @@ bool PythonDomain::check() const noexcept {
   return code == Errc::ok;
 }
 
-bool PythonDomain::check(TealetObject* target) const noexcept {
+bool PythonDomain::check(TealetObject* target) const {
   if (!check()) return false;
   if (target->node() == nullptr) {
     PyErr_Format(invalid_error, "%R has ended", target->object());
@@ -48,7 +48,7 @@ bool PythonDomain::check(TealetObject* target) const noexcept {
 
 PythonDomain::~PythonDomain() { forget_after_collection(*this); }
 
-void PythonDomain::keep(TealetObject* tealet) noexcept {
+void PythonDomain::keep(TealetObject* tealet) {
   try {
     kept_.push_back(tealet);
   } catch (...) {  // NOLINT(bugprone-empty-catch): its Main finds it in the tree, in the end
@@ -56,7 +56,7 @@ void PythonDomain::keep(TealetObject* tealet) noexcept {
   if (collecting_thread_state != 0) settle_after_collection(*this);
 }
 
-void PythonDomain::settle_kept() noexcept {
+void PythonDomain::settle_kept() {
   if (adopting || collecting_thread_state == thread_state) return;
   // What ends may be the last to refer to the next, and so on: with the C stack used up, the rest
   // is for those who called this further up. Where the domain cannot be used, it stays.
@@ -72,7 +72,7 @@ void PythonDomain::settle_kept() noexcept {
   }
 }
 
-bool PythonDomain::make_data_stack(Execution& execution) noexcept {
+bool PythonDomain::make_data_stack(Execution& execution) {
   std::size_t words = frame_words(execution.function);
   if (words != 0) words += more_words_[hash(execution.function)];
   const std::size_t size = std::min(first_chunk_size(words), largest_first_chunk);
@@ -82,7 +82,7 @@ bool PythonDomain::make_data_stack(Execution& execution) noexcept {
   return true;
 }
 
-void PythonDomain::learn_words(const Execution& execution, std::size_t words) noexcept {
+void PythonDomain::learn_words(const Execution& execution, std::size_t words) {
   const std::size_t own = frame_words(execution.function);
   if (own == 0) return;
   std::uint16_t& more = more_words_[hash(execution.function)];
@@ -93,14 +93,14 @@ void PythonDomain::learn_words(const Execution& execution, std::size_t words) no
       std::min(std::max<std::size_t>(more, needed), largest_first_chunk / sizeof(PyObject*)));
 }
 
-void PythonDomain::free_data_stack(Execution& execution) noexcept {
+void PythonDomain::free_data_stack(Execution& execution) {
   _PyStackChunk* chunk = execution.data_stack;
   if (chunk == nullptr) return;
   execution.data_stack = nullptr;
   memory().give(chunk, chunk->size);
 }
 
-void PythonDomain::abandon_data_stack(Execution& execution) noexcept {
+void PythonDomain::abandon_data_stack(Execution& execution) {
   if (_PyStackChunk* chunk = std::exchange(execution.data_stack, nullptr)) {
     memory().abandon(chunk, chunk->size);
   }

@@ -20,7 +20,7 @@ PyObject* add_exception(py::module_& module, const char* name, py::handle bases,
 
 // "1000 bytes of 1024 allowed are in use" is what explains a refusal; without a limit the system
 // has nothing left.
-void set_memory_error(const PythonDomain& domain) noexcept {
+void set_memory_error(const PythonDomain& domain) {
   const tealet::CountingAllocator& memory = domain.memory();
   if (memory.limit() == tealet::CountingAllocator::no_limit) {
     PyErr_NoMemory();
@@ -33,7 +33,7 @@ void set_memory_error(const PythonDomain& domain) noexcept {
 
 }  // namespace
 
-void set_error(Errc code, TealetObject* tealet) noexcept {
+void set_error(Errc code, TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
   PyObject* object = tealet->object();
   PyObject* main = domain.main_object->object();

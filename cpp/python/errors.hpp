@@ -12,7 +12,7 @@ extern PyObject* defunct_error;
 extern PyObject* thread_error;
 
 // Sets the exception that stands for `code`; `tealet` is what the call was about.
-void set_error(Errc code, TealetObject* tealet) noexcept;
+void set_error(Errc code, TealetObject* tealet);
 
 void register_errors(py::module_& module);
 

@@ -7,7 +7,7 @@
 
 namespace tealetpp {
 
-TealetObject* new_object() noexcept {
+TealetObject* new_object() {
   PyObject* object = tealet_type->tp_alloc(tealet_type, 0);
   if (object == nullptr) return nullptr;
   TealetObject* tealet = as_tealet(object);
@@ -16,7 +16,7 @@ TealetObject* new_object() noexcept {
   return tealet;
 }
 
-PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept {
+PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) {
   tealet->value.node = &node;
   tealet->value.domain = &domain;
   tealet->value.main = domain.main_object;
@@ -27,7 +27,7 @@ PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept 
   return tealet->object();
 }
 
-void discard_tealet(TealetObject* tealet) noexcept {
+void discard_tealet(TealetObject* tealet) {
   Execution& execution = execution_of(*tealet->node());
   PyObject* function = std::exchange(execution.function, nullptr);
   PyObject* context = std::exchange(execution.context, nullptr);
@@ -37,7 +37,7 @@ void discard_tealet(TealetObject* tealet) noexcept {
   tealet->domain().settle();
 }
 
-bool close_tealet(TealetObject* tealet) noexcept {
+bool close_tealet(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
   if (tealet->node() == nullptr) return true;
   if (!domain.check()) return false;
@@ -68,7 +68,7 @@ bool close_tealet(TealetObject* tealet) noexcept {
   return closed;
 }
 
-bool end_unreachable(TealetObject* tealet) noexcept {
+bool end_unreachable(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
   if (!domain.adopting && tealet->node() == nullptr) return true;
   PyObject* raised = take_raised();
@@ -92,7 +92,7 @@ bool end_unreachable(TealetObject* tealet) noexcept {
   return ended;
 }
 
-bool open_domain(TealetObject* main, std::size_t limit) noexcept {
+bool open_domain(TealetObject* main, std::size_t limit) {
   auto* domain = new (std::nothrow) PythonDomain(limit);
   if (domain == nullptr || domain->open(sizeof(Execution)) != Errc::ok) {
     delete domain;
@@ -108,7 +108,7 @@ bool open_domain(TealetObject* main, std::size_t limit) noexcept {
   return true;
 }
 
-bool close_domain(TealetObject* main) noexcept {
+bool close_domain(TealetObject* main) {
   PythonDomain& domain = main->domain();
   if (!domain.is_open()) return true;
   if (!domain.check()) return false;

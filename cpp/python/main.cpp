@@ -13,7 +13,7 @@ namespace {
 
 // Whether `main` was initialised, and new tealets can be made here and now. Sets an exception if
 // not.
-bool can_create(TealetObject* main) noexcept {
+bool can_create(TealetObject* main) {
   PythonDomain* domain = main->value.domain;
   if (domain == nullptr) {
     PyErr_SetString(PyExc_TypeError, "this Main was never initialised");
@@ -33,7 +33,7 @@ struct TealetArguments {
 };
 
 bool parse(TealetArguments& parsed, PyObject* const* arguments, Py_ssize_t count,
-           PyObject* keywords) noexcept {
+           PyObject* keywords) {
   if (count > 1) {
     PyErr_Format(PyExc_TypeError, "tealet() takes one positional argument at most, not %zd", count);
     return false;
@@ -55,13 +55,13 @@ bool parse(TealetArguments& parsed, PyObject* const* arguments, Py_ssize_t count
 }
 
 PyObject* method_tealet(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                        PyObject* keywords) noexcept {
+                        PyObject* keywords) {
   TealetArguments parsed;
   if (!parse(parsed, arguments, count, keywords)) return nullptr;
   return create_tealet(as_tealet(self), parsed.run, parsed.parent);
 }
 
-PyObject* method_stub(PyObject* self, PyObject*) noexcept {
+PyObject* method_stub(PyObject* self, PyObject*) {
   TealetObject* main = as_tealet(self);
   TealetObject* tealet = new_object();
   if (tealet == nullptr) return nullptr;
@@ -79,12 +79,12 @@ PyObject* method_stub(PyObject* self, PyObject*) noexcept {
   return bind(tealet, main->domain(), *node);
 }
 
-PyObject* method_stats(PyObject* self, PyObject*) noexcept {
+PyObject* method_stats(PyObject* self, PyObject*) {
   return to_python(stats_of(as_tealet(self)->value));
 }
 
 #if TEALET_WITH_STATS
-PyObject* method_stats_by_walk(PyObject* self, PyObject*) noexcept {
+PyObject* method_stats_by_walk(PyObject* self, PyObject*) {
   const PythonDomain* domain = as_tealet(self)->value.domain;
   try {
     return to_python(domain != nullptr ? domain->stats_by_walk() : Stats{});
@@ -94,12 +94,12 @@ PyObject* method_stats_by_walk(PyObject* self, PyObject*) noexcept {
 }
 #endif
 
-PyObject* method_reset_peak_stats(PyObject* self, PyObject*) noexcept {
+PyObject* method_reset_peak_stats(PyObject* self, PyObject*) {
   if (PythonDomain* domain = as_tealet(self)->value.domain) domain->reset_peak_stats();
   Py_RETURN_NONE;
 }
 
-PyObject* method_trim(PyObject* self, PyObject*) noexcept {
+PyObject* method_trim(PyObject* self, PyObject*) {
   PythonDomain* domain = as_tealet(self)->value.domain;
   return PyLong_FromSize_t(domain != nullptr ? domain->memory().trim() : 0);
 }
@@ -133,11 +133,11 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyObject* get_current(PyObject* self, void*) noexcept {
+PyObject* get_current(PyObject* self, void*) {
   return current_of(as_tealet(self)->value.domain);
 }
 
-PyObject* get_previous(PyObject* self, void*) noexcept {
+PyObject* get_previous(PyObject* self, void*) {
   PythonDomain* domain = as_tealet(self)->value.domain;
   Node* node = domain != nullptr && domain->is_open() ? domain->previous() : nullptr;
   // A stub that was captured just now may have no object yet.
@@ -156,7 +156,7 @@ PyGetSetDef attributes[] = {
 // --- slots ---
 
 // None, or a number of bytes. False with an exception set.
-bool parse_limit(PyObject* object, std::size_t& limit) noexcept {
+bool parse_limit(PyObject* object, std::size_t& limit) {
   limit = tealet::CountingAllocator::no_limit;
   if (object == Py_None) return true;
   PyObject* number = PyNumber_Index(object);
@@ -172,7 +172,7 @@ bool parse_limit(PyObject* object, std::size_t& limit) noexcept {
   return true;
 }
 
-int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
   TealetObject* main = as_tealet(self);
   PyObject* limit_object = Py_None;
   static char memory_limit[] = "memory_limit";
@@ -196,7 +196,7 @@ int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept 
 }
 
 // As pybind11 does it, but for what it does without memory: it goes on with no object.
-PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) noexcept {
+PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
   PyObject* self = type->tp_alloc(type, 0);
   if (self == nullptr) return nullptr;
   py::detail::instance& base = as_tealet(self)->base;
@@ -211,7 +211,7 @@ PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) noexcept {
   return self;
 }
 
-void slot_dealloc(PyObject* self) noexcept {
+void slot_dealloc(PyObject* self) {
   TealetObject* main = as_tealet(self);
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
@@ -266,7 +266,7 @@ void own_switch() {
 
 }  // namespace
 
-PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent_object) noexcept {
+PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent_object) {
   if (run != Py_None && !PyCallable_Check(run)) {
     PyErr_Format(PyExc_TypeError, "a tealet runs a callable, not %R", run);
     return nullptr;
@@ -296,12 +296,12 @@ PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent_obje
   return bind(tealet, domain, *node);
 }
 
-PyObject* current_of(const PythonDomain* domain) noexcept {
+PyObject* current_of(const PythonDomain* domain) {
   if (domain == nullptr || !domain->is_open()) Py_RETURN_NONE;
   return Py_NewRef(domain->current_object->object());
 }
 
-Stats stats_of(const Main& main) noexcept {
+Stats stats_of(const Main& main) {
   return main.domain != nullptr ? main.domain->stats() : Stats{};
 }
 

@@ -79,16 +79,16 @@ struct Call {
 // A domain whose tealets run Python.
 class PythonDomain : public tealet::core::Domain {
  public:
-  explicit PythonDomain(std::size_t limit) noexcept;
+  explicit PythonDomain(std::size_t limit);
   ~PythonDomain();
 
   // Whether it can be used here and now, and `target` too. Sets an exception if not.
-  bool check() const noexcept;
-  bool check(TealetObject* target) const noexcept;
+  bool check() const;
+  bool check(TealetObject* target) const;
 
   // Ends the tealets that could not be ended when nobody could reach them any more. Called where
   // any code may run.
-  void settle() noexcept {
+  void settle() {
     if (!kept_.empty()) settle_kept();
   }
   // Whether a switch away from the running tealet now, which lets go of it, runs no other code.
@@ -97,15 +97,15 @@ class PythonDomain : public tealet::core::Domain {
            (current_object == main_object || Py_REFCNT(current_object->object()) > 1);
   }
   // Takes over a reference to a tealet that nobody can reach, and that cannot be ended right now.
-  void keep(TealetObject* tealet) noexcept;
+  void keep(TealetObject* tealet);
 
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
-  bool make_data_stack(Execution& execution) noexcept;
-  void free_data_stack(Execution& execution) noexcept;
+  bool make_data_stack(Execution& execution);
+  void free_data_stack(Execution& execution);
   // For an execution that never ended: anybody may hold its frames, so they stay where they are.
-  void abandon_data_stack(Execution& execution) noexcept;
+  void abandon_data_stack(Execution& execution);
   // The function of `execution` needs this many words; or, if 0, more than it had.
-  void learn_words(const Execution& execution, std::size_t words) noexcept;
+  void learn_words(const Execution& execution, std::size_t words);
 
   TealetObject* main_object = nullptr;     // borrowed
   TealetObject* current_object = nullptr;  // strong, unless it is main
@@ -115,7 +115,7 @@ class PythonDomain : public tealet::core::Domain {
   bool adopting = false;  // the engine is changing the tree: nothing may switch
 
  private:
-  void settle_kept() noexcept;
+  void settle_kept();
 
   std::vector<TealetObject*> kept_;
   // How many words of data stack functions turned out to need beyond their own frame, by a hash of
@@ -125,10 +125,10 @@ class PythonDomain : public tealet::core::Domain {
 
 // The domain's own references: to the running tealet, and to parents. Main is not counted, or it
 // could never lose its last reference.
-inline void hold(TealetObject* tealet) noexcept {
+inline void hold(TealetObject* tealet) {
   if (!tealet->is_main()) Py_INCREF(tealet->object());
 }
-inline void let_go(TealetObject* tealet) noexcept {
+inline void let_go(TealetObject* tealet) {
   if (!tealet->is_main()) Py_DECREF(tealet->object());
 }
 
@@ -136,33 +136,33 @@ inline void let_go(TealetObject* tealet) noexcept {
 
 // Hands `out` over to `target` and returns what the next switch to the caller brings: a new
 // reference, or nullptr with an exception set. Consumes the reference in `out`, also on failure.
-PyObject* exchange(TealetObject* target, Transfer out) noexcept;
+PyObject* exchange(TealetObject* target, Transfer out);
 // Whether a tealet is new or a stub, and can be switched to. Sets an exception if not.
-bool can_begin(TealetObject* target) noexcept;
+bool can_begin(TealetObject* target);
 // Begins a tealet that can_begin(), whose function is set, with these arguments.
 PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
-                PyObject* keywords) noexcept;
+                PyObject* keywords);
 // Raises TealetExit in a paused tealet. `result` is what the next switch to the caller brings, as
 // with exchange(). If it is not ok nothing has switched; no exception is set then.
-Errc unwind(TealetObject* target, PyObject*& result) noexcept;
+Errc unwind(TealetObject* target, PyObject*& result);
 
 // --- lifetime.cpp: nor may this ---
 
 // A Tealet object without a node; nullptr with an exception set. It may collect garbage, and that
 // may run any code, so it comes before the node, which nobody could find without its object.
-TealetObject* new_object() noexcept;
+TealetObject* new_object();
 // Ties a new object to a new node. Returns the object.
-PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) noexcept;
+PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node);
 // Ends a tealet and returns then; false with an exception set.
-bool close_tealet(TealetObject* tealet) noexcept;
+bool close_tealet(TealetObject* tealet);
 // Ends a tealet that nobody can reach any more. False if that must wait, or it refuses: then its
 // domain has taken over one reference.
-bool end_unreachable(TealetObject* tealet) noexcept;
+bool end_unreachable(TealetObject* tealet);
 // Without unwinding, and whatever it is: for one that has not begun, or can never be resumed.
-void discard_tealet(TealetObject* tealet) noexcept;
+void discard_tealet(TealetObject* tealet);
 // Opens the domain of a Main object. False with an exception set.
-bool open_domain(TealetObject* main, std::size_t limit) noexcept;
+bool open_domain(TealetObject* main, std::size_t limit);
 // Ends every tealet, then the domain. False with the first exception set.
-bool close_domain(TealetObject* main) noexcept;
+bool close_domain(TealetObject* main);
 
 }  // namespace tealetpp

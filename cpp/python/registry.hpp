@@ -13,13 +13,13 @@ void register_capi(py::module_& module);
 
 // As CPython's tables of methods want it, whichever calling convention it has.
 template <class Function>
-PyCFunction as_method(Function function) noexcept {
+PyCFunction as_method(Function function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
 // A new reference to `value` as pybind11 hands it out; nullptr with an exception set.
 template <class Value>
-PyObject* to_python(const Value& value) noexcept {
+PyObject* to_python(const Value& value) {
   try {
     return py::cast(value).release().ptr();
   } catch (py::error_already_set& error) {
@@ -34,20 +34,20 @@ PyObject* to_python(const Value& value) noexcept {
 
 // `self` is a Tealet, or one of its subclasses.
 PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                        PyObject* keywords) noexcept;
-PyObject* method_throw(PyObject* self, PyObject* exception) noexcept;
-PyObject* method_close(PyObject* self, PyObject*) noexcept;
-PyObject* get_parent(PyObject* self, void*) noexcept;
-PyObject* get_main(PyObject* self, void*) noexcept;
-Status status_of(const Tealet& tealet) noexcept;
+                        PyObject* keywords);
+PyObject* method_throw(PyObject* self, PyObject* exception);
+PyObject* method_close(PyObject* self, PyObject*);
+PyObject* get_parent(PyObject* self, void*);
+PyObject* get_main(PyObject* self, void*);
+Status status_of(const Tealet& tealet);
 
 // `main` is a Main, or one of its subclasses; `run` and `parent` are whatever was passed, or None.
-PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent) noexcept;
+PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent);
 // Who runs; None if the domain was never opened, or is closed.
-PyObject* current_of(const PythonDomain* domain) noexcept;
-Stats stats_of(const Main& main) noexcept;
+PyObject* current_of(const PythonDomain* domain);
+Stats stats_of(const Main& main);
 
 // Whether `parent` can be the parent of a tealet of `domain`. Sets an exception if not.
-bool can_be_parent(PythonDomain& domain, TealetObject* parent) noexcept;
+bool can_be_parent(PythonDomain& domain, TealetObject* parent);
 
 }  // namespace tealetpp

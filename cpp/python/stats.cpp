@@ -13,7 +13,7 @@ namespace {
 
 // Whatever runs Python code, which may switch, is a plain method or slot: see objects.hpp.
 
-PyObject* report(const char* function, PyObject* stats) noexcept {
+PyObject* report(const char* function, PyObject* stats) {
   PyObject* module = PyImport_ImportModule("tealetpp._report");
   if (module == nullptr) return nullptr;
   PyObject* result = PyObject_CallMethod(module, function, "O", stats);
@@ -21,15 +21,15 @@ PyObject* report(const char* function, PyObject* stats) noexcept {
   return result;
 }
 
-PyObject* to_dict(PyObject* self, PyObject*) noexcept { return report("to_dict", self); }
-PyObject* to_json(PyObject* self, PyObject*) noexcept { return report("to_json", self); }
-PyObject* to_html(PyObject* self, PyObject*) noexcept { return report("to_html", self); }
-PyObject* to_text(PyObject* self) noexcept { return report("to_text", self); }
-PyObject* to_repr(PyObject* self) noexcept { return report("to_repr", self); }
+PyObject* to_dict(PyObject* self, PyObject*) { return report("to_dict", self); }
+PyObject* to_json(PyObject* self, PyObject*) { return report("to_json", self); }
+PyObject* to_html(PyObject* self, PyObject*) { return report("to_html", self); }
+PyObject* to_text(PyObject* self) { return report("to_text", self); }
+PyObject* to_repr(PyObject* self) { return report("to_repr", self); }
 
 // The one argument, called stack_size, that both functions below take. False with an exception set.
 bool parse_size(PyObject* arguments, PyObject* keywords, const char* format,
-                std::size_t& size) noexcept {
+                std::size_t& size) {
   static char stack_size[] = "stack_size";
   static char* names[] = {stack_size, nullptr};
   PyObject* object = nullptr;
@@ -43,13 +43,13 @@ bool parse_size(PyObject* arguments, PyObject* keywords, const char* format,
   return false;
 }
 
-PyObject* fixed_stack_bytes(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+PyObject* fixed_stack_bytes(PyObject* self, PyObject* arguments, PyObject* keywords) {
   std::size_t size = 0;
   if (!parse_size(arguments, keywords, "O:fixed_stack_bytes", size)) return nullptr;
   return PyLong_FromSize_t(py::handle(self).cast<const Stats&>().fixed_stack_bytes(size));
 }
 
-PyObject* efficiency_vs(PyObject* self, PyObject* arguments, PyObject* keywords) noexcept {
+PyObject* efficiency_vs(PyObject* self, PyObject* arguments, PyObject* keywords) {
   std::size_t size = 0;
   if (!parse_size(arguments, keywords, "O:efficiency_vs", size)) return nullptr;
   return PyFloat_FromDouble(py::handle(self).cast<const Stats&>().efficiency_vs(size));
@@ -90,7 +90,7 @@ PyObject* allocate(PyTypeObject* type, Py_ssize_t items) {
   throw std::bad_alloc();  // which becomes a MemoryError
 }
 
-PyObject* refuse_to_make(PyTypeObject* type, PyObject*, PyObject*) noexcept {
+PyObject* refuse_to_make(PyTypeObject* type, PyObject*, PyObject*) {
   PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", type->tp_name);
   return nullptr;
 }

@@ -15,13 +15,13 @@ namespace {
 // How often TealetExit was raised at a pause point, of any thread.
 std::uint32_t exits = 0;
 
-PyObject* value_of(const Transfer& transfer) noexcept {
+PyObject* value_of(const Transfer& transfer) {
   return static_cast<PyObject*>(transfer.value);
 }
 
 // Takes what came with the switch to the running tealet, and makes that tealet the current one. The
 // one that was left may lose its last reference here, and be closed: any code may run.
-Transfer arrive(PythonDomain& domain) noexcept {
+Transfer arrive(PythonDomain& domain) {
   const Transfer arrived = std::exchange(domain.arrived(), Transfer{});
   TealetObject* const left = domain.current_object;
   domain.current_object = object_of(domain.current());
@@ -33,7 +33,7 @@ Transfer arrive(PythonDomain& domain) noexcept {
 
 // Raises an exception that comes from elsewhere, consuming the reference. As with any `raise`, the
 // one that is being handled here is its context, unless it has one from there.
-void raise_here(PyObject* exception) noexcept {
+void raise_here(PyObject* exception) {
   PyObject* context = PyException_GetContext(exception);
   if (context != nullptr) {
     Py_DECREF(context);
@@ -45,7 +45,7 @@ void raise_here(PyObject* exception) noexcept {
 }
 
 // The result of a switch: a new reference, or nullptr with an exception set.
-PyObject* unpack(PythonDomain& domain, Transfer arrived) noexcept {
+PyObject* unpack(PythonDomain& domain, Transfer arrived) {
   switch (arrived.signal) {
     case Signal::value:
       break;
@@ -62,14 +62,14 @@ PyObject* unpack(PythonDomain& domain, Transfer arrived) noexcept {
 
 // Where the C stack of the running tealet stays as it is while others run. Main goes on above all
 // that tealets ever touched; but a domain inside a tealet moves with that tealet.
-const void* in_place(const PythonDomain& domain) noexcept {
+const void* in_place(const PythonDomain& domain) {
   if (domain.current().is_main() && domain.nesting().outer() == nullptr)
     return domain.highest_far();
   return tealet::core::unbounded;
 }
 
 // What the domain wants to know of an execution that pauses, and keeps outside of its stack.
-void prepare_pause(PythonDomain& domain) noexcept {
+void prepare_pause(PythonDomain& domain) {
   Node& self = domain.current();
   // Main's frames are not shown to the garbage collector: its callers' are not either.
   if (self.is_main()) return;
@@ -83,7 +83,7 @@ void prepare_pause(PythonDomain& domain) noexcept {
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
 // What has a name here is on every saved stack, so little has.
 template <class Jump>
-Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
+Errc with_paused_state(PythonDomain& domain, Jump jump) {
   prepare_pause(domain);
   PausedState paused(PyThreadState_Get(), in_place(domain));
   const Errc code = jump();
@@ -94,7 +94,7 @@ Errc with_paused_state(PythonDomain& domain, Jump jump) noexcept {
 
 // Whether a tealet that the domain of `self` was opened in is being closed, and `self` is not, or
 // was before that. If that tealet was left from this one, then this is where TealetExit was raised.
-bool is_inside_exiting(const TealetObject* self) noexcept {
+bool is_inside_exiting(const TealetObject* self) {
   for (const Node* outer = self->domain().nesting().outer(); outer != nullptr;
        outer = outer->domain->nesting().outer()) {
     if (outer->held_by == nullptr) continue;
@@ -104,7 +104,7 @@ bool is_inside_exiting(const TealetObject* self) noexcept {
 }
 
 // What is raised, or a normal end: only TealetExit is both.
-Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
+Transfer take_result(const TealetObject* self, PyObject* result) {
   if (result == nullptr && (!PyErr_ExceptionMatches(tealet_exit) || is_inside_exiting(self))) {
     return {Signal::error, take_raised()};
   }
@@ -120,7 +120,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
 // What comes before the function of a tealet that begins: what arrived there. Its arguments are in
 // domain.call, but without `arguments` the only one is `owned`: it is the end of another tealet
 // that begins it, and this is what that one returned.
-[[gnu::noinline]] Transfer enter(Node& node) noexcept {
+[[gnu::noinline]] Transfer enter(Node& node) {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   begin_execution(PyThreadState_Get(), execution_of(node));
   Call call = std::exchange(domain.call, Call{});
@@ -142,7 +142,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
 }
 
 // What comes after it, with `out` for the parent.
-[[gnu::noinline]] Transfer leave(Node& node, Transfer out) noexcept {
+[[gnu::noinline]] Transfer leave(Node& node, Transfer out) {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   Execution& execution = execution_of(node);
   // What is dropped at the end may open further domains in this tealet.
@@ -161,7 +161,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
   return out;
 }
 
-[[gnu::noinline]] Transfer leave(Node& node, PyObject* owned, PyObject* result) noexcept {
+[[gnu::noinline]] Transfer leave(Node& node, PyObject* owned, PyObject* result) {
   const Transfer out = take_result(object_of(node), result);
   Py_XDECREF(owned);
   return leave(node, out);
@@ -173,7 +173,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) noexcept {
 // by pthread_exit(), which unwinds the C stack; but there is nothing to unwind to below. So it
 // stays here instead, without the lock, until the process is gone, which is what CPython does with
 // all such threads since 3.14.
-Transfer run(Node& node, Transfer) noexcept {
+Transfer run(Node& node, Transfer) {
   const Transfer arrived = enter(node);
   if (arrived.signal != Signal::value) return leave(node, arrived);
   const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain).call, Call{});
@@ -193,7 +193,7 @@ Transfer run(Node& node, Transfer) noexcept {
   return leave(node, owned, result);
 }
 
-bool release(Node& node) noexcept {
+bool release(Node& node) {
   TealetObject* object = object_of(node);
   if (object == nullptr) return true;
   auto& domain = static_cast<PythonDomain&>(*node.domain);
@@ -207,7 +207,7 @@ bool release(Node& node) noexcept {
   return true;
 }
 
-void close(tealet::core::Domain& domain) noexcept {
+void close(tealet::core::Domain& domain) {
   // Its last reference may be held by one of its tealets.
   TealetObject* main = static_cast<PythonDomain&>(domain).main_object;
   Py_INCREF(main->object());
@@ -216,7 +216,7 @@ void close(tealet::core::Domain& domain) noexcept {
 }
 
 // Every tealet keeps its parent, which may be waiting for nothing but its end.
-void adopted(Node& child) noexcept {
+void adopted(Node& child) {
   TealetObject* object = object_of(child);
   if (object == nullptr) return;  // just created: bind() does it
   auto& domain = static_cast<PythonDomain&>(*child.domain);
@@ -232,7 +232,7 @@ constexpr tealet::core::Face face{run, release, close, adopted};
 // The arguments, borrowed if the function is certain to take its own references before anything
 // else can run, which is so for Python functions called without keywords. False with MemoryError.
 bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py_ssize_t count,
-                  PyObject* keywords, bool stack_stays) noexcept {
+                  PyObject* keywords, bool stack_stays) {
   static PyObject* const no_arguments[1] = {nullptr};
   call =
       Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
@@ -250,12 +250,12 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 //
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
-[[gnu::noinline]] PyObject* receive(PythonDomain& domain) noexcept {
+[[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
   return unpack(domain, arrive(domain));
 }
 
 // Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
-[[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) noexcept {
+[[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) {
   target->domain().arrived() = Transfer{};
   Py_XDECREF(value_of(out));
   set_error(code, target);
@@ -263,7 +263,7 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 }
 
 // Thrown into before it began: it begins all the same, and ends at once.
-[[gnu::noinline]] PyObject* exchange_and_begin(TealetObject* target, Transfer out) noexcept {
+[[gnu::noinline]] PyObject* exchange_and_begin(TealetObject* target, Transfer out) {
   PythonDomain& domain = target->domain();
   Node& node = *target->node();
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
@@ -275,10 +275,10 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 
 }  // namespace
 
-PythonDomain::PythonDomain(std::size_t limit) noexcept
+PythonDomain::PythonDomain(std::size_t limit)
     : Domain(face, tealet::malloc_resource(), limit) {}
 
-PyObject* exchange(TealetObject* target, Transfer out) noexcept {
+PyObject* exchange(TealetObject* target, Transfer out) {
   const Status status = target->node()->status;
   if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
@@ -288,7 +288,7 @@ PyObject* exchange(TealetObject* target, Transfer out) noexcept {
   return fail(target, code, domain.arrived());
 }
 
-Errc unwind(TealetObject* target, PyObject*& result) noexcept {
+Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
   const Errc code = with_paused_state(domain, [&] { return domain.unwind(*target->node()); });
   if (code == Errc::ok) result = receive(domain);
@@ -296,7 +296,7 @@ Errc unwind(TealetObject* target, PyObject*& result) noexcept {
 }
 
 PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
-                PyObject* keywords) noexcept {
+                PyObject* keywords) {
   PythonDomain& domain = target->domain();
   Execution& execution = execution_of(*target->node());
   // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
@@ -326,7 +326,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   return nullptr;
 }
 
-bool can_begin(TealetObject* target) noexcept {
+bool can_begin(TealetObject* target) {
   if (!target->domain().check(target)) return false;
   const Status status = target->node()->status;
   if (status == Status::New || status == Status::Stub) return true;

@@ -11,13 +11,13 @@ PyTypeObject* tealet_type = nullptr;
 namespace {
 
 // Whether `tealet` was made by a Main, and can be used here and now. Sets an exception if not.
-bool ready(TealetObject* tealet) noexcept {
+bool ready(TealetObject* tealet) {
   if (tealet->value.domain != nullptr) return tealet->domain().check(tealet);
   PyErr_SetString(PyExc_TypeError, "this tealet was never initialised: Main.tealet() makes them");
   return false;
 }
 
-PyObject* refuse(TealetObject* tealet, const char* why) noexcept {
+PyObject* refuse(TealetObject* tealet, const char* why) {
   PyErr_Format(invalid_error, why, tealet->object());
   return nullptr;
 }
@@ -28,7 +28,7 @@ PyObject* refuse(TealetObject* tealet, const char* why) noexcept {
 
 // The hot path: a paused tealet, and no value or one.
 PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                        PyObject* keywords) noexcept {
+                        PyObject* keywords) {
   TealetObject* tealet = as_tealet(self);
   if (!ready(tealet)) return nullptr;
   const Node& node = *tealet->node();
@@ -49,7 +49,7 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
   return exchange(tealet, {Signal::value, value});
 }
 
-PyObject* method_throw(PyObject* self, PyObject* exception) noexcept {
+PyObject* method_throw(PyObject* self, PyObject* exception) {
   TealetObject* tealet = as_tealet(self);
   if (PyExceptionClass_Check(exception)) {
     exception = PyObject_CallNoArgs(exception);
@@ -74,19 +74,19 @@ PyObject* method_throw(PyObject* self, PyObject* exception) noexcept {
   return exchange(tealet, {Signal::error, exception});
 }
 
-PyObject* method_close(PyObject* self, PyObject*) noexcept {
+PyObject* method_close(PyObject* self, PyObject*) {
   TealetObject* tealet = as_tealet(self);
   if (tealet->value.domain != nullptr && !close_tealet(tealet)) return nullptr;
   Py_RETURN_NONE;
 }
 
-PyObject* get_parent(PyObject* self, void*) noexcept {
+PyObject* get_parent(PyObject* self, void*) {
   const TealetObject* parent = as_tealet(self)->value.parent;
   return parent == nullptr ? Py_NewRef(Py_None)
                            : Py_NewRef(reinterpret_cast<const PyObject*>(parent));
 }
 
-PyObject* get_main(PyObject* self, void*) noexcept {
+PyObject* get_main(PyObject* self, void*) {
   const TealetObject* main = as_tealet(self)->value.main;
   return main == nullptr ? Py_NewRef(Py_None) : Py_NewRef(reinterpret_cast<const PyObject*>(main));
 }
@@ -95,14 +95,14 @@ namespace {
 
 // --- methods ---
 
-bool has_no_function(TealetObject* tealet) noexcept {
+bool has_no_function(TealetObject* tealet) {
   if (execution_of(*tealet->node()).function == nullptr) return true;
   refuse(tealet, "%R has a function already: use switch()");
   return false;
 }
 
 PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                     PyObject* keywords) noexcept {
+                     PyObject* keywords) {
   TealetObject* tealet = as_tealet(self);
   if (!ready(tealet) || !can_begin(tealet)) return nullptr;
   if (count == 0) {
@@ -139,7 +139,7 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
 }
 
 // Whether `tealet` is a stub, and can be used here and now. Sets an exception if not.
-bool can_duplicate(TealetObject* tealet) noexcept {
+bool can_duplicate(TealetObject* tealet) {
   if (!ready(tealet)) return false;
   const Status status = tealet->node()->status;
   if (status == Status::New) {
@@ -152,7 +152,7 @@ bool can_duplicate(TealetObject* tealet) noexcept {
   return status == Status::Stub;
 }
 
-PyObject* method_duplicate(PyObject* self, PyObject*) noexcept {
+PyObject* method_duplicate(PyObject* self, PyObject*) {
   TealetObject* tealet = as_tealet(self);
   TealetObject* twin = new_object();
   if (twin == nullptr) return nullptr;
@@ -166,9 +166,9 @@ PyObject* method_duplicate(PyObject* self, PyObject*) noexcept {
   return bind(twin, tealet->domain(), *node);
 }
 
-PyObject* method_enter(PyObject* self, PyObject*) noexcept { return Py_NewRef(self); }
+PyObject* method_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
-PyObject* method_exit(PyObject* self, PyObject* const*, Py_ssize_t) noexcept {
+PyObject* method_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
   return method_close(self, nullptr);
 }
 
@@ -209,7 +209,7 @@ PyMethodDef methods[] = {
 
 // --- attributes that hand out or change references ---
 
-int set_parent(PyObject* self, PyObject* value, void*) noexcept {
+int set_parent(PyObject* self, PyObject* value, void*) {
   TealetObject* tealet = as_tealet(self);
   if (value == nullptr || !PyObject_TypeCheck(value, tealet_type)) {
     PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R",
@@ -231,17 +231,17 @@ int set_parent(PyObject* self, PyObject* value, void*) noexcept {
 }
 
 // Plain getters: pybind11 would make up a C++ value for an object that was never initialised.
-PyObject* get_status(PyObject* self, void*) noexcept {
+PyObject* get_status(PyObject* self, void*) {
   return to_python(status_of(as_tealet(self)->value));
 }
 
-PyObject* get_saved_bytes(PyObject* self, void*) noexcept {
+PyObject* get_saved_bytes(PyObject* self, void*) {
   const TealetObject* tealet = as_tealet(self);
   const Node* node = tealet->node();
   return PyLong_FromSize_t(node != nullptr ? tealet->domain().saved_bytes(*node) : 0);
 }
 
-PyObject* get_extent(PyObject* self, void*) noexcept {
+PyObject* get_extent(PyObject* self, void*) {
   const TealetObject* tealet = as_tealet(self);
   const Node* node = tealet->node();
   return PyLong_FromSize_t(node != nullptr ? tealet->domain().extent(*node) : 0);
@@ -265,7 +265,7 @@ PyGetSetDef attributes[] = {
 
 // --- slots ---
 
-PyObject* slot_repr(PyObject* self) noexcept {
+PyObject* slot_repr(PyObject* self) {
   const TealetObject* tealet = as_tealet(self);
   const char* type = Py_TYPE(self)->tp_name;
   const char* status = tealet::describe(status_of(tealet->value));
@@ -284,12 +284,12 @@ PyObject* slot_repr(PyObject* self) noexcept {
   return text;
 }
 
-int slot_bool(PyObject* self) noexcept {
+int slot_bool(PyObject* self) {
   const Status status = status_of(as_tealet(self)->value);
   return status != Status::New && status != Status::Exited;
 }
 
-int slot_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+int slot_traverse(PyObject* self, visitproc visit, void* arg) {
   const TealetObject* tealet = as_tealet(self);
   Py_VISIT(Py_TYPE(self));
   if (tealet->value.domain == nullptr) return 0;
@@ -301,7 +301,7 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) noexcept {
 }
 
 // A new tealet whose function refers to it. One that was paused has ended by now: slot_finalize().
-int slot_clear(PyObject* self) noexcept {
+int slot_clear(PyObject* self) {
   const TealetObject* tealet = as_tealet(self);
   if (tealet->node() != nullptr && tealet->node()->status == Status::New) {
     Py_CLEAR(execution_of(*tealet->node()).function);
@@ -312,7 +312,7 @@ int slot_clear(PyObject* self) noexcept {
 // In a cycle that the garbage collector is about to break: it must not, since the stack of a paused
 // tealet may borrow anything that is in reach. So the tealet lives on, and ends when the collection
 // is over; with its frames the cycle goes too.
-void slot_finalize(PyObject* self) noexcept {
+void slot_finalize(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
   if (tealet->value.domain == nullptr || tealet->node() == nullptr) return;
   if (tealet->domain().status(*tealet->node()) != Status::Suspended) return;
@@ -321,7 +321,7 @@ void slot_finalize(PyObject* self) noexcept {
   tealet->domain().keep(tealet);
 }
 
-void slot_dealloc(PyObject* self) noexcept {
+void slot_dealloc(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
@@ -360,11 +360,11 @@ void set_up(PyHeapTypeObject* heap) {
 
 }  // namespace
 
-Status status_of(const Tealet& tealet) noexcept {
+Status status_of(const Tealet& tealet) {
   return tealet.node == nullptr ? Status::Exited : tealet.domain->status(*tealet.node);
 }
 
-bool can_be_parent(PythonDomain& domain, TealetObject* parent) noexcept {
+bool can_be_parent(PythonDomain& domain, TealetObject* parent) {
   if (parent->value.domain == nullptr || parent->node() == nullptr) {
     PyErr_Format(invalid_error, "%R has ended and cannot be a parent", parent->object());
     return false;

@@ -38,7 +38,7 @@ namespace tealetpp {
 // --- exceptions as single objects, as CPython has had them since 3.12 ---
 
 // Takes the exception that is set, traceback included: a new reference, or nullptr if none is set.
-inline PyObject* take_raised() noexcept {
+inline PyObject* take_raised() {
 #if PY_VERSION_HEX >= 0x030c0000
   return PyErr_GetRaisedException();
 #else
@@ -56,7 +56,7 @@ inline PyObject* take_raised() noexcept {
 }
 
 // Sets `exception`, consuming the reference. Does nothing if it is nullptr.
-inline void set_raised(PyObject* exception) noexcept {
+inline void set_raised(PyObject* exception) {
   if (exception == nullptr) return;
 #if PY_VERSION_HEX >= 0x030c0000
   PyErr_SetRaisedException(exception);
@@ -143,7 +143,7 @@ inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept 
 // Shows the garbage collector what the frames of a paused execution own. Without that a tealet that
 // is referred to by its own variables would never be found. What lies on the frames' evaluation
 // stacks, or in C variables, stays hidden: it counts as referred to from outside, which is safe.
-inline int visit_execution(const Execution& execution, visitproc visit, void* arg) noexcept {
+inline int visit_execution(const Execution& execution, visitproc visit, void* arg) {
   Py_VISIT(execution.function);
   Py_VISIT(execution.context);
   if (execution.paused_frame == nullptr) return 0;
@@ -173,7 +173,7 @@ inline std::uint64_t thread_state_id(const PyThreadState* thread) noexcept { ret
 
 // A new reference to a copy of the running execution's context variables; nullptr if it has none,
 // and with an exception set if there is no memory.
-inline PyObject* copy_context(const PyThreadState* thread) noexcept {
+inline PyObject* copy_context(const PyThreadState* thread) {
   return thread->context == nullptr ? nullptr : PyContext_CopyCurrent();
 }
 
@@ -366,7 +366,7 @@ inline void begin_execution(PyThreadState* thread, Execution& execution) noexcep
 
 // Gives up what the running execution holds, at its end; what is dropped may run any code. Only its
 // data stack is left, which nothing must use from now on.
-inline void end_execution(PyThreadState* thread, Execution& execution) noexcept {
+inline void end_execution(PyThreadState* thread, Execution& execution) {
   Py_CLEAR(execution.handled.exc_value);
   Py_CLEAR(execution.function);
   while (PyObject* context = thread->context) {
