@@ -3,14 +3,13 @@
 #include <link.h>
 #include <pthread.h>
 
-#include <atomic>
 #include <cstddef>
+#include <new>
+#include <utility>
 
 namespace tealet::core {
 
 namespace {
-
-std::atomic<std::uint64_t> last_thread{0};
 
 // What a new tealet finds below it at the least; of a small stack, a quarter.
 constexpr std::size_t reserve = 256 * 1024;
@@ -56,12 +55,27 @@ const char* find_top() noexcept {
   return stack.low + stack.size;
 }
 
+struct UntilThreadEnds {
+  UntilThreadEnds() noexcept = default;
+  UntilThreadEnds(const UntilThreadEnds&) = delete;
+  UntilThreadEnds& operator=(const UntilThreadEnds&) = delete;
+  ~UntilThreadEnds() {
+    running_tealet = nullptr;
+    if (ThreadContext* const ended = std::exchange(this_thread, nullptr)) ended->unrefer();
+  }
+};
+
 }  // namespace
 
-__thread std::uint64_t this_thread = 0;
+__thread Node* running_tealet = nullptr;
+__thread ThreadContext* this_thread = nullptr;
 
-std::uint64_t current_thread() noexcept {
-  if (this_thread == 0) this_thread = ++last_thread;
+ThreadContext* current_thread() noexcept {
+  if (this_thread == nullptr) {
+    static thread_local UntilThreadEnds end;
+    this_thread = new (std::nothrow) ThreadContext;
+    if (this_thread != nullptr) running_tealet = &this_thread->ambient;
+  }
   return this_thread;
 }
 
