@@ -47,15 +47,28 @@ Errc Nesting::check_enclosing() const noexcept {
   if (thread_ == nullptr) return Errc::outside;
   if (thread_ != this_thread) return Errc::thread;
   if (stranded()) return Errc::outside;
-  const bool active = is_active();
-  for (const Node* tealet = running_tealet;; ) {
-    if (!active && tealet == home_) return Errc::ok;
-    if (tealet->domain == nullptr) return Errc::outside;
+  const Node* tealet = running_tealet;
+  while (tealet != place()) {
+    if (tealet->domain == nullptr) return outside_or_moved();
     const Nesting& nesting = tealet->domain->nesting();
-    if (&nesting == this) return Errc::ok;
     if (nesting.opened_ < opened_) return Errc::outside;
     tealet = nesting.enclosing_;
   }
+  return Errc::ok;
+}
+
+const Node* Nesting::place() const noexcept {
+  return is_active() ? &self_.current() : home_;
+}
+
+// The running tealets do not lead here. Nor should they if a tealet on the way up from here was
+// paused by a switch.
+Errc Nesting::outside_or_moved() const noexcept {
+  const Node* tealet = place();
+  for (; tealet->domain != nullptr; tealet = tealet->domain->nesting().enclosing_) {
+    if (&tealet->domain->current() != tealet) return Errc::outside;
+  }
+  return place() == tealet ? Errc::outside : Errc::moved;
 }
 
 bool Nesting::is_inside(const Node* tealet) const noexcept {

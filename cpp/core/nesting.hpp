@@ -28,7 +28,8 @@ class Nesting {
   // Whether the domain can be used here and now, as far as one comparison tells.
   bool is_plainly_usable() const noexcept { return expected_ == running_tealet; }
   // Errc::thread on another thread; Errc::outside if some tealet that the domain lies in does not
-  // run, or the domain is not open.
+  // run, or the domain is not open; Errc::moved if its running tealet, or the one that it lies in,
+  // is not on the C stack, though no switch has paused it: see correct_running().
   Errc check() const noexcept { return is_plainly_usable() ? Errc::ok : check_enclosing(); }
 
   // The domain's running tealet is `to` and was `from`.
@@ -41,6 +42,10 @@ class Nesting {
       expected_ = running_tealet = &to;
     }
   }
+
+  // Tells that `tealet` is the innermost that runs on this thread, which only an API can know where
+  // another library switches C stacks, too.
+  static void correct_running(Node& tealet) noexcept { running_tealet = &tealet; }
 
   // The thread that opened the domain; nullptr once it is closed.
   const ThreadContext* thread() const noexcept { return thread_; }
@@ -62,6 +67,9 @@ class Nesting {
  private:
   Errc check_enclosing() const noexcept;
   bool is_active() const noexcept;
+  // While the domain is active, its running tealet; while it is idle, where it was opened.
+  const Node* place() const noexcept;
+  Errc outside_or_moved() const noexcept;
   void unlink() noexcept;
 
   Domain& self_;

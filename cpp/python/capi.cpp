@@ -4,6 +4,7 @@
 
 #include "c_stats.hpp"
 #include "registry.hpp"
+#include "thread_domains.hpp"
 
 namespace tealetpp {
 
@@ -41,8 +42,8 @@ int check_main(PyObject* object) {
 
 PyObject* get_current(PyObject* main) {
   if (main == nullptr && PyErr_Occurred() == nullptr) {
-    // This module has an engine of its own, in which all domains are Python's.
-    return current_of(static_cast<const PythonDomain*>(tealet::core::Nesting::innermost()));
+    ThreadDomains* const domains = ThreadDomains::of_this_thread();
+    return domains != nullptr ? current_of(domains->innermost()) : nullptr;
   }
   if (!is_given("PyTealet_Current", main, main_type)) return nullptr;
   return current_of(as_tealet(main)->value.domain);

@@ -15,6 +15,7 @@ namespace {
 // not.
 bool can_create(TealetObject* main) {
   PythonDomain* domain = main->value.domain;
+  if (domain != nullptr) domain->settle();
   if (domain == nullptr) {
     PyErr_SetString(PyExc_TypeError, "this Main was never initialised");
     return false;
@@ -216,19 +217,13 @@ void slot_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
   if (PythonDomain* domain = main->value.domain) {
-    Py_SET_REFCNT(self, 1);
-    PyObject* raised = take_raised();
-    // No tealet refers to it any more, so main is what runs, and alone.
-    if (!close_domain(main)) PyErr_WriteUnraisable(self);
-    set_raised(raised);
-    if (domain->is_open() || Py_REFCNT(self) > 1) {
-      // It is used again, or cannot be closed on this thread: then it stays for good, since the
-      // engine still has it in that thread's domains.
-      PyObject_GC_Track(self);
-      if (!domain->is_open()) Py_DECREF(self);
-      return;
+    // No tealet refers to it any more, so main is what runs, and alone: there is nothing to unwind,
+    // and it can be closed on any thread.
+    if (domain->is_open()) {
+      Py_SET_REFCNT(self, 1);
+      discard_domain(*domain);
+      Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
     }
-    Py_SET_REFCNT(self, 0);
     delete domain;
   }
   if (main->base.weakrefs != nullptr) PyObject_ClearWeakRefs(self);

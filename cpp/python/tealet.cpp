@@ -297,7 +297,10 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) {
   // Main tealets are not counted as parents: value.main keeps them.
   TealetObject* parent = tealet->value.parent;
   if (parent != nullptr && !parent->is_main()) Py_VISIT(parent);
-  return tealet->node() == nullptr ? 0 : visit_execution(execution_of(*tealet->node()), visit, arg);
+  if (tealet->node() == nullptr) return 0;
+  // What a main tealet has paused is its callers': they own what their frames refer to.
+  if (tealet->is_main()) return tealet->domain().visit_held(visit, arg);
+  return visit_execution(execution_of(*tealet->node()), visit, arg);
 }
 
 // A new tealet whose function refers to it. One that was paused has ended by now: slot_finalize().
@@ -309,16 +312,24 @@ int slot_clear(PyObject* self) {
   return 0;
 }
 
-// In a cycle that the garbage collector is about to break: it must not, since the stack of a paused
-// tealet may borrow anything that is in reach. So the tealet lives on, and ends when the collection
-// is over; with its frames the cycle goes too.
+// In a cycle that the garbage collector is about to break, on whatever thread: it must not, since the
+// stack of a paused tealet may borrow anything in its reach. So the tealet lives on, and ends at the
+// next occasion; with its frames the cycle goes too. Until it has ended that happens each time that
+// the collector finds it.
 void slot_finalize(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
-  if (tealet->value.domain == nullptr || tealet->node() == nullptr) return;
-  if (tealet->domain().status(*tealet->node()) != Status::Suspended) return;
-  Py_INCREF(self);
-  tealet->value.collected = true;
-  tealet->domain().keep(tealet);
+  if (tealet->value.domain == nullptr || tealet->node() == nullptr || tealet->is_main()) return;
+  PythonDomain& domain = tealet->domain();
+  if (domain.status(*tealet->node()) != Status::Suspended) return;
+  allow_finalizing_again(self);
+  domain.hide_held();
+  if (tealet->value.held && !tealet->value.waiting) {
+    // It has refused to end, and the Main that holds it is garbage, too.
+    domain.close_later();
+  } else {
+    tealet->value.collected = true;
+    domain.hold(tealet, true);
+  }
 }
 
 void slot_dealloc(PyObject* self) {
@@ -328,13 +339,12 @@ void slot_dealloc(PyObject* self) {
   if (tealet->value.domain != nullptr) {
     // Alive again while it ends: that may run any code, which may even keep it.
     Py_SET_REFCNT(self, 1);
-    const bool ended = end_unreachable(tealet);
-    if (!ended || Py_REFCNT(self) > 1) {
+    end_unreachable(tealet);
+    Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
+    if (Py_REFCNT(self) != 0) {
       PyObject_GC_Track(self);
-      if (ended) Py_DECREF(self);
       return;
     }
-    Py_SET_REFCNT(self, 0);
   }
   if (tealet->base.weakrefs != nullptr) PyObject_ClearWeakRefs(self);
   PyObject* main = reinterpret_cast<PyObject*>(std::exchange(tealet->value.main, nullptr));

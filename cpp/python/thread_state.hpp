@@ -92,13 +92,16 @@ inline std::size_t first_chunk_size(std::size_t words) noexcept {
   return (size + 15) / 16 * 16;
 }
 
-inline _PyStackChunk* make_first_chunk(void* block, std::size_t size) noexcept {
+// CPython leaves the first word of a chunk without a predecessor alone, so it keeps the `owner`.
+inline _PyStackChunk* make_first_chunk(void* block, std::size_t size, void* owner) noexcept {
   auto* chunk = static_cast<_PyStackChunk*>(block);
   chunk->previous = nullptr;
   chunk->size = size;
   chunk->top = 0;  // CPython sets it when it adds a chunk behind this one
+  chunk->data[0] = static_cast<PyObject*>(owner);
   return chunk;
 }
+inline void* owner_of_first_chunk(const _PyStackChunk* first) noexcept { return first->data[0]; }
 
 // Where CPython takes a chunk to be full; a thread that has run nothing yet has none.
 inline PyObject** end_of_chunk(_PyStackChunk* chunk) noexcept {
@@ -123,14 +126,24 @@ inline std::size_t words_outgrown(const PyThreadState* thread) noexcept {
 
 // --- one execution ---
 
-// The parts of an execution's state that other parts point to.
+// The parts of an execution's state that other parts point to, and what it owns. That must be found
+// without its C stack, if it ends without being resumed.
 struct Execution {
   PyObject* function;                 // strong: what it runs
-  PyObject* context;                  // strong: the context variables that it begins with
-  _PyStackChunk* data_stack;          // owned: the first chunk, while it runs or is paused
+  PyObject* arguments;                // strong: a tuple of what it was called with, if not borrowed
+  PyObject* context;                  // strong, while it does not run: its context variables
+  _PyStackChunk* data_stack;          // owned: the newest chunk, while it does not run
   _PyErr_StackItem handled;           // the outermost entry of its chain of handled exceptions
   _PyInterpreterFrame* paused_frame;  // where it paused; nullptr while it runs
 };
+
+// The outermost entry of the chain of handled exceptions tells whose execution runs, whatever
+// library has switched to it: a tealet's is in its Execution, all others' are in the thread state.
+inline const _PyErr_StackItem* outermost_handled(const PyThreadState* thread) noexcept {
+  const _PyErr_StackItem* item = thread->exc_info;
+  while (item->previous_item != nullptr) item = item->previous_item;
+  return item;
+}
 
 inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept {
 #if PY_VERSION_HEX >= 0x030d0000
@@ -145,6 +158,7 @@ inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept 
 // stacks, or in C variables, stays hidden: it counts as referred to from outside, which is safe.
 inline int visit_execution(const Execution& execution, visitproc visit, void* arg) {
   Py_VISIT(execution.function);
+  Py_VISIT(execution.arguments);
   Py_VISIT(execution.context);
   if (execution.paused_frame == nullptr) return 0;
   Py_VISIT(execution.handled.exc_value);
@@ -167,6 +181,42 @@ inline int visit_execution(const Execution& execution, visitproc visit, void* ar
     for (int i = 0; i < code->co_nlocalsplus; ++i) Py_VISIT(frame->localsplus[i]);
   }
   return 0;
+}
+
+inline bool is_finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+#if PY_VERSION_HEX < 0x030e0000
+// In the word before an object's head that CPython has for the collector: see its pycore_gc.h.
+constexpr std::uintptr_t finalized_flag = 1;
+#endif
+
+// Lets the collector call tp_finalize of `object` again, which it does only once otherwise.
+inline void allow_finalizing_again(PyObject* object) noexcept {
+  reinterpret_cast<std::uintptr_t*>(object)[-1] &= ~finalized_flag;
+}
+
+// Whether the running execution has an interpreter loop on the C stack at or beyond `address`.
+inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  for (const _PyInterpreterFrame* frame = thread->current_frame; frame != nullptr;
+       frame = frame->previous) {
+    if (frame->owner == FRAME_OWNED_BY_CSTACK && static_cast<const void*>(frame) >= address) {
+      return true;
+    }
+  }
+#else
+  for (const _PyCFrame* frame = thread->cframe; frame != nullptr && frame != &thread->root_cframe;
+       frame = frame->previous) {
+    if (static_cast<const void*>(frame) >= address) return true;
+  }
+#endif
+  return false;
 }
 
 inline std::uint64_t thread_state_id(const PyThreadState* thread) noexcept { return thread->id; }
@@ -226,7 +276,7 @@ class PausedState {
   //
   // Not inline, nor is resume(): the members would be taken apart and kept in as many registers and
   // places on the stack, where all of this is copied with every switch.
-  [[gnu::noinline]] PausedState(PyThreadState* thread,
+  [[gnu::noinline]] PausedState(PyThreadState* thread, Execution& execution,
                                 [[maybe_unused]] const void* in_place) noexcept
       :
 #if PY_VERSION_HEX >= 0x030d0000
@@ -246,26 +296,29 @@ class PausedState {
         trash_(thread->trash_delete_nesting),
         recursion_(thread->recursion_limit - thread->recursion_remaining),
 #endif
-        data_stack_(thread->datastack_chunk),
         data_top_(thread->datastack_top),
         handled_(thread->exc_info),
-        context_(thread->context),
         tracing_(thread->tracing),
         headroom_(thread->recursion_headroom) {
+    execution.paused_frame = running_frame(thread);
+    execution.data_stack = thread->datastack_chunk;
+    execution.context = thread->context;
 #if PY_VERSION_HEX >= 0x030c0000
     c_stack_frames_.take_out(thread, in_place);
 #endif
   }
 
-  [[gnu::noinline]] void resume(PyThreadState* thread) noexcept {
-    thread->datastack_chunk = data_stack_;
+  [[gnu::noinline]] void resume(PyThreadState* thread, Execution& execution) noexcept {
+    thread->datastack_chunk = execution.data_stack;
     thread->datastack_top = data_top_;
-    thread->datastack_limit = end_of_chunk(data_stack_);
+    thread->datastack_limit = end_of_chunk(execution.data_stack);
     thread->exc_info = handled_;
-    if (thread->context != context_) {
-      thread->context = context_;
+    if (thread->context != execution.context) {
+      thread->context = execution.context;
       thread->context_ver++;  // or ContextVar.get() would answer from its cache
     }
+    execution.context = nullptr;
+    execution.paused_frame = nullptr;
     thread->tracing = tracing_;
     thread->recursion_headroom = headroom_;
 #if PY_VERSION_HEX >= 0x030d0000
@@ -319,10 +372,8 @@ class PausedState {
   int trash_;
   int recursion_;
 #endif
-  _PyStackChunk* data_stack_;
   PyObject** data_top_;
   _PyErr_StackItem* handled_;
-  PyObject* context_;
   int tracing_;
   int headroom_;
 #if PY_VERSION_HEX >= 0x030c0000
@@ -367,7 +418,9 @@ inline void begin_execution(PyThreadState* thread, Execution& execution) noexcep
 // Gives up what the running execution holds, at its end; what is dropped may run any code. Only its
 // data stack is left, which nothing must use from now on.
 inline void end_execution(PyThreadState* thread, Execution& execution) {
+  execution.data_stack = thread->datastack_chunk;
   Py_CLEAR(execution.handled.exc_value);
+  Py_CLEAR(execution.arguments);
   Py_CLEAR(execution.function);
   while (PyObject* context = thread->context) {
     thread->context = nullptr;

@@ -1,0 +1,16 @@
+// Giving back what the frames of a paused execution own, without resuming it.
+#pragma once
+
+#include "thread_state.hpp"
+
+namespace tealetpp {
+
+// Ends `execution`, which is paused and never runs again: drops what its frames and the rest of it
+// own, and frees its data stack. Frames that somebody holds, in a traceback say, become that
+// somebody's. What is left behind is what C functions on its stack own, and what the expressions
+// that called them had computed by then: nobody but the C stack knows of either.
+//
+// Any code may run. `give` takes a first chunk back, with its owner: see make_first_chunk().
+void drop_paused(Execution& execution, void (*give)(void* owner, _PyStackChunk* chunk));
+
+}  // namespace tealetpp
