@@ -211,7 +211,6 @@ class Domain {
   Arrival jump(Node& target, Leaving leaving, bool force) noexcept;
   Arrival pause_for(Node& target, Transfer out, bool keep, Core* to_switch) noexcept;
   Arrival begin(Node& fresh, Transfer out, bool force) noexcept;
-  bool runs_inside() const noexcept;
   bool must_keep() const noexcept;
   Arrival jump_keeping(Save* to_save, Restore* to_restore) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.

@@ -63,13 +63,8 @@ inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept 
   force_ = force;
 }
 
-// Whether the running tealet is paused from a tealet of another domain, which runs inside of it.
-inline bool Domain::runs_inside() const noexcept {
-  return running_tealet != current_ && !current_->is_main();
-}
-
 // Whether something must wait on the stack that is left.
-inline bool Domain::must_keep() const noexcept { return exceptions_->any() || runs_inside(); }
+inline bool Domain::must_keep() const noexcept { return exceptions_->any() || nesting_.used_from_inside(); }
 
 inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
   set_out(target, leaving, force);
@@ -102,7 +97,11 @@ Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
 [[gnu::noinline]] Arrival Domain::jump_keeping(Save* to_save,
                                                        Restore* to_restore) noexcept {
   const ExceptionsInFlight in_flight = std::exchange(*exceptions_, {});
-  Node* const inside = runs_inside() ? running_tealet : nullptr;
+  Node* inside = nullptr;
+  if (nesting_.used_from_inside()) {
+    nesting_.forget_use_from_inside();
+    if (!current_->is_main() && running_tealet != current_) inside = running_tealet;
+  }
   const Arrival back = tealetpp_switch(to_save, to_restore, this);
   *exceptions_ = in_flight;
   if (inside != nullptr) running_tealet = inside;
@@ -311,7 +310,7 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
 inline void Domain::enter() noexcept {
   previous_ = current_;
   current_ = target_;
-  nesting_.entered(*previous_, *current_);
+  nesting_.entered(*current_);
   if (__builtin_expect(ended_ != nullptr, 0)) free_ended();
 }
 
@@ -406,7 +405,7 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
     copy.status = Status::Running;
     self.previous_ = &original;
     self.current_ = &copy;
-    self.nesting_.entered(original, copy);
+    self.nesting_.entered(copy);
   }
   return near;
 }

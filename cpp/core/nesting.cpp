@@ -11,6 +11,7 @@ void Nesting::join(ThreadContext& thread) noexcept {
   thread.refer();
   opened_ = ++thread.domains_opened;
   home_ = running_tealet;
+  enclosing_ = home_;
   expected_ = home_;
   if (outer() == nullptr) return;
   home_->hosts = true;
@@ -53,6 +54,11 @@ Errc Nesting::check_enclosing() const noexcept {
     const Nesting& nesting = tealet->domain->nesting();
     if (nesting.opened_ < opened_) return Errc::outside;
     tealet = nesting.enclosing_;
+  }
+  if (is_active()) {
+    used_from_inside_ = true;
+  } else {
+    enclosing_ = running_tealet;
   }
   return Errc::ok;
 }

@@ -32,16 +32,21 @@ class Nesting {
   // is not on the C stack, though no switch has paused it: see correct_running().
   Errc check() const noexcept { return is_plainly_usable() ? Errc::ok : check_enclosing(); }
 
-  // The domain's running tealet is `to` and was `from`.
-  void entered(const Node& from, Node& to) noexcept {
-    if (from.is_main()) enclosing_ = running_tealet;
+  // The domain's running tealet is `to` now.
+  void entered(Node& to) noexcept {
     if (to.is_main()) {
       running_tealet = enclosing_;
+      enclosing_ = home_;
       expected_ = home_;
     } else {
       expected_ = running_tealet = &to;
     }
   }
+
+  // Whether the domain may be used from inside a tealet of another one, that runs in its running
+  // tealet. Known from check(), and until told otherwise.
+  bool used_from_inside() const noexcept { return used_from_inside_; }
+  void forget_use_from_inside() noexcept { used_from_inside_ = false; }
 
   // Tells that `tealet` is the innermost that runs on this thread, which only an API can know where
   // another library switches C stacks, too.
@@ -76,12 +81,13 @@ class Nesting {
   ThreadContext* thread_ = nullptr;  // one of its owners
   std::uint64_t opened_ = 0;         // the how-manyth of its thread
   Node* home_ = nullptr;             // where it was opened: a tealet, or the thread's `ambient`
-  Node* enclosing_ = nullptr;        // while active: where it runs
+  mutable Node* enclosing_ = nullptr;        // what runs when main does, next time
   const Node* expected_ = &nowhere;  // what runs if the domain can be used; while idle: its home
 
   Domain* inner_ = nullptr;  // the domains opened in tealets of this one
   Domain* next_ = nullptr;   // its neighbours in the list that it is in
   Domain* previous_ = nullptr;
+  mutable bool used_from_inside_ = false;
 
   static const Node nowhere;  // never runs
 };

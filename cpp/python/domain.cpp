@@ -89,7 +89,12 @@ void PythonDomain::let_go_of_held(TealetObject* tealet) {
   Py_DECREF(tealet->object());
 }
 
-void PythonDomain::close_later() {
+void PythonDomain::end_later(TealetObject* tealet) {
+  if (!tealet->is_main()) {
+    tealet->value.must_end = true;
+    hold(tealet, true);
+    return;
+  }
   if (std::exchange(closes_later_, true)) return;
   Py_INCREF(main_object->object());
   on_thread->expect_settling();
@@ -121,11 +126,11 @@ void PythonDomain::settle_own() {
   ThreadDomains& domains = *on_thread;
   for (TealetObject* tealet : waiting) {
     TealetObject* const before = std::exchange(domains.unwinding, tealet);
-    // What the collector found ends. Else somebody may have found it meanwhile, through the tree;
-    // if not, it ends with its last reference.
-    const bool collected = std::exchange(tealet->value.collected, false);
-    if (collected) end_unreachable(tealet);
-    if (!collected || tealet->node() == nullptr) let_go_of_held(tealet);
+    // Somebody may have found it meanwhile, through the tree. If not, it ends with its last
+    // reference.
+    const bool must_end = std::exchange(tealet->value.must_end, false);
+    if (must_end) end_unreachable(tealet);
+    if (!must_end || tealet->node() == nullptr) let_go_of_held(tealet);
     Py_DECREF(tealet->object());
     domains.unwinding = before;
   }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "errors.hpp"
+#include "paused_frames.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -257,6 +258,7 @@ void own_switch() {
   py::handle main(reinterpret_cast<PyObject*>(main_type));
   main.attr("switch") =
       py::reinterpret_steal<py::object>(PyDescr_NewMethod(main_type, descriptor->d_method));
+  add_pausing_method(PyDict_GetItemString(main_type->tp_dict, "switch"));
 }
 
 }  // namespace

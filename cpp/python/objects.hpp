@@ -40,7 +40,7 @@ struct Tealet {
   std::uint32_t exiting;  // when TealetExit was raised at its pause point, counted; 0 if not
   bool held;              // its domain owns a reference: nobody else may, but it has not ended
   bool waiting;           // it is to be ended at the next occasion
-  bool collected;         // the garbage collector found it: references to it are garbage, too
+  bool must_end;          // then it is ended whoever refers to it
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
@@ -117,8 +117,8 @@ class PythonDomain : public tealet::core::Domain {
   void hold(TealetObject* tealet, bool waiting);
   // No longer. It may be freed.
   void let_go_of_held(TealetObject* tealet);
-  // Closes the domain at the next occasion, for nobody can do so any more.
-  void close_later();
+  // Ends a tealet, or closes the domain if that is main, at the next occasion, whoever refers to it.
+  void end_later(TealetObject* tealet);
   void forget_to_close();
   // Ends what waits here. The domain can be used here and now.
   void settle_own();

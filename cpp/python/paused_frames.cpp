@@ -1,5 +1,9 @@
 #include "paused_frames.hpp"
 
+#include <opcode.h>
+
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -17,6 +21,58 @@ PyCodeObject* code_of(const _PyInterpreterFrame* frame) noexcept {
 
 bool is_held(const _PyInterpreterFrame* frame) noexcept {
   return frame->frame_obj != nullptr && Py_REFCNT(frame->frame_obj) > 1;
+}
+
+std::array<PyObject*, 8> pausing_methods{};
+
+// The instruction that `frame` executes, as compiled, with its argument.
+struct Instruction {
+  int opcode = -1;
+  int argument = 0;
+};
+Instruction instruction_of(const _PyInterpreterFrame* frame) {
+  PyObject* const bytes = PyCode_GetCode(code_of(frame));
+  if (bytes == nullptr) {
+    PyErr_Clear();
+    return {};
+  }
+#if PY_VERSION_HEX >= 0x030d0000
+  const _Py_CODEUNIT* const now = frame->instr_ptr;
+#else
+  const _Py_CODEUNIT* const now = frame->prev_instr;
+#endif
+  const auto* const at = reinterpret_cast<const unsigned char*>(PyBytes_AS_STRING(bytes)) +
+                         (reinterpret_cast<const char*>(now) -
+                          reinterpret_cast<const char*>(_PyCode_CODE(code_of(frame))));
+  const Instruction found{at[0], at[1]};
+  Py_DECREF(bytes);
+  return found;
+}
+
+bool is_call(int opcode) noexcept {
+#if PY_VERSION_HEX < 0x030c0000
+  if (opcode == PRECALL) return true;  // where it is specialised it does all of the call
+#endif
+  return opcode == CALL;
+}
+
+// Finds out how far the evaluation stack of a frame is filled that has called a pausing method. The
+// interpreter has that in a variable, and what lies beyond is left over from other calls; but there
+// must be the method, the tealet and as many arguments as the instruction says. If that method is
+// there more than once, the first counts: an outer call, of which this one computes an argument, so
+// what is filled is never taken for more than it is.
+void find_stack_top(_PyInterpreterFrame* frame) {
+  const Instruction instruction = instruction_of(frame);
+  if (!is_call(instruction.opcode)) return;
+  const PyCodeObject* const code = code_of(frame);
+  const int full = code->co_nlocalsplus + code->co_stacksize;
+  for (int i = code->co_nlocalsplus; i + 2 + instruction.argument <= full; ++i) {
+    PyObject* const method = frame->localsplus[i];
+    const auto* const known = std::find(pausing_methods.begin(), pausing_methods.end(), method);
+    if (method == nullptr || known == pausing_methods.end()) continue;
+    frame->stacktop = i + 2 + instruction.argument;
+    return;
+  }
 }
 
 // How far its locals and its evaluation stack are filled. That of a frame which called a C function
@@ -113,8 +169,15 @@ void free_chunks(_PyStackChunk* newest, void (*give)(void* owner, _PyStackChunk*
 
 }  // namespace
 
+void add_pausing_method(PyObject* descriptor) {
+  *std::find(pausing_methods.begin(), pausing_methods.end() - 1, nullptr) = descriptor;
+}
+
 void drop_paused(Execution& execution, void (*give)(void* owner, _PyStackChunk* chunk)) {
   link_held_frames(execution.paused_frame);
+  _PyInterpreterFrame* const newest = execution.paused_frame;
+  const bool in_c_function = newest != nullptr && newest->stacktop < 0;
+  if (in_c_function && newest->owner == FRAME_OWNED_BY_THREAD) find_stack_top(newest);
   _PyInterpreterFrame* frame = detach(std::exchange(execution.paused_frame, nullptr));
   _PyStackChunk* const chunks = std::exchange(execution.data_stack, nullptr);
   PyObject* const handled = std::exchange(execution.handled.exc_value, nullptr);

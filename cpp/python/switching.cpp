@@ -68,10 +68,10 @@ const void* in_place(const PythonDomain& domain) {
 }
 
 // What the domain wants to know of an execution that pauses.
-void prepare_pause(PythonDomain& domain) {
+void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   Node& self = domain.current();
   if (self.is_main()) return;
-  if (const std::size_t words = words_outgrown(PyThreadState_Get())) {
+  if (const std::size_t words = words_outgrown(thread)) {
     domain.learn_words(execution_of(self), words);
   }
 }
@@ -80,10 +80,11 @@ void prepare_pause(PythonDomain& domain) {
 // What has a name here is on every saved stack, so little has.
 template <class Jump>
 Errc with_paused_state(PythonDomain& domain, Jump jump) {
-  prepare_pause(domain);
-  PausedState paused(PyThreadState_Get(), execution_of(domain.current()), in_place(domain));
+  PyThreadState* const thread = PyThreadState_Get();
+  prepare_pause(domain, thread);
+  PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   const Errc code = jump();
-  paused.resume(PyThreadState_Get(), execution_of(domain.current()));
+  paused.resume(thread, execution_of(domain.current()));
   return code;
 }
 

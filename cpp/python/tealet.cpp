@@ -1,7 +1,9 @@
 // The type Tealet.
 #include <utility>
 
+#include "collector.hpp"
 #include "errors.hpp"
+#include "paused_frames.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -168,7 +170,18 @@ PyObject* method_duplicate(PyObject* self, PyObject*) {
 
 PyObject* method_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
-PyObject* method_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
+// A generator with a `with` block may be dropped, or found by the collector, where nothing can be
+// closed: then that comes at the next occasion.
+PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t count) {
+  TealetObject* tealet = as_tealet(self);
+  if (tealet->node() != nullptr && !tealet->domain().can_switch()) {
+    const bool dropped = count != 0 && PyExceptionClass_Check(exception[0]) &&
+                         PyErr_GivenExceptionMatches(exception[0], PyExc_GeneratorExit) != 0;
+    if (dropped || is_collecting(tealet->domain())) {
+      tealet->domain().end_later(tealet);
+      Py_RETURN_NONE;
+    }
+  }
   return method_close(self, nullptr);
 }
 
@@ -318,18 +331,14 @@ int slot_clear(PyObject* self) {
 // the collector finds it.
 void slot_finalize(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
+  allow_finalizing_again(self);
   if (tealet->value.domain == nullptr || tealet->node() == nullptr || tealet->is_main()) return;
   PythonDomain& domain = tealet->domain();
   if (domain.status(*tealet->node()) != Status::Suspended) return;
-  allow_finalizing_again(self);
   domain.hide_held();
-  if (tealet->value.held && !tealet->value.waiting) {
-    // It has refused to end, and the Main that holds it is garbage, too.
-    domain.close_later();
-  } else {
-    tealet->value.collected = true;
-    domain.hold(tealet, true);
-  }
+  // One that has refused to end is held by its Main, which must be garbage, too.
+  const bool refused = tealet->value.held && !tealet->value.waiting;
+  domain.end_later(refused ? domain.main_object : tealet);
 }
 
 void slot_dealloc(PyObject* self) {
@@ -395,6 +404,9 @@ void register_tealet(py::module_& module) {
                                 "Main.tealet() and Main.stub().\n"
                                 "A context manager: leaving it closes the tealet.");
   tealet_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+  for (const char* name : {"switch", "run", "throw", "close"}) {
+    add_pausing_method(PyDict_GetItemString(tealet_type->tp_dict, name));
+  }
 }
 
 }  // namespace tealetpp
