@@ -107,8 +107,6 @@ def test_a_paused_tealet_in_a_cycle_is_closed_on_its_own_thread(main):
     collector = threading.Thread(target=gc.collect)
     collector.start()
     collector.join()
-    assert unwound == []
-    main.tealet(lambda: None).switch()
     assert unwound == [(True, threading.current_thread())]
 
 
