@@ -28,7 +28,7 @@ Errc Domain::open(std::size_t extra) noexcept {
   current_ = main_;
   area_.never_lose(main_->stack);
   exceptions_ = reinterpret_cast<ExceptionsInFlight*>(abi::__cxa_get_globals());
-  lowest_start_ = lowest_start_on_this_stack();
+  stack_ = usable_stack_of_this_thread();
   nesting_.join(*thread);
   return Errc::ok;
 }
@@ -42,7 +42,7 @@ void Domain::close() noexcept {
 }
 
 Errc Domain::check_room() const noexcept {
-  return __builtin_frame_address(0) > lowest_start_ ? Errc::ok : Errc::no_room;
+  return __builtin_frame_address(0) > stack_.lowest_start ? Errc::ok : Errc::no_room;
 }
 
 Node* Domain::make_node(std::size_t extra) noexcept {

@@ -106,6 +106,8 @@ class Domain {
   }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
+  // How much of the C stack is left for what runs below `address`.
+  StackRoom room_below(const void* address) const noexcept { return stack_.room_below(address); }
 
   // --- how tealets come to be, and go ---
 
@@ -257,10 +259,10 @@ class Domain {
   Face face_;
   const char* highest_far_ = nullptr;
   const char* deepest_near_ = unbounded;      // kept up under AddressSanitizer only
-  const char* lowest_start_ = nullptr;        // nearer than this, no tealet may begin
   ExceptionsInFlight* exceptions_ = nullptr;  // of this thread
 
   Nesting nesting_{*this};
+  UsableStack stack_;  // of this thread
 };
 
 }  // namespace tealet::core

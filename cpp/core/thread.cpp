@@ -13,6 +13,8 @@ namespace {
 
 // What a new tealet finds below it at the least; of a small stack, a quarter.
 constexpr std::size_t reserve = 256 * 1024;
+// The part of the reserve that is for calls that no interpreter counts: those of the C library, say.
+constexpr std::size_t uncounted_part = 8;
 
 struct Bounds {
   const char* low = nullptr;
@@ -79,10 +81,12 @@ ThreadContext* current_thread() noexcept {
   return this_thread;
 }
 
-const char* lowest_start_on_this_stack() noexcept {
+UsableStack usable_stack_of_this_thread() noexcept {
   const Bounds stack = bounds_of_this_stack();
-  if (stack.low == nullptr) return nullptr;
-  return stack.low + (stack.size / 4 < reserve ? stack.size / 4 : reserve);
+  if (stack.low == nullptr) return {};
+  const std::size_t kept = stack.size / 4 < reserve ? stack.size / 4 : reserve;
+  const std::size_t uncounted = kept / uncounted_part;
+  return {stack.low + kept, stack.low + uncounted, stack.size - uncounted};
 }
 
 const char* top_of_this_stack() noexcept {

@@ -32,6 +32,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_collector(module);
   tealetpp::register_capi(module);
   tealetpp::keep_last_chunk();
+  if (!tealetpp::learn_c_recursion_limit()) throw pybind11::error_already_set();
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
     if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";

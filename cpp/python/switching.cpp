@@ -118,7 +118,8 @@ Transfer take_result(const TealetObject* self, PyObject* result) {
 // that one returned.
 [[gnu::noinline]] Transfer enter(Node& node) {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
-  begin_execution(PyThreadState_Get(), execution_of(node));
+  begin_execution(PyThreadState_Get(), execution_of(node),
+                  domain.room_below(__builtin_frame_address(0)));
   Call call = std::exchange(domain.call, Call{});
   Transfer arrived = arrive(domain);
   // Thrown into before it began: there is nothing on its stack that could catch it.

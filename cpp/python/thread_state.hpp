@@ -30,8 +30,11 @@
 #undef TEALETPP_UNDEFINE_PY_BUILD_CORE
 #endif
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+
+#include "thread.hpp"
 
 namespace tealetpp {
 
@@ -381,9 +384,106 @@ class PausedState {
 #endif
 };
 
-// Makes the thread state that of an execution that begins here, on top of whatever was there: no
-// frames, no handled exception, its own data stack and context variables.
-inline void begin_execution(PyThreadState* thread, Execution& execution) noexcept {
+// --- recursion ---
+//
+// CPython counts calls, but it is the C stack that must not be overrun. Its limits are made for one
+// execution that has the whole stack. A tealet begins somewhere on it, and others may have used up
+// any part of it before. So what a tealet may use follows from the place where it begins, and not
+// from who runs it: a stub begins where it was captured.
+//
+// CPython 3.11 has one counter for all calls. Since 3.12 calls from Python to Python, which take no
+// C stack, have a counter of their own: of those each tealet has the full limit.
+
+// Bytes of the C stack that one counted call takes at the worst. That is sorted() with a function
+// as its key, which has a large buffer on the stack: 4,992 bytes for two calls on 3.11, 5,008 for
+// three since 3.12; most calls take 100 to 700. (The parts of a debug build may be compiled without
+// optimisation.)
+#ifdef Py_DEBUG
+constexpr std::size_t worst_call = 4096;
+#elif PY_VERSION_HEX >= 0x030c0000
+constexpr std::size_t worst_call = 1792;
+#else
+constexpr std::size_t worst_call = 2560;
+#endif
+
+#if PY_VERSION_HEX >= 0x030c0000
+
+// The same for one Python frame, with the C calls that lead to it: 5,152 bytes; and there must be
+// some left for what has no Python frames, such as the repr() of nested lists.
+constexpr std::size_t worst_frame = 4 * worst_call;
+// What sys.getrecursionlimit() is unless changed.
+constexpr std::size_t usual_limit = 1000;
+// While no more than 50 calls are left, CPython 3.13 frees no containers but puts them off. So even on
+// the last bit of a small stack there are some more.
+constexpr int fewest_calls = 64;
+
+// How many C calls CPython allows a thread: a constant of the interpreter that runs, which may not
+// be the one that this was compiled for.
+inline int c_recursion_limit = 0;
+
+// To be called before any execution begins. False with MemoryError.
+inline bool learn_c_recursion_limit() {
+  PyThreadState* fresh = PyThreadState_New(PyInterpreterState_Get());
+  if (fresh == nullptr) {
+    PyErr_NoMemory();
+    return false;
+  }
+  c_recursion_limit = fresh->c_recursion_remaining;
+  PyThreadState_Clear(fresh);
+  PyThreadState_Delete(fresh);
+  return true;
+}
+
+// How many C calls an execution may nest that begins with `room` below it.
+inline int c_calls_allowed(const PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+  const auto full = static_cast<std::size_t>(c_recursion_limit);
+  if (full * worst_call <= room.left) return c_recursion_limit;
+  // CPython 3.13 allows more calls than fit if all were the worst: there it is the limit of Python
+  // frames that ends such a recursion. If that does so within what is left, or the program has set
+  // one that protects nothing, not even outside of tealets, then a tealet that begins near the top
+  // has what it would have elsewhere, and a deeper one its share.
+  const std::size_t needed = static_cast<std::size_t>(thread->py_recursion_limit) * worst_frame;
+  const bool raised = needed > room.whole && usual_limit * worst_frame <= room.whole;
+  std::size_t calls = room.left / worst_call;
+  if (raised ? room.left >= room.whole / 4 * 3 : needed <= room.left) {
+    if (room.left >= room.whole / 16 * 15) return c_recursion_limit;
+    calls = std::max(calls, full * room.left / room.whole);
+  }
+  return std::max(static_cast<int>(calls), fewest_calls);
+}
+
+inline void allow_recursion(PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+  thread->py_recursion_remaining = thread->py_recursion_limit;
+  // On a stack of unknown bounds the count goes on, as if the tealet had been called.
+  if (room.whole != 0) thread->c_recursion_remaining = c_calls_allowed(thread, room);
+}
+
+#else
+
+inline bool learn_c_recursion_limit() { return true; }
+
+// How many calls an execution may nest that begins with `room` below it.
+inline int calls_allowed(const PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+  const int limit = thread->recursion_limit;
+  const std::size_t needed = static_cast<std::size_t>(limit) * worst_call;
+  if (needed <= room.left) return limit;
+  // If the limit protects nothing, not even outside of tealets, then a tealet that begins near the
+  // top is as good as one that has a stack of its own.
+  if (needed > room.whole && room.left >= room.whole / 4 * 3) return limit;
+  return static_cast<int>(room.left / worst_call);
+}
+
+inline void allow_recursion(PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+  // On a stack of unknown bounds the count goes on, as if the tealet had been called.
+  if (room.whole != 0) thread->recursion_remaining = calls_allowed(thread, room);
+}
+
+#endif
+
+// Makes the thread state that of an execution that begins here, with `room` below it, on top of
+// whatever was there: no frames, no handled exception, its own data stack and context variables.
+inline void begin_execution(PyThreadState* thread, Execution& execution,
+                            tealet::core::StackRoom room) noexcept {
   _PyStackChunk* chunk = execution.data_stack;
   thread->datastack_chunk = chunk;
   thread->datastack_top = &chunk->data[1];
@@ -396,18 +496,15 @@ inline void begin_execution(PyThreadState* thread, Execution& execution) noexcep
   thread->context_ver++;
   thread->tracing = 0;
   thread->recursion_headroom = 0;
+  allow_recursion(thread, room);
 #if PY_VERSION_HEX >= 0x030d0000
   thread->current_frame = nullptr;
   thread->what_event = -1;
-  thread->py_recursion_remaining = thread->py_recursion_limit;
 #elif PY_VERSION_HEX >= 0x030c0000
   thread->cframe = &thread->root_cframe;
   thread->what_event = -1;
   thread->trash.delete_nesting = 0;
-  thread->py_recursion_remaining = thread->py_recursion_limit;
 #else
-  // One counter limits Python's recursion and the use of the C stack. It goes on counting, since
-  // this execution lies on top of the one that began it.
   thread->cframe = &thread->root_cframe;
   thread->tracing_what = 0;
   thread->trash_delete_nesting = 0;
