@@ -28,8 +28,7 @@ PyObject* to_text(PyObject* self) { return report("to_text", self); }
 PyObject* to_repr(PyObject* self) { return report("to_repr", self); }
 
 // The one argument, called stack_size, that both functions below take. False with an exception set.
-bool parse_size(PyObject* arguments, PyObject* keywords, const char* format,
-                std::size_t& size) {
+bool parse_size(PyObject* arguments, PyObject* keywords, const char* format, std::size_t& size) {
   static char stack_size[] = "stack_size";
   static char* names[] = {stack_size, nullptr};
   PyObject* object = nullptr;

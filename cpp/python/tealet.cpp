@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "errors.hpp"
+#include "guarded.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -18,7 +19,15 @@ bool ready(TealetObject* tealet) {
 }
 
 PyObject* refuse(TealetObject* tealet, const char* why) {
-  PyErr_Format(invalid_error, why, tealet->object());
+  guard([&] { PyErr_Format(invalid_error, why, tealet->object()); });
+  return nullptr;
+}
+
+[[gnu::noinline]] PyObject* refuse_arguments(PyObject* self, Py_ssize_t count, PyObject* keywords) {
+  guard([&] {
+    PyErr_Format(invalid_error, "%R has begun and can be handed one value at most, not %zd", self,
+                 count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0));
+  });
   return nullptr;
 }
 
@@ -26,11 +35,14 @@ PyObject* refuse(TealetObject* tealet, const char* why) {
 
 // --- what the C API offers too ---
 
+// These guard what may run Python code themselves, so that they leave no frame of their own on the
+// stack of a tealet that pauses here.
+
 // The hot path: a paused tealet, and no value or one.
 PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                         PyObject* keywords) {
   TealetObject* tealet = as_tealet(self);
-  if (!ready(tealet)) return nullptr;
+  if (!guard([&] { return ready(tealet); })) return nullptr;
   const Node& node = *tealet->node();
   if (node.status == Status::New) {
     if (execution_of(*tealet->node()).function != nullptr) {
@@ -40,17 +52,18 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
   }
   if (node.status == Status::Stub) return refuse(tealet, "%R has no function yet: use run()");
   if (keywords != nullptr || count > 1) {
-    PyErr_Format(invalid_error, "%R has begun and can be handed one value at most, not %zd", self,
-                 count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0));
-    return nullptr;
+    return refuse_arguments(self, count, keywords);
   }
   PyObject* value = Py_NewRef(count == 1 ? arguments[0] : Py_None);
   if (node.status == Status::Running) return value;
   return exchange(tealet, {Signal::value, value});
 }
 
-PyObject* method_throw(PyObject* self, PyObject* exception) {
-  TealetObject* tealet = as_tealet(self);
+namespace {
+
+// A new reference to what throw() shall raise in `tealet`, which is ready for it; nullptr with an
+// exception set.
+PyObject* prepare_throw(TealetObject* tealet, PyObject* exception) {
   if (PyExceptionClass_Check(exception)) {
     exception = PyObject_CallNoArgs(exception);
     if (exception == nullptr) return nullptr;
@@ -63,12 +76,19 @@ PyObject* method_throw(PyObject* self, PyObject* exception) {
     Py_DECREF(exception);
     return nullptr;
   }
-  if (!ready(tealet)) {
-    Py_DECREF(exception);
-    return nullptr;
-  }
+  if (ready(tealet)) return exception;
+  Py_DECREF(exception);
+  return nullptr;
+}
+
+}  // namespace
+
+PyObject* method_throw(PyObject* self, PyObject* exception) {
+  TealetObject* tealet = as_tealet(self);
+  exception = guard([&] { return prepare_throw(tealet, exception); });
+  if (exception == nullptr) return nullptr;
   if (tealet->node()->status == Status::Running) {
-    set_raised(exception);
+    guard([&] { set_raised(exception); });
     return nullptr;
   }
   return exchange(tealet, {Signal::error, exception});
@@ -76,8 +96,9 @@ PyObject* method_throw(PyObject* self, PyObject* exception) {
 
 PyObject* method_close(PyObject* self, PyObject*) {
   TealetObject* tealet = as_tealet(self);
-  if (tealet->value.domain != nullptr && !close_tealet(tealet)) return nullptr;
-  Py_RETURN_NONE;
+  const bool closed =
+      guard([&] { return tealet->value.domain == nullptr || close_tealet(tealet); });
+  return closed ? Py_NewRef(Py_None) : nullptr;
 }
 
 PyObject* get_parent(PyObject* self, void*) {
@@ -183,26 +204,26 @@ PyMethodDef methods[] = {
      "such a tealet. On the running tealet it returns the value at once.\n\n"
      "Raises InvalidError, DefunctError, ThreadError, MemoryError or RecursionError if it cannot\n"
      "switch; every tealet is as it was then."},
-    {"run", as_method(method_run), METH_FASTCALL | METH_KEYWORDS,
+    {"run", as_method(guarded<method_run>), METH_FASTCALL | METH_KEYWORDS,
      "run($self, function, /, *args, **kwargs)\n--\n\n"
      "Begin a new tealet or a stub with ``function(*args, **kwargs)``, now.\n\n"
      "Otherwise like switch(). Raises TypeError if ``function`` is not callable."},
-    {"throw", as_method(method_throw), METH_O,
+    {"throw", method_throw, METH_O,
      "throw($self, exception, /)\n--\n\n"
      "Resume this tealet by raising ``exception``, an instance or a class, at its pause point.\n\n"
      "A tealet that has not begun ends at once; its parent receives the exception. Otherwise like\n"
      "switch()."},
-    {"duplicate", as_method(method_duplicate), METH_NOARGS,
+    {"duplicate", guarded<method_duplicate>, METH_NOARGS,
      "duplicate($self, /)\n--\n\n"
      "Return a second stub that shares this stub's stack.\n\n"
      "Raises InvalidError for anything but a stub."},
-    {"close", as_method(method_close), METH_NOARGS,
+    {"close", method_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
      "End this tealet: raise TealetExit at its pause point, let it unwind, free it.\n\n"
      "Does nothing if it has ended. On the running tealet it raises TealetExit. Raises what else\n"
      "leaves the tealet's function, and TealetError if it switches away instead of ending."},
-    {"__enter__", as_method(method_enter), METH_NOARGS, "__enter__($self, /)\n--\n\n"},
-    {"__exit__", as_method(method_exit), METH_FASTCALL,
+    {"__enter__", guarded<method_enter>, METH_NOARGS, "__enter__($self, /)\n--\n\n"},
+    {"__exit__", as_method(guarded<method_exit>), METH_FASTCALL,
      "__exit__($self, *exception)\n--\n\nclose()."},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -231,9 +252,7 @@ int set_parent(PyObject* self, PyObject* value, void*) {
 }
 
 // Plain getters: pybind11 would make up a C++ value for an object that was never initialised.
-PyObject* get_status(PyObject* self, void*) {
-  return to_python(status_of(as_tealet(self)->value));
-}
+PyObject* get_status(PyObject* self, void*) { return to_python(status_of(as_tealet(self)->value)); }
 
 PyObject* get_saved_bytes(PyObject* self, void*) {
   const TealetObject* tealet = as_tealet(self);
@@ -248,18 +267,18 @@ PyObject* get_extent(PyObject* self, void*) {
 }
 
 PyGetSetDef attributes[] = {
-    {"status", get_status, nullptr, "What it is doing now: a Status.", nullptr},
-    {"saved_bytes", get_saved_bytes, nullptr,
+    {"status", guarded<get_status>, nullptr, "What it is doing now: a Status.", nullptr},
+    {"saved_bytes", guarded<get_saved_bytes>, nullptr,
      "Bytes of its stack on the heap now; those of a shared stack count in full.", nullptr},
-    {"extent", get_extent, nullptr,
+    {"extent", guarded<get_extent>, nullptr,
      "How deep its stack is, in bytes: from where it paused, or is now, to where it began.",
      nullptr},
-    {"parent", get_parent, set_parent,
+    {"parent", guarded<get_parent>, guarded<set_parent>,
      "The tealet that receives this one's result; at first the one that created it. None for a\n"
      "main tealet and for one that has ended. Setting it raises InvalidError if the new parent\n"
      "descends from this tealet, has ended, is a stub, or belongs to another domain.",
      nullptr},
-    {"main", get_main, nullptr, "The Main that this tealet belongs to.", nullptr},
+    {"main", guarded<get_main>, nullptr, "The Main that this tealet belongs to.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -350,12 +369,12 @@ void set_up(PyHeapTypeObject* heap) {
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
   type.tp_getset = attributes;
-  type.tp_repr = slot_repr;
-  type.tp_dealloc = slot_dealloc;
-  type.tp_traverse = slot_traverse;
-  type.tp_clear = slot_clear;
-  type.tp_finalize = slot_finalize;
-  heap->as_number.nb_bool = slot_bool;
+  type.tp_repr = guarded<slot_repr>;
+  type.tp_dealloc = guarded<slot_dealloc>;
+  type.tp_traverse = guarded<slot_traverse>;
+  type.tp_clear = guarded<slot_clear>;
+  type.tp_finalize = guarded<slot_finalize>;
+  heap->as_number.nb_bool = guarded<slot_bool>;
 }
 
 }  // namespace
