@@ -1,6 +1,7 @@
 // The type Main.
 #include <cstdint>
 #include <limits>
+#include <new>
 
 #include "errors.hpp"
 #include "guarded.hpp"
@@ -87,11 +88,13 @@ PyObject* method_stats(PyObject* self, PyObject*) {
 #if TEALET_WITH_STATS
 PyObject* method_stats_by_walk(PyObject* self, PyObject*) {
   const PythonDomain* domain = as_tealet(self)->value.domain;
+  Stats stats;
   try {
-    return to_python(domain != nullptr ? domain->stats_by_walk() : Stats{});
-  } catch (...) {
+    if (domain != nullptr) stats = domain->stats_by_walk();
+  } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   }
+  return to_python(stats);
 }
 #endif
 
