@@ -188,30 +188,10 @@ int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
     PyErr_Format(invalid_error, "%R was initialised already", self);
     return -1;
   }
-  if (!main->base.simple_layout) {
-    PyErr_SetString(PyExc_TypeError, "a Main cannot also derive from other extension types");
-    return -1;
-  }
   if (!open_domain(main, limit)) return -1;
   main->base.simple_value_holder[0] = &main->value;
   main->base.simple_holder_constructed = true;
   return 0;
-}
-
-// As pybind11 does it, but for what it does without memory: it goes on with no object.
-PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
-  PyObject* self = type->tp_alloc(type, 0);
-  if (self == nullptr) return nullptr;
-  py::detail::instance& base = as_tealet(self)->base;
-  // A type that derives from other types of pybind11's, too, is refused by slot_init().
-  try {
-    base.allocate_layout();
-  } catch (...) {
-    PyErr_NoMemory();
-    Py_DECREF(self);
-    return nullptr;
-  }
-  return self;
 }
 
 void slot_dealloc(PyObject* self) {
@@ -246,7 +226,7 @@ void set_up(PyHeapTypeObject* heap) {
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
   type.tp_getset = attributes;
-  type.tp_new = guarded<slot_new>;
+  type.tp_new = tealet_type->tp_new;
   type.tp_init = guarded<slot_init>;
   type.tp_dealloc = guarded<slot_dealloc>;
   type.tp_traverse = tealet_type->tp_traverse;
@@ -308,7 +288,7 @@ Stats stats_of(const Main& main) { return main.domain != nullptr ? main.domain->
 
 void register_main(py::module_& module) {
   const py::class_<Main, Tealet> type(
-      module, "Main", py::custom_type_setup(set_up),
+      module, "Main", metaclass(), py::custom_type_setup(set_up),
       "Main(*, memory_limit=None)\n--\n\n"
       "A domain of tealets on this thread, and itself the main tealet: the execution that made "
       "it.\n\n"

@@ -11,6 +11,9 @@ void register_tealet(py::module_& module);
 void register_main(py::module_& module);
 void register_capi(py::module_& module);
 
+// The class of Tealet and Main, which makes their objects when they are called.
+py::metaclass metaclass();
+
 // As CPython's tables of methods want it, whichever calling convention it has.
 template <class Function>
 PyCFunction as_method(Function function) {

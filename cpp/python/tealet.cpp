@@ -340,6 +340,50 @@ void slot_finalize(PyObject* self) {
   tealet->domain().keep(tealet);
 }
 
+// Whether some base of `type` is a type of pybind11's, but not one of ours. Their objects are laid
+// out in another way.
+bool has_other_values(PyTypeObject* type) {
+  if (type == tealet_type || type == main_type) return false;
+  return py::detail::with_internals([type](const py::detail::internals& internals) {
+    const PyObject* bases = type->tp_mro;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(bases); ++i) {
+      auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(bases, i));
+      if (base == tealet_type || base == main_type) continue;
+      if (internals.registered_types_py.count(base) != 0) return true;
+    }
+    return false;
+  });
+}
+
+// In place of pybind11's, which calls Python's API from where destructors and handlers wait.
+PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
+  if (has_other_values(type)) {
+    PyErr_Format(PyExc_TypeError, "%s cannot also derive from other extension types",
+                 type->tp_name);
+    return nullptr;
+  }
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self != nullptr) as_tealet(self)->base.simple_layout = true;
+  return self;
+}
+
+int slot_init(PyObject* self, PyObject*, PyObject*) {
+  PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", Py_TYPE(self)->tp_name);
+  return -1;
+}
+
+// What calling Tealet, Main or a subclass does. In place of pybind11's, as above.
+PyObject* call_type(PyObject* type, PyObject* arguments, PyObject* keywords) {
+  PyObject* self = PyType_Type.tp_call(type, arguments, keywords);
+  if (self == nullptr || !PyObject_TypeCheck(self, tealet_type)) return self;
+  if (as_tealet(self)->value.domain != nullptr) return self;
+  const bool is_main = PyObject_TypeCheck(self, main_type);
+  PyErr_Format(PyExc_TypeError, "%s.__init__() must be called when overriding __init__",
+               (is_main ? main_type : tealet_type)->tp_name);
+  Py_DECREF(self);
+  return nullptr;
+}
+
 void slot_dealloc(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
   PyTypeObject* type = Py_TYPE(self);
@@ -370,6 +414,8 @@ void set_up(PyHeapTypeObject* heap) {
   type.tp_methods = methods;
   type.tp_getset = attributes;
   type.tp_repr = guarded<slot_repr>;
+  type.tp_new = guarded<slot_new>;
+  type.tp_init = guarded<slot_init>;
   type.tp_dealloc = guarded<slot_dealloc>;
   type.tp_traverse = guarded<slot_traverse>;
   type.tp_clear = guarded<slot_clear>;
@@ -398,8 +444,23 @@ bool can_be_parent(PythonDomain& domain, TealetObject* parent) {
   return false;
 }
 
+py::metaclass metaclass() {
+  static PyObject* made = nullptr;
+  if (made == nullptr) {
+    PyTypeObject* base = py::detail::get_internals().default_metaclass;
+    PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(guarded<call_type>)},
+                           {Py_tp_dealloc, reinterpret_cast<void*>(base->tp_dealloc)},
+                           {0, nullptr}};
+    PyType_Spec spec{"tealetpp._tealetpp.TealetType", 0, 0,
+                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+    made = PyType_FromSpecWithBases(&spec, reinterpret_cast<PyObject*>(base));
+    if (made == nullptr) throw py::error_already_set();
+  }
+  return py::metaclass(made);
+}
+
 void register_tealet(py::module_& module) {
-  const py::class_<Tealet> type(module, "Tealet", py::custom_type_setup(set_up),
+  const py::class_<Tealet> type(module, "Tealet", metaclass(), py::custom_type_setup(set_up),
                                 "A coroutine that can pause in the middle of any call. Made by "
                                 "Main.tealet() and Main.stub().\n"
                                 "A context manager: leaving it closes the tealet.");
