@@ -31,6 +31,12 @@ def pytest_addoption(parser):
         help="how long to run random schedules, with a new seed each time",
     )
     parser.addoption(
+        "--daemon-runs",
+        type=int,
+        default=5,
+        help="how often to run each program of tests/test_daemon_threads.py",
+    )
+    parser.addoption(
         "--record-instructions",
         action="store_true",
         help="record what tests/test_instructions.py counts, instead of comparing",

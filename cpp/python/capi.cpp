@@ -3,6 +3,7 @@
 #include <tealet/python.h>
 
 #include "c_stats.hpp"
+#include "guarded.hpp"
 #include "registry.hpp"
 #include "thread_domains.hpp"
 
@@ -32,9 +33,7 @@ bool is_given(const char* function, PyObject* object, PyTypeObject* type) {
 
 PyObject* or_none(PyObject* object) { return object != nullptr ? object : Py_None; }
 
-int check(PyObject* object) {
-  return object != nullptr && PyObject_TypeCheck(object, tealet_type);
-}
+int check(PyObject* object) { return object != nullptr && PyObject_TypeCheck(object, tealet_type); }
 
 int check_main(PyObject* object) {
   return object != nullptr && PyObject_TypeCheck(object, main_type);
@@ -107,19 +106,11 @@ int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) 
   return 0;
 }
 
-constexpr PyTealet_API table{sizeof(PyTealet_API),
-                             PYTEALET_VERSION,
-                             check,
-                             check_main,
-                             get_current,
-                             get_main_of,
-                             get_parent_of,
-                             make,
-                             switch_to,
-                             throw_into,
-                             close,
-                             get_status,
-                             get_stats};
+constexpr PyTealet_API table{sizeof(PyTealet_API),   PYTEALET_VERSION,     guarded<check>,
+                             guarded<check_main>,    guarded<get_current>, guarded<get_main_of>,
+                             guarded<get_parent_of>, guarded<make>,        guarded<switch_to>,
+                             guarded<throw_into>,    guarded<close>,       guarded<get_status>,
+                             guarded<get_stats>};
 
 }  // namespace
 

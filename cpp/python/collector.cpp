@@ -1,5 +1,6 @@
 #include "collector.hpp"
 
+#include "guarded.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -27,7 +28,7 @@ PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count)
   Py_RETURN_NONE;
 }
 
-PyMethodDef callback = {"_on_collection", as_method(on_collection), METH_FASTCALL,
+PyMethodDef callback = {"_on_collection", as_method(guarded<on_collection>), METH_FASTCALL,
                         "What gc.callbacks must hold for as long as there are tealets."};
 
 }  // namespace

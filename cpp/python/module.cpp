@@ -11,9 +11,7 @@
 namespace {
 
 // The types are the same for the whole process.
-bool is_main_interpreter() {
-  return PyInterpreterState_Get() == PyInterpreterState_Main();
-}
+bool is_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 constexpr const char* elsewhere = "tealetpp works in the main interpreter only";
 
 }  // namespace

@@ -1,11 +1,9 @@
 // Switching between Python tealets: the engine's switch, with CPython's state around it.
-#include <cxxabi.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <utility>
 
 #include "errors.hpp"
+#include "guarded.hpp"
 #include "objects.hpp"
 
 namespace tealetpp {
@@ -15,9 +13,7 @@ namespace {
 // How often TealetExit was raised at a pause point, of any thread.
 std::uint32_t exits = 0;
 
-PyObject* value_of(const Transfer& transfer) {
-  return static_cast<PyObject*>(transfer.value);
-}
+PyObject* value_of(const Transfer& transfer) { return static_cast<PyObject*>(transfer.value); }
 
 // Takes what came with the switch to the running tealet, and makes that tealet the current one. The
 // one that was left may lose its last reference here, and be closed: any code may run.
@@ -163,26 +159,12 @@ Transfer take_result(const TealetObject* self, PyObject* result) {
 }
 
 // On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
-//
-// A daemon thread that wants the global interpreter lock while the interpreter shuts down is ended
-// by pthread_exit(), which unwinds the C stack; but there is nothing to unwind to below. So it
-// stays here instead, without the lock, until the process is gone, which is what CPython does with
-// all such threads since 3.14.
 Transfer run(Node& node, Transfer) {
   const Transfer arrived = enter(node);
   if (arrived.signal != Signal::value) return leave(node, arrived);
   const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain).call, Call{});
-  PyObject* result = nullptr;
-#ifdef __GLIBCXX__
-  try {
-#endif
-    result = PyObject_Vectorcall(execution_of(node).function, call.arguments,
-                                 static_cast<std::size_t>(call.count), call.keywords);
-#ifdef __GLIBCXX__
-  } catch (const abi::__forced_unwind&) {
-    for (;;) pause();
-  }
-#endif
+  PyObject* const result = PyObject_Vectorcall(execution_of(node).function, call.arguments,
+                                               static_cast<std::size_t>(call.count), call.keywords);
   return leave(node, result);
 }
 
@@ -219,7 +201,7 @@ void adopted(Node& child) {
   domain.adopting = adopting;
 }
 
-constexpr tealet::core::Face face{run, release, close, adopted};
+constexpr tealet::core::Face face{guarded<run>, guarded<release>, guarded<close>, guarded<adopted>};
 
 // The arguments, borrowed if the function is certain to take its own references before anything
 // else can run, which is so for Python functions called without keywords; else in a tuple, `owned`.
@@ -259,19 +241,22 @@ bool reaches_beyond(PythonDomain& domain, const Node& target) {
          has_begun_elsewhere(target);
 }
 
-// What arrived with the switch that just returned.
+// What arrived with the switch that just returned. Here and in the next function is all that runs
+// Python code between a switch and its caller.
 //
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
 [[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
-  return unpack(domain, arrive(domain));
+  return guard([&] { return unpack(domain, arrive(domain)); });
 }
 
 // Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
 [[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) {
   target->domain().arrived() = Transfer{};
-  Py_XDECREF(value_of(out));
-  set_error(code, target);
+  guard([&] {
+    Py_XDECREF(value_of(out));
+    set_error(code, target);
+  });
   return nullptr;
 }
 
@@ -288,8 +273,7 @@ bool reaches_beyond(PythonDomain& domain, const Node& target) {
 
 }  // namespace
 
-PythonDomain::PythonDomain(std::size_t limit)
-    : Domain(face, tealet::malloc_resource(), limit) {}
+PythonDomain::PythonDomain(std::size_t limit) : Domain(face, tealet::malloc_resource(), limit) {}
 
 PyObject* exchange(TealetObject* target, Transfer out) {
   const Status status = target->node()->status;
@@ -317,22 +301,23 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   PythonDomain& domain = target->domain();
   Execution& execution = execution_of(*target->node());
   if (target->node()->status == Status::Stub && reaches_beyond(domain, *target->node())) {
-    set_error(Errc::moved, target);
-    return nullptr;
+    return fail(target, Errc::moved, Transfer{});
   }
   // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
   // there may run other tealets, or end this one, the arguments may be gone when that is done.
   const bool stack_stays = target->node()->status == Status::New && domain.arrives_quietly();
   Call call;
   PyObject* owned = nullptr;
-  if (!prepare_call(call, owned, execution.function, arguments, count, keywords, stack_stays)) {
-    return nullptr;
-  }
-  // Making a tuple may have collected garbage, and that may have run anything.
-  if (owned != nullptr && !can_begin(target)) {
+  const bool prepared = guard([&] {
+    if (!prepare_call(call, owned, execution.function, arguments, count, keywords, stack_stays)) {
+      return false;
+    }
+    // Making a tuple may have collected garbage, and that may have run anything.
+    if (owned == nullptr || can_begin(target)) return true;
     Py_DECREF(owned);
-    return nullptr;
-  }
+    return false;
+  });
+  if (!prepared) return nullptr;
   execution.arguments = owned;
   Errc code = Errc::memory;
   if (domain.make_data_stack(execution)) {
@@ -344,9 +329,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
     domain.call = Call{};
     domain.free_data_stack(execution);
   }
-  Py_CLEAR(execution.arguments);
-  set_error(code, target);
-  return nullptr;
+  return fail(target, code, {Signal::value, std::exchange(execution.arguments, nullptr)});
 }
 
 bool can_begin(TealetObject* target) {

@@ -5,6 +5,7 @@
 
 #include "collector.hpp"
 #include "errors.hpp"
+#include "guarded.hpp"
 
 namespace tealetpp {
 
@@ -49,7 +50,7 @@ ThreadDomains* ThreadDomains::of_this_thread() {
     PyErr_NoMemory();
     return nullptr;
   }
-  PyObject* const capsule = PyCapsule_New(domains, key, thread_state_goes);
+  PyObject* const capsule = PyCapsule_New(domains, key, guarded<thread_state_goes>);
   if (capsule == nullptr) delete domains;
   const bool kept = capsule != nullptr && PyDict_SetItemString(dictionary, key, capsule) == 0;
   Py_XDECREF(capsule);
@@ -76,7 +77,7 @@ void ThreadDomains::expect_settling() {
     domain->may_settle = true;
   }
   // Only the main thread makes it. If too many wait already, there are the other occasions.
-  if (!pending) pending = Py_AddPendingCall(on_pending_call, nullptr) == 0;
+  if (!pending) pending = Py_AddPendingCall(guarded<on_pending_call>, nullptr) == 0;
 }
 
 void ThreadDomains::settle(bool by_main) {
