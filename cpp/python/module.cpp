@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "census.hpp"
 #include "collector.hpp"
 #include "errors.hpp"
 #include "kept_chunk.hpp"
@@ -31,6 +32,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_main(module);
   tealetpp::register_collector(module);
   tealetpp::register_capi(module);
+  tealetpp::register_census(module);
   tealetpp::keep_last_chunk();
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
