@@ -17,6 +17,7 @@ from tealetpp import InvalidError, Main, Status, Tealet, TealetError, TealetExit
 from tealetpp import _tealetpp
 
 OPERATIONS = {}
+LEAKS = {}  # to show that they are noticed
 CAPSULE_OPERATIONS = {}
 at_end = contextlib.ExitStack()
 TYPES = [value for value in vars(tealetpp).values() if isinstance(value, type)]
@@ -26,6 +27,12 @@ WATCHED = [None, True, False, ..., (), "", 0, 1, *TYPES, *Status, int, tuple, Ke
 def operation(function):
     """``function(main)`` prepares, and returns what to repeat: a callable or several, by name."""
     OPERATIONS[function.__name__] = function
+    return function
+
+
+def leak(function):
+    """The same, for what does not stay flat."""
+    LEAKS[function.__name__] = function
     return function
 
 
@@ -855,6 +862,21 @@ def refused_while_collecting(main):
     return once
 
 
+# --- what does not stay flat ---
+
+
+@leak
+def an_object_each_time(main):
+    kept = []
+    return lambda: kept.append([None])
+
+
+@leak
+def a_tealet_each_time(main):
+    kept = []
+    return lambda: kept.append(main.tealet())
+
+
 # --- the C API ---
 
 
@@ -914,8 +936,8 @@ def growth(once, count):
 def measure(name, count):
     """The same for one operation, by what it repeats."""
     with Main() as main, at_end:
-        if name in OPERATIONS:
-            repeated = OPERATIONS[name](main)
+        if name in OPERATIONS | LEAKS:
+            repeated = (OPERATIONS | LEAKS)[name](main)
         else:
             import capsule_calls
 
