@@ -9,7 +9,7 @@ import pytest
 import tealetpp
 from tealetpp import Main
 
-pytest_plugins = ["extension_modules"]
+pytest_plugins = ["extension_modules", "census"]
 
 CURRENT_FIGURES = (
     "n_active",

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "census.hpp"
 #include "collector.hpp"
 #include "errors.hpp"
 #include "kept_chunk.hpp"
@@ -29,6 +30,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_main(module);
   tealetpp::register_collector(module);
   tealetpp::register_capi(module);
+  tealetpp::register_census(module);
   tealetpp::keep_last_chunk();
   if (!tealetpp::learn_c_recursion_limit()) throw pybind11::error_already_set();
   // Users know the package, which hands out everything that is here.

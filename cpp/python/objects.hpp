@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "census.hpp"
 #include "domain.hpp"
 #include "thread_state.hpp"
 
@@ -159,6 +160,7 @@ class PythonDomain : public tealet::core::Domain {
   // How many words of data stack functions turned out to need beyond their own frame, by a hash of
   // their code: only a hint, so that a collision does no harm.
   std::array<std::uint16_t, 256> more_words_{};
+  CensusEntry census_entry_{*this};
 };
 
 // The domain's own references: to the running tealet, and to parents. Main is not counted, or it
