@@ -308,7 +308,6 @@ def test_a_domain_on_each_of_many_threads():
     assert failures == []
 
 
-@pytest.mark.leaves_behind("a thread that ends does not end its domains yet")
 def test_a_thread_that_ends_without_closing_its_main():
     kept = []
 
@@ -330,7 +329,6 @@ def test_a_thread_that_ends_without_closing_its_main():
     main.close()
 
 
-@pytest.mark.leaves_behind("a Main that is dropped on another thread is not closed yet")
 def test_the_last_reference_to_a_main_goes_on_another_thread(unraisable):
     holder = [Main()]
     gone = weakref.ref(holder[0])

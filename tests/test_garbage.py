@@ -131,7 +131,6 @@ def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes
     assert unwound == [True]
 
 
-@pytest.mark.leaves_behind("one that refused the collector is not freed at its end yet")
 def test_what_paused_c_code_borrows_is_not_cleared(main, unraisable):
     """filter() goes on, while it is closed, to call a function that only the cycle owns."""
     calls = []
