@@ -6,7 +6,6 @@
 namespace tealetpp {
 
 std::uint64_t collecting_thread_state = 0;
-std::uint64_t collections = 0;
 
 namespace {
 
@@ -21,7 +20,6 @@ PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count)
   const std::uint64_t thread_state = thread_state_id(PyThreadState_Get());
   if (PyUnicode_CompareWithASCIIString(arguments[0], "start") == 0) {
     collecting_thread_state = thread_state;
-    collections += 1;
   } else if (collecting_thread_state == thread_state) {
     collecting_thread_state = 0;
   }

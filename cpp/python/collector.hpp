@@ -13,8 +13,6 @@ namespace tealetpp {
 
 // The number of the thread state that collects garbage right now, or 0.
 extern std::uint64_t collecting_thread_state;
-// How many collections have begun.
-extern std::uint64_t collections;
 
 // Whether a collection runs on the thread of `domain`, which is the running one.
 bool is_collecting(const PythonDomain& domain);

@@ -140,14 +140,6 @@ void PythonDomain::settle_own() {
   Py_DECREF(main_object->object());
 }
 
-int PythonDomain::visit_held(visitproc visit, void* arg) const {
-  if (hidden_in_ == collections) return 0;
-  for (TealetObject* tealet : held_) Py_VISIT(tealet->object());
-  return 0;
-}
-
-void PythonDomain::hide_held() noexcept { hidden_in_ = collections; }
-
 bool PythonDomain::make_data_stack(Execution& execution) {
   std::size_t words = frame_words(execution.function);
   if (words != 0) words += more_words_[hash(execution.function)];

@@ -124,11 +124,6 @@ class PythonDomain : public tealet::core::Domain {
   // Ends what waits here. The domain can be used here and now.
   void settle_own();
   bool has_waiting() const noexcept { return closes_later_ || some_wait_; }
-  // The tealets that the domain holds, for the collector: it is the Main object that does.
-  int visit_held(visitproc visit, void* arg) const;
-  // A collection has found held tealets. For the rest of it they are not shown, so that nothing in
-  // their reach is cleared.
-  void hide_held() noexcept;
 
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
   bool make_data_stack(Execution& execution);
@@ -156,7 +151,6 @@ class PythonDomain : public tealet::core::Domain {
   std::vector<TealetObject*> held_;
   bool some_wait_ = false;
   bool closes_later_ = false;  // and so it owns a reference to its Main
-  std::uint64_t hidden_in_ = 0;  // the number of a collection
   // How many words of data stack functions turned out to need beyond their own frame, by a hash of
   // their code: only a hint, so that a collision does no harm.
   std::array<std::uint16_t, 256> more_words_{};

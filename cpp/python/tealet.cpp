@@ -331,7 +331,7 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) {
   if (parent != nullptr && !parent->is_main()) Py_VISIT(parent);
   if (tealet->node() == nullptr) return 0;
   // What a main tealet has paused is its callers': they own what their frames refer to.
-  if (tealet->is_main()) return tealet->domain().visit_held(visit, arg);
+  if (tealet->is_main()) return 0;
   return visit_execution(execution_of(*tealet->node()), visit, arg);
 }
 
@@ -354,10 +354,7 @@ void slot_finalize(PyObject* self) {
   if (tealet->value.domain == nullptr || tealet->node() == nullptr || tealet->is_main()) return;
   PythonDomain& domain = tealet->domain();
   if (domain.status(*tealet->node()) != Status::Suspended) return;
-  domain.hide_held();
-  // One that has refused to end is held by its Main, which must be garbage, too.
-  const bool refused = tealet->value.held && !tealet->value.waiting;
-  domain.end_later(refused ? domain.main_object : tealet);
+  domain.end_later(tealet);
 }
 
 // Whether some base of `type` is a type of pybind11's, but not one of ours. Their objects are laid

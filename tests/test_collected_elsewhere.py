@@ -1,0 +1,372 @@
+"""Paused tealets that become garbage where they cannot be ended at once.
+
+Their frames borrow what they run on: the globals of a namespace of their own, the arguments of a C
+function. The collector must not clear any of that before they have unwound.
+"""
+
+import contextlib
+import functools
+import gc
+import threading
+import weakref
+
+import pytest
+
+from tealetpp import Main, Status, Tealet, TealetError, TealetExit
+
+BODY = """
+def body():
+    itself = t  # a cycle: through a local variable, and through these globals
+    data = [1, 2, 3]
+    try:
+        main.switch("paused")
+    finally:
+        log.append((helper(data), len(data), where()))
+
+def helper(data):
+    return sum(data) + offset
+
+offset = 10
+"""
+
+
+def where():
+    return threading.current_thread()
+
+
+@pytest.fixture(autouse=True)
+def collected_when_told():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def begin(main, log):
+    """Begins a tealet that only garbage refers to, in a namespace like a plugin's."""
+    namespace = {"main": main, "log": log, "where": where}
+    exec(BODY, namespace)
+    t = namespace["t"] = main.tealet(namespace["body"])
+    assert t.switch() == "paused"
+    return weakref.ref(t)
+
+
+def reuse_freed_memory():
+    return [{n: str(n) for n in range(50)} for _ in range(300)]
+
+
+def on_worker(work):
+    """Runs a generator on a thread of its own; what follows each yield runs here in between."""
+    errors = []
+    turns = [threading.Event(), threading.Event()]
+    steps = work()
+
+    def run():
+        try:
+            for _ in steps:
+                turns[1].set()
+                turns[0].wait(10)
+                turns[0].clear()
+        except BaseException as error:
+            errors.append(error)
+        turns[1].set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while True:
+        turns[1].wait(10)
+        turns[1].clear()
+        if not thread.is_alive() or errors:
+            break
+        yield thread
+        turns[0].set()
+    thread.join()
+    assert not errors, errors
+
+
+@pytest.mark.parametrize("drop_another", [False, True])
+def test_on_another_thread(drop_another):
+    log, box = [], []
+
+    def work():
+        with Main() as main:
+            begin(main, log)
+            box.append(main.tealet(int))
+            yield
+            assert log == []
+            main.tealet(int).switch()
+            assert log == [(16, 3, threading.current_thread())]
+            gc.collect()
+            reuse_freed_memory()
+            main.tealet(int).switch()
+
+    for thread in on_worker(work):
+        gc.collect()
+        if drop_another:
+            box.clear()
+        gc.collect()
+    assert log == [(16, 3, thread)]
+
+
+def test_on_another_thread_again_and_again():
+    log = []
+
+    def work():
+        with Main() as main:
+            for n in range(10):
+                begin(main, log)  # which ends the one before
+                assert len(log) == n
+                yield
+            reuse_freed_memory()
+            main.tealet(int).switch()
+            assert len(log) == 10
+
+    for _ in on_worker(work):
+        gc.collect()
+        gc.collect()
+
+
+def test_outside_of_the_tealet_that_its_domain_lies_in(main):
+    log = []
+
+    def outer():
+        inner = Main()
+        begin(inner, log)
+        main.switch("go on outside")
+        inner.tealet(int).switch()
+        seen = list(log)
+        main.switch(seen)
+        gc.collect()
+        reuse_freed_memory()
+        inner.close()
+        return "end"
+
+    t = main.tealet(outer)
+    assert t.switch() == "go on outside"
+    for _ in range(3):
+        gc.collect()
+        reuse_freed_memory()
+    assert log == [], "the tealet that it lies in does not run"
+    assert t.switch() == [(16, 3, threading.current_thread())]
+    assert t.switch() == "end"
+    assert len(log) == 1
+
+
+def test_the_turn_of_its_domain_comes_with_the_end_of_that_tealet(main):
+    log = []
+
+    def outer():
+        begin(Main(), log)
+        main.switch()
+
+    t = main.tealet(outer)
+    t.switch()
+    gc.collect()
+    assert log == []
+    t.close()
+    assert log == [(16, 3, threading.current_thread())]
+
+
+def test_garbage_that_leads_back_to_the_tealet_that_it_lies_in(main):
+    """Each could be ended only after the other, if what waits counted as a reference from outside."""
+    log = []
+
+    def make():
+        def outer():
+            inner = Main()
+
+            def inside():
+                both = (o, t, inner)
+                try:
+                    inner.switch()
+                finally:
+                    log.append(len(both))
+
+            t = inner.tealet(inside)
+            t.switch()
+            main.switch()
+
+        o = main.tealet(outer)
+        o.switch()
+        return weakref.ref(o)
+
+    gone = make()
+    gc.collect()
+    gc.collect()
+    main.tealet(int).switch()
+    assert log == [3]
+    assert gone() is None
+
+
+class Resurrects:
+    def __init__(self, saved):
+        self.saved = saved
+
+    def __del__(self):
+        self.saved.append(self)
+
+
+def test_one_that_a_finalizer_brought_back_before_it_began(main):
+    saved, log = [], []
+
+    def make():
+        namespace = {"main": main, "log": log, "where": where}
+        exec(BODY, namespace)
+        holder = namespace["holder"] = Resurrects(saved)
+        holder.namespace = namespace
+        holder.t = namespace["t"] = main.tealet(namespace["body"])
+
+    make()
+    gc.collect()
+    (holder,) = saved
+    assert holder.t.status is Status.NEW
+    assert holder.t.switch() == "paused"
+    saved.clear()
+    del holder
+    gc.collect()
+    reuse_freed_memory()
+    main.tealet(int).switch()
+    assert log == [(16, 3, threading.current_thread())]
+
+
+def test_one_that_refuses_is_asked_again_when_its_main_closes(unraisable):
+    asked = []
+
+    def make(main):
+        def run():
+            itself = t
+            while True:
+                try:
+                    main.switch()
+                except TealetExit:
+                    asked.append(itself is t)
+
+        t = main.tealet(run)
+        t.switch()
+        return weakref.ref(t)
+
+    with pytest.raises(TealetError), Main() as main:
+        gone = make(main)
+        gc.collect()
+        assert asked == [True]
+        gc.collect()
+        assert asked == [True], "its Main holds it"
+    assert asked == [True, True]
+    assert gone() is None, "what its frames refer to is dropped"
+    assert [error for error, _ in unraisable] == [TealetError]
+
+
+def test_one_that_refused_and_ended_later_is_freed(main, unraisable):
+    def make():
+        def run():
+            itself = t
+            try:
+                main.switch()
+            except TealetExit:
+                main.switch("refused")
+            return itself is t
+
+        t = main.tealet(run)
+        t.switch()
+        return weakref.ref(t)
+
+    gone = make()
+    gc.collect()
+    assert [error for error, _ in unraisable] == [TealetError]
+    assert main.previous.switch() is True
+    gc.collect()
+    assert gone() is None
+    assert not [o for o in gc.get_objects() if isinstance(o, Tealet) and o.main is main and o is not main]
+
+
+def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
+    seen = []
+
+    class Thing:
+        pass
+
+    def cycle():
+        thing = Thing()
+        thing.itself = thing
+        return weakref.ref(thing)
+
+    def make():
+        def run():
+            itself = t
+            try:
+                main.switch()
+            finally:
+                main.switch("waiting while unwinding")
+                seen.append(itself is t)
+
+        t = main.tealet(run)
+        t.switch()
+
+    def worker():
+        gc.collect()
+        return "done"
+
+    make()
+    assert main.tealet(worker).switch() == "done"
+    gone = cycle()
+    assert gc.collect() > 0
+    assert gone() is None
+    waiting = main.previous
+    waiting.switch()
+    assert seen == [True]
+
+
+def test_what_a_collected_tealet_drops_ends_in_turn(main):
+    """A chain of them, each found with the last: no stack of waiting closers."""
+    depths = []
+
+    def make(n):
+        ts = []
+
+        def run(k):
+            me = ts[k]
+            try:
+                main.switch()
+            finally:
+                depths.append(main.stats().stack_count)
+                assert me is ts[k]
+
+        for k in range(n):
+            ts.append(main.tealet(run))
+            ts[k].switch(k)
+
+    make(50)
+    gc.collect()
+    main.tealet(int).switch()
+    assert len(depths) == 50
+    # One fewer is saved each time. Were they closed inside of each other, all would be.
+    assert sorted(depths) == list(range(depths[-1], depths[-1] + 50))
+    assert main.stats().n_active == 1
+
+
+def test_c_code_goes_on_with_what_it_borrows(unraisable):
+    """filter() calls a function once more, that only the cycle owns, on the right thread."""
+    calls = []
+
+    def work():
+        with Main() as main:
+
+            def pause(x):
+                calls.append((x, threading.current_thread()))
+                with contextlib.suppress(TealetExit):
+                    if x == 1:
+                        main.switch()
+                return x == 2
+
+            def make():
+                borrowed = functools.partial(pause)
+                t = main.tealet(filter(borrowed, [1, 2]).__next__)
+                borrowed.cycle = t
+                t.switch()
+
+            make()
+            yield
+            main.tealet(int).switch()
+
+    for thread in on_worker(work):
+        gc.collect()
+    assert calls == [(1, thread), (2, thread)]
