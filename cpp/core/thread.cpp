@@ -13,7 +13,7 @@ namespace {
 
 // What a new tealet finds below it at the least; of a small stack, a quarter.
 constexpr std::size_t reserve = 256 * 1024;
-// The part of the reserve that is for calls that no interpreter counts: those of the C library, say.
+// The part of the reserve for calls that no interpreter counts, such as those of the C library.
 constexpr std::size_t uncounted_part = 8;
 
 struct Bounds {

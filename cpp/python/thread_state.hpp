@@ -386,18 +386,17 @@ class PausedState {
 
 // --- recursion ---
 //
-// CPython counts calls, but it is the C stack that must not be overrun. Its limits are made for one
-// execution that has the whole stack. A tealet begins somewhere on it, and others may have used up
-// any part of it before. So what a tealet may use follows from the place where it begins, and not
-// from who runs it: a stub begins where it was captured.
+// CPython counts calls, but what must not be overrun is the C stack. Its limits are made for an
+// execution that has a stack to itself. A tealet begins somewhere on a stack of which others may
+// have used up any part. So the place where it begins decides how many calls it may nest, not the
+// counters of its runner: a stub begins where it was captured.
 //
 // CPython 3.11 has one counter for all calls. Since 3.12 calls from Python to Python, which take no
-// C stack, have a counter of their own: of those each tealet has the full limit.
+// C stack, have a counter of their own: each tealet has its full limit.
 
-// Bytes of the C stack that one counted call takes at the worst. That is sorted() with a function
-// as its key, which has a large buffer on the stack: 4,992 bytes for two calls on 3.11, 5,008 for
-// three since 3.12; most calls take 100 to 700. (The parts of a debug build may be compiled without
-// optimisation.)
+// Bytes of the C stack that a counted call takes at the worst: most take 100 to 700, but sorted()
+// with a key function has a buffer on the stack. It takes 4,992 bytes with two calls on 3.11, and
+// 5,008 with three since 3.12. A debug build may be compiled without optimisation.
 #ifdef Py_DEBUG
 constexpr std::size_t worst_call = 4096;
 #elif PY_VERSION_HEX >= 0x030c0000
@@ -408,13 +407,13 @@ constexpr std::size_t worst_call = 2560;
 
 #if PY_VERSION_HEX >= 0x030c0000
 
-// The same for one Python frame, with the C calls that lead to it: 5,152 bytes; and there must be
-// some left for what has no Python frames, such as the repr() of nested lists.
+// The same for a Python frame with the C calls that lead to it: 5,152 bytes. The rest is for calls
+// that have no Python frame, such as the repr() of nested lists.
 constexpr std::size_t worst_frame = 4 * worst_call;
 // What sys.getrecursionlimit() is unless changed.
 constexpr std::size_t usual_limit = 1000;
-// While no more than 50 calls are left, CPython 3.13 frees no containers but puts them off. So even on
-// the last bit of a small stack there are some more.
+// While no more than 50 calls are left, CPython 3.13 puts off freeing containers. So there are some
+// more even on the last bit of a small stack.
 constexpr int fewest_calls = 64;
 
 // How many C calls CPython allows a thread: a constant of the interpreter that runs, which may not
@@ -435,13 +434,13 @@ inline bool learn_c_recursion_limit() {
 }
 
 // How many C calls an execution may nest that begins with `room` below it.
-inline int c_calls_allowed(const PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+inline int calls_allowed(const PyThreadState* thread, tealet::core::StackRoom room) noexcept {
   const auto full = static_cast<std::size_t>(c_recursion_limit);
   if (full * worst_call <= room.left) return c_recursion_limit;
-  // CPython 3.13 allows more calls than fit if all were the worst: there it is the limit of Python
-  // frames that ends such a recursion. If that does so within what is left, or the program has set
-  // one that protects nothing, not even outside of tealets, then a tealet that begins near the top
-  // has what it would have elsewhere, and a deeper one its share.
+  // CPython 3.13 allows more of the worst calls than any usual stack holds. There the limit of
+  // Python frames ends such a recursion in time. Where it still does so here, a tealet gets its
+  // share of the calls, and all of them near the top. A raised limit may protect nothing, in or out
+  // of tealets: then a tealet near the top has what plain Python has, and a deeper one is safe.
   const std::size_t needed = static_cast<std::size_t>(thread->py_recursion_limit) * worst_frame;
   const bool raised = needed > room.whole && usual_limit * worst_frame <= room.whole;
   std::size_t calls = room.left / worst_call;
@@ -455,7 +454,7 @@ inline int c_calls_allowed(const PyThreadState* thread, tealet::core::StackRoom 
 inline void allow_recursion(PyThreadState* thread, tealet::core::StackRoom room) noexcept {
   thread->py_recursion_remaining = thread->py_recursion_limit;
   // On a stack of unknown bounds the count goes on, as if the tealet had been called.
-  if (room.whole != 0) thread->c_recursion_remaining = c_calls_allowed(thread, room);
+  if (room.whole != 0) thread->c_recursion_remaining = calls_allowed(thread, room);
 }
 
 #else
@@ -467,8 +466,8 @@ inline int calls_allowed(const PyThreadState* thread, tealet::core::StackRoom ro
   const int limit = thread->recursion_limit;
   const std::size_t needed = static_cast<std::size_t>(limit) * worst_call;
   if (needed <= room.left) return limit;
-  // If the limit protects nothing, not even outside of tealets, then a tealet that begins near the
-  // top is as good as one that has a stack of its own.
+  // A raised limit may protect nothing, in or out of tealets: then a tealet near the top has what
+  // plain Python has, and a deeper one is safe.
   if (needed > room.whole && room.left >= room.whole / 4 * 3) return limit;
   return static_cast<int>(room.left / worst_call);
 }
