@@ -1,0 +1,311 @@
+"""Threads that end with domains open, and processes that have lost their threads by fork().
+
+Nothing can unwind there. What the tealets own is given back all the same.
+"""
+
+import contextvars
+import gc
+import os
+import subprocess
+import sys
+import threading
+import traceback
+import warnings
+import weakref
+
+import pytest
+
+from tealetpp import InvalidError, Main, Status
+
+
+class Thing:
+    pass
+
+
+def in_a_thread(call):
+    """The result of `call` on a thread that ends then, and the warnings of its end."""
+    result = []
+    thread = threading.Thread(target=lambda: result.append(call()))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        thread.start()
+        thread.join()
+        while thread.is_alive():
+            pass
+    return result[0], [(w.category, str(w.message)) for w in caught]
+
+
+def pauses_plainly(main, thing):
+    return main.switch(thing)
+
+
+def pauses_deep(main, thing, n=300):
+    local = Thing(), thing
+    return pauses_deep(main, thing, n - 1) if n else main.switch(local)
+
+
+def pauses_below_c(main, thing):
+    return sorted([thing], key=lambda kept: main.switch())
+
+
+def pauses_in_a_generator(main, thing):
+    def generate():
+        kept = thing
+        yield 1
+        main.switch()
+        yield kept
+
+    return list(generate())
+
+
+def pauses_in_an_except_block(main, thing):
+    try:
+        raise ValueError(thing)
+    except ValueError as error:
+        return main.switch(error)
+
+
+def pauses_in_a_computation(main, thing):
+    return [thing, (lambda *args: args)(thing, main.switch(thing))]
+
+
+variable = contextvars.ContextVar("variable")
+
+
+def pauses_in_a_context(main, thing):
+    variable.set(thing)
+    contextvars.copy_context().run(main.switch)
+
+
+PAUSES = [
+    pauses_plainly,
+    pauses_deep,
+    pauses_below_c,
+    pauses_in_a_generator,
+    pauses_in_an_except_block,
+    pauses_in_a_computation,
+    pauses_in_a_context,
+]
+
+
+@pytest.mark.parametrize("pause", PAUSES, ids=lambda pause: pause.__name__)
+def test_what_its_tealets_own_is_given_back(pause):
+    def work():
+        main, thing = Main(), Thing()
+        ts = [main.tealet(pause) for _ in range(3)]
+        for t in ts:
+            t.switch(main, thing)
+        return main, ts, weakref.ref(thing)
+
+    (main, ts, thing), told = in_a_thread(work)
+    assert told == [(ResourceWarning, told[0][1])]
+    assert "1 open domain of tealets, which was closed without unwinding" in told[0][1]
+    gc.collect()
+    if pause is not pauses_below_c:  # what C functions on the stack own is lost
+        assert thing() is None
+    assert [t.status for t in (main, *ts)] == [Status.EXITED] * 4
+    assert main.stats().bytes_allocated == main.stats().blocks_allocated == 0
+    main.close()
+    ts[0].close()
+    with pytest.raises(InvalidError):
+        ts[0].switch()
+
+
+def test_no_finally_block_runs():
+    log = []
+
+    def work():
+        main = Main()
+
+        def run():
+            try:
+                main.switch()
+            finally:
+                log.append("unwound")
+
+        main.tealet(run).switch()
+
+    in_a_thread(work)
+    assert log == []
+
+
+def test_nested_domains_end_too():
+    def work():
+        main, thing = Main(), Thing()
+
+        def outer():
+            kept = thing
+            inner = Main()
+
+            def inside():
+                mine = thing
+                main.switch()
+                return mine
+
+            t = inner.tealet(inside)
+            idle = inner.tealet(inner.switch)
+            idle.switch()
+            t.switch()
+            return kept
+
+        o = main.tealet(outer)
+        o.switch()
+        return weakref.ref(thing), o
+
+    (thing, o), told = in_a_thread(work)
+    assert "2 open domains of tealets, which were closed" in told[0][1]
+    gc.collect()
+    assert o.status is Status.EXITED
+    assert thing() is None
+
+
+def test_frames_that_somebody_holds_stay_whole():
+    frames = []
+
+    def work():
+        main = Main()
+
+        def innermost(a):
+            mine = ["innermost", a]
+            frames.append(sys._getframe())
+            main.switch()
+            return mine
+
+        def outermost(b):
+            mine = ["outermost", b]
+            innermost(b + 1)
+            return mine
+
+        main.tealet(outermost).switch(1)
+
+    in_a_thread(work)
+    (frame,) = frames
+    gc.collect()
+    assert frame.f_locals["mine"] == ["innermost", 2]
+    back = frame.f_back
+    assert back.f_code.co_name == "outermost" and back.f_locals["mine"] == ["outermost", 1]
+    assert back.f_back is None
+    assert [entry.name for entry in traceback.extract_stack(frame)] == ["outermost", "innermost"]
+    frame.clear()
+
+
+def test_a_generator_in_the_middle_of_running_is_over():
+    kept = []
+
+    def work():
+        main = Main()
+
+        def generate():
+            yield 1
+            main.switch()
+            yield 2
+
+        def run():
+            kept.append(generate())
+            for _ in kept[0]:
+                pass
+
+        main.tealet(run).switch()
+
+    in_a_thread(work)
+    gc.collect()
+    assert list(kept[0]) == []
+    assert kept[0].gi_frame is None or kept[0].gi_frame.f_code.co_name == "generate"
+    kept[0].close()
+
+
+def test_what_is_dropped_may_open_further_domains():
+    opened = []
+
+    class Opens:
+        def __del__(self):
+            opened.append(Main())
+            opened.append(opened[0].tealet(lambda: opened[0].switch("paused")))
+            assert opened[1].switch() == "paused"
+
+    def work():
+        main, kept = Main(), Opens()
+
+        def run():
+            mine = kept
+            main.switch()
+            return mine
+
+        main.tealet(run).switch()
+
+    _, told = in_a_thread(work)
+    assert "2 open domains" in told[0][1]
+    assert [t.status for t in opened] == [Status.EXITED] * 2
+
+
+def test_a_warning_made_an_error_reaches_the_hook(unraisable):
+    thread = threading.Thread(target=lambda: kept.append(Main()))
+    kept = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        thread.start()
+        thread.join()
+    assert [error for error, _ in unraisable] == [ResourceWarning]
+
+
+def test_a_thread_that_closed_its_domains_says_nothing():
+    def work():
+        with Main() as main:
+            return main.tealet(lambda: "fine").switch()
+
+    assert in_a_thread(work) == ("fine", [])
+
+
+FORKS = """
+import gc, os, sys, threading, warnings, weakref
+from tealetpp import Main, InvalidError, Status
+warnings.simplefilter("ignore")
+class Thing: pass
+thing = Thing()
+box, ready, go_on = [], threading.Event(), threading.Event()
+
+def work():
+    main = Main()
+    def paused(kept): main.switch(); return kept
+    def running(kept):
+        inner = Main()
+        def inside(kept):
+            box.extend([main, t, inner, weakref.ref(kept)])
+            ready.set(); go_on.wait()
+        inner.tealet(inside).switch(kept)
+    t = main.tealet(paused); t.switch(thing)
+    main.tealet(running).switch(thing)
+    main.close()
+
+thread = threading.Thread(target=work); thread.start(); ready.wait()
+mine = Main()
+own = mine.tealet(lambda: mine.switch("paused")); own.switch()
+child = os.fork()
+if child == 0:
+    main, t, inner, ref = box
+    assert main.status is t.status is inner.status is Status.EXITED
+    main.close(); inner.close(); t.close()
+    try: t.switch()
+    except InvalidError: pass
+    else: os._exit(3)
+    box.clear(); del main, t, inner
+    gc.collect()
+    assert own.switch("goes on") == "goes on"
+    with Main() as another: assert another.tealet(int).switch() == 0
+    mine.close()
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+go_on.set(); thread.join()
+assert own.switch("goes on") == "goes on"
+mine.close()
+print("parent", box[1].status.name)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork()")
+def test_after_a_fork_the_child_can_drop_what_its_lost_threads_had():
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", FORKS], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout == "parent EXITED\n"
