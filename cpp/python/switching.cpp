@@ -70,10 +70,11 @@ void prepare_pause(PythonDomain& domain) {
   // Main's frames are not shown to the garbage collector: its callers' are not either.
   if (self.is_main()) return;
   const PyThreadState* const thread = PyThreadState_Get();
+  execution_of(self).paused_frame = running_frame(thread);
+  // Last: what is needed after this call is in a register more, on every saved stack.
   if (const std::size_t words = words_outgrown(thread)) {
     domain.learn_words(execution_of(self), words);
   }
-  execution_of(self).paused_frame = running_frame(thread);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
