@@ -363,20 +363,37 @@ CAPSULE = """
 """
 
 
+IMPORT = """
+import gc, sys, threading, time
+import enum, json  # so that most of the time goes into the compiled module
+
+def forever():
+    import tealetpp
+    time.sleep(1000)
+
+gc.callbacks.append(lambda *args: time.sleep(0.0002))
+gc.set_threshold(1)
+threading.Thread(target=forever, daemon=True).start()
+time.sleep(float(sys.argv[1]))
+"""
+
+
 def end_a_process_in(body, runs, *args):
     """Run the program so many times: it ends well each time, and has nothing to say."""
     body = textwrap.indent(textwrap.dedent(body), "    ").strip()
-    program = FRAME.replace("{body}", body)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for _ in range(runs):
-        done = subprocess.run(
-            [sys.executable, "-c", program, *args],
-            capture_output=True,
-            text=True,
-            env=environment,
-            check=False,
-        )
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        end_a_process(FRAME.replace("{body}", body), *args)
+
+
+def end_a_process(program, *args):
+    done = subprocess.run(
+        [sys.executable, "-c", program, *args],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.fixture
@@ -391,3 +408,8 @@ def test_the_process_ends_while_a_daemon_thread(body, runs):
 
 def test_the_process_ends_while_a_daemon_thread_uses_the_c_api(capsule_calls, runs):
     end_a_process_in(CAPSULE, runs, capsule_calls.__file__)
+
+
+def test_the_process_ends_while_a_daemon_thread_imports(runs):
+    for run in range(4 * runs):
+        end_a_process(IMPORT, str(0.8 * run / (4 * runs)))

@@ -43,13 +43,14 @@ bool is_collecting(const PythonDomain& domain) {
 }
 
 void register_collector(py::module_& module) {
-  auto function = py::reinterpret_steal<py::object>(PyCFunction_New(&callback, nullptr));
-  if (!function) throw py::error_already_set();
-  module.add_object("_on_collection", function);
-  py::object list = py::module_::import("gc").attr("callbacks");
-  list.attr("append")(function);
-  watcher = function.release().ptr();
-  callbacks = list.release().ptr();
+  watcher = PyCFunction_New(&callback, nullptr);
+  PyObject* collector = guard([] { return PyImport_ImportModule("gc"); });
+  if (collector != nullptr) callbacks = PyObject_GetAttrString(collector, "callbacks");
+  Py_XDECREF(collector);
+  if (watcher == nullptr || callbacks == nullptr || PyList_Append(callbacks, watcher) != 0) {
+    throw py::error_already_set();
+  }
+  module.add_object("_on_collection", py::handle(watcher));
 }
 
 }  // namespace tealetpp

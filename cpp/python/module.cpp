@@ -13,6 +13,21 @@ namespace {
 
 // The types are the same for the whole process.
 bool is_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
+// No garbage is collected meanwhile, for that may run any code. In pybind11's functions, which are
+// all over this, nothing must: see guarded.hpp. What the module needs done in Python is guarded.
+class GarbageStays {
+ public:
+  GarbageStays() noexcept : was_enabled_(PyGC_Disable() != 0) {}
+  GarbageStays(const GarbageStays&) = delete;
+  GarbageStays& operator=(const GarbageStays&) = delete;
+  ~GarbageStays() {
+    if (was_enabled_) PyGC_Enable();
+  }
+
+ private:
+  bool was_enabled_;
+};
+
 constexpr const char* elsewhere = "tealetpp works in the main interpreter only";
 
 }  // namespace
@@ -21,6 +36,7 @@ constexpr const char* elsewhere = "tealetpp works in the main interpreter only";
 #define PyInit__tealetpp tealetpp_make_module
 PYBIND11_MODULE(_tealetpp, module) {
   if (!is_main_interpreter()) throw std::runtime_error(elsewhere);  // becomes an ImportError
+  const GarbageStays meanwhile;
   module.doc() = "The compiled part of tealetpp.";
   module.attr("__version__") = TEALET_VERSION;
   tealetpp::register_errors(module);
@@ -35,7 +51,9 @@ PYBIND11_MODULE(_tealetpp, module) {
   if (!tealetpp::learn_c_recursion_limit()) throw pybind11::error_already_set();
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
-    if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
+    // An enumeration's attributes are set by Python code; it knows its module already.
+    if (PyType_Check(item.second.ptr()) && !item.first.equal(pybind11::str("Status")))
+      item.second.attr("__module__") = "tealetpp";
   }
 }
 #undef PyInit__tealetpp
@@ -44,7 +62,10 @@ PYBIND11_MODULE(_tealetpp, module) {
 // after this. CPython 3.13 calls it in the main interpreter first, whoever imports.
 // NOLINTNEXTLINE(*-reserved-identifier): it is CPython that calls it.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__tealetpp() {
-  if (is_main_interpreter()) return tealetpp_make_module();
+  if (is_main_interpreter()) {
+    const GarbageStays meanwhile;
+    return tealetpp_make_module();
+  }
   PyErr_SetString(PyExc_ImportError, elsewhere);
   return nullptr;
 }

@@ -1,10 +1,10 @@
 // The Python objects for tealets, and what ties them to the engine.
 //
 // pybind11 makes the types; the objects are laid out here, in one block each, because there may be
-// a million of them. Whatever may run Python code, or switch, is a plain method of the type and not
-// a function that pybind11 dispatches: its dispatcher keeps a per-thread list on the C stack that
-// must be left in the order in which it was entered, and a switch in between would break that
-// order.
+// a million of them. All methods and slots are plain entries of the type and not functions that
+// pybind11 dispatches: its dispatcher keeps a per-thread list on the C stack that must be left in
+// the order in which it was entered, and a switch in between would break that order. And it catches
+// what guarded.hpp is about.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -109,19 +109,24 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
   Py_DECREF(as_object);
 }
 
-// The generator is in the middle of running, and would be for ever.
+// The generator is in the middle of running, and would be for ever. Its frame stays part of it, and
+// holds a reference until clear().
 void end_generator(_PyInterpreterFrame* frame) noexcept {
   PyGenObject* const generator = _PyFrame_GetGenerator(frame);
-  frame->previous = nullptr;
-  frame->stacktop = filled(frame);  // now its own deallocation clears the rest
+  frame->stacktop = filled(frame);
   generator->gi_exc_state.previous_item = nullptr;
   generator->gi_frame_state = FRAME_COMPLETED;
+  Py_INCREF(generator);
 }
 
 void clear(_PyInterpreterFrame* frame) {
-  Py_CLEAR(frame->frame_obj);
   const int count = filled(frame);
   for (int i = 0; i < count; ++i) Py_CLEAR(frame->localsplus[i]);
+  if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
+    Py_DECREF(_PyFrame_GetGenerator(frame));
+    return;
+  }
+  Py_CLEAR(frame->frame_obj);
   Py_CLEAR(frame->f_locals);
 #if PY_VERSION_HEX >= 0x030d0000
   Py_CLEAR(frame->f_funcobj);
@@ -141,11 +146,10 @@ _PyInterpreterFrame* detach(_PyInterpreterFrame* newest) noexcept {
   _PyInterpreterFrame** link = &left;
   for (_PyInterpreterFrame* frame = newest; frame != nullptr;) {
     _PyInterpreterFrame* const older = std::exchange(frame->previous, nullptr);
-    if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
-      end_generator(frame);
-    } else if (frame->owner == FRAME_OWNED_BY_THREAD && is_held(frame)) {
+    if (frame->owner == FRAME_OWNED_BY_THREAD && is_held(frame)) {
       hand_over(frame);
-    } else if (frame->owner == FRAME_OWNED_BY_THREAD) {
+    } else if (frame->owner == FRAME_OWNED_BY_THREAD || frame->owner == FRAME_OWNED_BY_GENERATOR) {
+      if (frame->owner == FRAME_OWNED_BY_GENERATOR) end_generator(frame);
       *link = frame;
       link = &frame->previous;
     }
@@ -184,7 +188,10 @@ void drop_paused(Execution& execution, void (*give)(void* owner, _PyStackChunk* 
   PyObject* const arguments = std::exchange(execution.arguments, nullptr);
   PyObject* const function = std::exchange(execution.function, nullptr);
   PyObject* const context = std::exchange(execution.context, nullptr);
-  while (frame != nullptr) clear(std::exchange(frame, frame->previous));
+  while (frame != nullptr) {
+    _PyInterpreterFrame* const next = std::exchange(frame->previous, nullptr);
+    clear(std::exchange(frame, next));
+  }
   Py_XDECREF(handled);
   Py_XDECREF(arguments);
   Py_XDECREF(function);

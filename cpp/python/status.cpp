@@ -1,32 +1,81 @@
-// The enumeration Status.
-#include <pybind11/native_enum.h>
-
+// The enumeration Status. Python makes it: pybind11 would be around Python code then.
 #include <array>
 
+#include "guarded.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
 
 namespace {
 
-// Strong, and by value: pybind11 would look the member up through Python code.
-std::array<PyObject*, 6> members{};
+struct Member {
+  Status status;
+  const char* name;
+  const char* doc;
+};
+
+constexpr std::array<Member, 6> members{{
+    {Status::New, "NEW", "has not begun"},
+    {Status::Stub, "STUB", "has a captured stack, and no function yet"},
+    {Status::Suspended, "SUSPENDED", "is paused"},
+    {Status::Running, "RUNNING", "is the one that runs now"},
+    {Status::Exited, "EXITED", "has ended"},
+    {Status::Defunct, "DEFUNCT", "cannot be resumed: its stack was given up"},
+}};
+
+// Strong, and by value.
+std::array<PyObject*, members.size()> objects{};
+
+// enum.Enum("Status", {name: value, ...}, module="tealetpp"); nullptr with an exception set.
+PyObject* make_enumeration() {
+  PyObject* module = PyImport_ImportModule("enum");
+  PyObject* base = module != nullptr ? PyObject_GetAttrString(module, "Enum") : nullptr;
+  PyObject* values = base != nullptr ? PyDict_New() : nullptr;
+  for (const Member& member : members) {
+    if (values == nullptr) break;
+    PyObject* value = PyLong_FromLong(static_cast<long>(member.status));
+    if (value == nullptr || PyDict_SetItemString(values, member.name, value) != 0) {
+      Py_CLEAR(values);
+    }
+    Py_XDECREF(value);
+  }
+  PyObject* arguments = values != nullptr ? Py_BuildValue("(sO)", "Status", values) : nullptr;
+  PyObject* keywords = arguments != nullptr ? Py_BuildValue("{ss}", "module", "tealetpp") : nullptr;
+  PyObject* type = keywords != nullptr ? PyObject_Call(base, arguments, keywords) : nullptr;
+  for (PyObject* object : {module, base, values, arguments, keywords}) Py_XDECREF(object);
+  return type;
+}
+
+bool set_doc(PyObject* object, const char* text) {
+  PyObject* doc = PyUnicode_FromString(text);
+  const bool set = doc != nullptr && PyObject_SetAttrString(object, "__doc__", doc) == 0;
+  Py_XDECREF(doc);
+  return set;
+}
+
+bool complete(PyObject* type) {
+  if (!set_doc(type, "What a tealet is doing.")) return false;
+  for (const Member& member : members) {
+    PyObject*& object = objects[static_cast<std::size_t>(member.status)];
+    object = PyObject_GetAttrString(type, member.name);
+    if (object == nullptr || !set_doc(object, member.doc)) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
-PyObject* to_python(Status status) { return Py_NewRef(members[static_cast<std::size_t>(status)]); }
+PyObject* to_python(Status status) { return Py_NewRef(objects[static_cast<std::size_t>(status)]); }
 
 void register_status(py::module_& module) {
-  py::native_enum<Status>(module, "Status", "enum.Enum", "What a tealet is doing.")
-      .value("NEW", Status::New, "has not begun")
-      .value("STUB", Status::Stub, "has a captured stack, and no function yet")
-      .value("SUSPENDED", Status::Suspended, "is paused")
-      .value("RUNNING", Status::Running, "is the one that runs now")
-      .value("EXITED", Status::Exited, "has ended")
-      .value("DEFUNCT", Status::Defunct, "cannot be resumed: its stack was given up")
-      .finalize();
-  const py::object type = module.attr("Status");
-  for (std::size_t i = 0; i < members.size(); ++i) members[i] = type(i).release().ptr();
+  PyObject* type = guard([] {
+    PyObject* made = make_enumeration();
+    if (made != nullptr && !complete(made)) Py_CLEAR(made);
+    return made;
+  });
+  if (type == nullptr) throw py::error_already_set();
+  module.add_object("Status", py::handle(type));
+  Py_DECREF(type);
 }
 
 }  // namespace tealetpp
