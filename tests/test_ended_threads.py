@@ -88,13 +88,14 @@ PAUSES = [
 ]
 
 
+BELOW_C = (pauses_below_c, pauses_in_a_generator, pauses_in_a_context)
 LOSES = pytest.mark.leaves_behind("what C functions on an ended thread's stack own is lost")
 
 
 @pytest.mark.parametrize(
     "pause",
     [
-        pytest.param(pause, marks=LOSES) if pause in (pauses_below_c, pauses_in_a_context) else pause
+        pytest.param(pause, marks=LOSES) if pause in BELOW_C else pause
         for pause in PAUSES
     ],
     ids=lambda pause: pause.__name__,
@@ -112,7 +113,7 @@ def test_what_its_tealets_own_is_given_back(pause):
     assert "1 open domain of tealets, which was closed without unwinding" in told[0][1]
     gc.collect()
     # What C functions on the stack own is lost, and what was computed to call them.
-    if pause not in (pauses_below_c, pauses_in_a_context):
+    if pause not in BELOW_C:
         assert thing() is None
     assert [t.status for t in (main, *ts)] == [Status.EXITED] * 4
     assert main.stats().bytes_allocated == main.stats().blocks_allocated == 0

@@ -126,7 +126,7 @@ bool open_domain(TealetObject* main, std::size_t limit) {
     return false;
   }
   domains->add(*domain);
-  domain->thread_state = thread_state_id(PyThreadState_Get());
+  domain->thread_state = domains->thread_state();
   domain->main_object = domain->current_object = main;
   domain->main().held_by = main;
   main->value.node = &domain->main();

@@ -181,7 +181,7 @@ void drop_paused(Execution& execution, void (*give)(void* owner, _PyStackChunk* 
   link_held_frames(execution.paused_frame);
   _PyInterpreterFrame* const newest = execution.paused_frame;
   const bool in_c_function = newest != nullptr && newest->stacktop < 0;
-  if (in_c_function && newest->owner == FRAME_OWNED_BY_THREAD) find_stack_top(newest);
+  if (in_c_function) find_stack_top(newest);
   _PyInterpreterFrame* frame = detach(std::exchange(execution.paused_frame, nullptr));
   _PyStackChunk* const chunks = std::exchange(execution.data_stack, nullptr);
   PyObject* const handled = std::exchange(execution.handled.exc_value, nullptr);

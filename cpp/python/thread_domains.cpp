@@ -14,14 +14,22 @@ namespace {
 // In the dictionary of the thread state, which is cleared when that goes.
 constexpr const char* key = "tealetpp.domains";
 
+// Those of a thread state that goes. It has no dictionary any more, or a new one that nobody clears.
+ThreadDomains* ending = nullptr;
+
 void thread_state_goes(PyObject* capsule) {
   auto* domains = static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, key));
+  ThreadDomains* const before = std::exchange(ending, domains);
   domains->end();
+  ending = before;
   delete domains;
 }
 
 // Those of the running thread, if it has any. No exception is set.
 ThreadDomains* find() {
+  if (ending != nullptr && ending->thread_state() == thread_state_id(PyThreadState_Get())) {
+    return ending;
+  }
   PyObject* const dictionary = PyThreadState_GetDict();
   PyObject* const capsule =
       dictionary != nullptr ? PyDict_GetItemString(dictionary, key) : nullptr;

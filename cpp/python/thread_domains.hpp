@@ -35,11 +35,13 @@ class ThreadDomains {
   void discard_stranded();
   // The thread's state goes: ends all of them, without unwinding.
   void end();
+  std::uint64_t thread_state() const noexcept { return thread_state_; }
 
   TealetObject* unwinding = nullptr;  // borrowed: what settle() is ending
 
  private:
   PythonDomain* last_opened_ = nullptr;
+  std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
 };
 
 }  // namespace tealetpp
