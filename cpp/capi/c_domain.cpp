@@ -1,7 +1,10 @@
 #include "c_domain.hpp"
 
+#include <unistd.h>
+
 #include <new>
 
+#include "thread.hpp"
 #include "transfer.hpp"
 
 namespace tealet::capi {
@@ -30,14 +33,33 @@ bool AllocatorResource::do_is_equal(const std::pmr::memory_resource& other) cons
   return this == &other;
 }
 
-CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept
+CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at)
     : AllocatorResource(functions),
       Domain(face, static_cast<AllocatorResource*>(this), CountingAllocator::no_limit),
       extra_bytes(extra),
       began_at(begun_at),
-      integrity(memory()) {
+      integrity(memory()),
+      thread_life(core::life_of_this_thread()),
+      process(getpid()) {
   memory().set_cache_bytes(0);
   memory().adopt(sizeof(CDomain));
+}
+
+bool CDomain::thread_runs() const noexcept {
+  if (check() != Errc::thread) return true;
+  // A process that was forked has none of the other threads.
+  return *thread_life && process == getpid();
+}
+
+bool CDomain::is_gone() const noexcept {
+  const core::Nesting* lies = &nesting();
+  while (!lies->stranded()) {
+    const core::Node* outer = lies->outer();
+    if (outer == nullptr) return false;
+    if (outer->domain->status(*outer) == Status::Defunct) return true;
+    lies = &outer->domain->nesting();
+  }
+  return true;
 }
 
 Errc CDomain::check_caller(const char* here) const noexcept {

@@ -1,10 +1,17 @@
 // What the C face keeps: a domain for every main tealet, and behind every node what a program sees.
+//
+// A function of the API that asks where its frame lies is [[gnu::noinline]]: link-time optimization
+// would otherwise put it into the program's function, whose frame begins farther than that
+// function's own variables.
 #pragma once
 
+#include <sys/types.h>
 #include <tealet/tealet.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <memory_resource>
 
 #include "domain.hpp"
@@ -28,7 +35,8 @@ class AllocatorResource : public std::pmr::memory_resource {
 
 // Lies in a block of the program's allocator, which the statistics count like any other.
 struct CDomain final : private AllocatorResource, core::Domain {
-  CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept;
+  // May throw std::bad_alloc.
+  CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at);
 
   static CDomain& of(const core::Node& node) noexcept {
     return *static_cast<CDomain*>(node.domain);
@@ -37,6 +45,10 @@ struct CDomain final : private AllocatorResource, core::Domain {
 
   // A new tealet, child of main: the C face makes no use of the tree.
   core::Node* make() noexcept { return create(extra_bytes, main()); }
+  // Whether the thread is still there on which it was begun: it may be another one than this.
+  bool thread_runs() const noexcept;
+  // Whether its tealets can never run again, since the one that it was begun in is gone.
+  bool is_gone() const noexcept;
   // Whether the caller, which has its frame at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;
 
@@ -59,6 +71,8 @@ struct CDomain final : private AllocatorResource, core::Domain {
   char* began_at;
   tealet_lock_t locking{};
   StackIntegrity integrity;
+  std::shared_ptr<const std::atomic<bool>> thread_life;
+  pid_t process;
   bool plain = true;  // there is neither lock nor integrity to see to
 
  private:

@@ -1,5 +1,6 @@
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -23,19 +24,46 @@ void free_domain(CDomain& domain) noexcept {
   TEALET_ALLOC_FREE(&allocator, &domain);
 }
 
+// Ends the program rather than free a stack that somebody runs on.
+void check_finalize(CDomain& domain) noexcept {
+  const auto* main = static_cast<void*>(handle_of(domain.main()));
+  const auto* current = static_cast<void*>(handle_of(domain.current()));
+  const bool foreign = domain.check() == Errc::thread;
+  if (current != main) {
+    std::fprintf(stderr,
+                 "tealet: tealet_finalize() of the domain of %p while its tealet %p runs%s; "
+                 "it must be called in the main tealet\n",
+                 main, current, foreign ? " on another thread" : "");
+  } else if (foreign && domain.thread_runs()) {
+    std::fprintf(stderr,
+                 "tealet: tealet_finalize() of the domain of %p on another thread than its own, "
+                 "which has not ended\n",
+                 main);
+  } else {
+    return;
+  }
+  std::abort();
+}
+
 }  // namespace
 
 void* tealet_alloc_malloc(size_t size, void*) { return std::malloc(size); }
 void tealet_alloc_free(void* ptr, void*) { std::free(ptr); }
 
-tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
+[[gnu::noinline]] tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
   const tealet_alloc_t defaults = TEALET_ALLOC_INIT_MALLOC;
   const tealet_alloc_t& functions = alloc != nullptr ? *alloc : defaults;
   if (extrasize > core::largest_node_extra - sizeof(tealet_t)) return nullptr;
   void* block = TEALET_ALLOC_MALLOC(&functions, sizeof(CDomain));
   if (block == nullptr) return nullptr;
   auto* here = static_cast<char*>(__builtin_frame_address(0));
-  auto* domain = ::new (block) CDomain(functions, sizeof(tealet_t) + extrasize, here);
+  CDomain* domain = nullptr;
+  try {
+    domain = ::new (block) CDomain(functions, sizeof(tealet_t) + extrasize, here);
+  } catch (const std::bad_alloc&) {
+    TEALET_ALLOC_FREE(&functions, block);
+    return nullptr;
+  }
   if (domain->open(domain->extra_bytes) != Errc::ok) {
     free_domain(*domain);
     return nullptr;
@@ -44,7 +72,11 @@ tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
   return make_handle(*domain, domain->main());
 }
 
-void tealet_finalize(tealet_t* tealet) { free_domain(domain_of(tealet)); }
+void tealet_finalize(tealet_t* tealet) {
+  CDomain& domain = domain_of(tealet);
+  if (!domain.is_gone()) check_finalize(domain);
+  free_domain(domain);
+}
 
 tealet_t* tealet_new(tealet_t* tealet) {
   CDomain& domain = domain_of(tealet);

@@ -3,7 +3,6 @@
 #include <link.h>
 #include <pthread.h>
 
-#include <atomic>
 #include <cstddef>
 
 namespace tealet::core {
@@ -11,6 +10,13 @@ namespace tealet::core {
 namespace {
 
 std::atomic<std::uint64_t> last_thread{0};
+
+struct Life {
+  std::shared_ptr<std::atomic<bool>> runs;
+  ~Life() {
+    if (runs != nullptr) *runs = false;
+  }
+};
 
 // What a new tealet finds below it at the least; of a small stack, a quarter.
 constexpr std::size_t reserve = 256 * 1024;
@@ -63,6 +69,11 @@ __thread std::uint64_t this_thread = 0;
 std::uint64_t current_thread() noexcept {
   if (this_thread == 0) this_thread = ++last_thread;
   return this_thread;
+}
+
+std::shared_ptr<const std::atomic<bool>> life_of_this_thread() {
+  thread_local Life life{std::make_shared<std::atomic<bool>>(true)};
+  return life.runs;
 }
 
 const char* lowest_start_on_this_stack() noexcept {

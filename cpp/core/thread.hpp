@@ -1,7 +1,9 @@
 // What the engine must know about the thread that it runs on.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 
 namespace tealet::core {
 
@@ -11,6 +13,9 @@ namespace tealet::core {
 extern __thread std::uint64_t this_thread __attribute__((tls_model("initial-exec")));
 
 std::uint64_t current_thread() noexcept;
+
+// True until this thread ends. May throw std::bad_alloc.
+std::shared_ptr<const std::atomic<bool>> life_of_this_thread();
 
 // The lowest address of this thread's C stack on which a new tealet may begin, with enough below it
 // to run ordinary code; nullptr if this thread runs on a stack of unknown bounds.
