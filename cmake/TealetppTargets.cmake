@@ -11,9 +11,20 @@ function(tealetpp_configure target)
   if(TEALETPP_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:C,CXX>:-Werror>")
   endif()
+  if(TEALETPP_BUILD_FUZZERS)
+    # Tells the fuzzer where it has been.
+    target_compile_options(${target} PRIVATE
+      "$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=fuzzer-no-link>")
+  endif()
   if(TEALETPP_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${TEALETPP_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${TEALETPP_SANITIZE})
+    # The library needs the part of the sanitizer's runtime that is for C++. clang leaves it to the
+    # program, which does not bring it if linked as C.
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL "EXECUTABLE")
+      set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+    endif()
   endif()
 endfunction()
 
