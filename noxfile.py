@@ -8,6 +8,7 @@ C++ sessions need doctest, ``valgrind``, ``aarch64`` and ``aarch64_python`` what
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -146,12 +147,64 @@ def cpp_no_stats(session: nox.Session) -> None:
     build_and_test(session, "-DTEALET_WITH_STATS=OFF")
 
 
+def clang() -> tuple[str, ...]:
+    """What has CMake build with clang."""
+    return ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
+
+
+SANITIZERS = ("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=address,undefined")
+
+
+def set_sanitizer_options(session: nox.Session) -> None:
+    session.env["ASAN_OPTIONS"] = "detect_stack_use_after_return=0"
+    session.env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+
+
 @nox.session
 def sanitize(session: nox.Session) -> None:
     """The same under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    session.env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+    set_sanitizer_options(session)
+    build_and_test(session, *SANITIZERS)
+
+
+@nox.session
+@nox.parametrize("compiler", ["gcc", "clang"])
+def hardened(session: nox.Session, compiler: str) -> None:
+    """The same with link-time optimization and all that distributions harden with."""
+    flags = "-flto -fcf-protection=full -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
+    tools = ("gcc", "g++", "gcc-ar", "gcc-ranlib")
+    if compiler == "clang":
+        tools = ("clang", "clang++", "llvm-ar", "llvm-ranlib")
+        flags += " -fuse-ld=gold -Wno-unused-command-line-argument"
+    names = ("C_COMPILER", "CXX_COMPILER", "AR", "RANLIB")
     build_and_test(
-        session, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=address,undefined"
+        session,
+        *(f"-DCMAKE_{name}={shutil.which(tool)}" for name, tool in zip(names, tools, strict=True)),
+        *(f"-DCMAKE_{language}_FLAGS={flags}" for language in ("C", "CXX")),
+        "-DCMAKE_BUILD_TYPE=Release",
+    )
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the C API with libFuzzer for an hour; ``-- --seconds 30`` for less.
+
+    What it finds goes on from one run to the next, in the build folder, and so do inputs that fail:
+    ``tests/fuzz/fuzz_replay`` there runs one.
+    """
+    options = argparse.ArgumentParser(prog="nox -s fuzz --")
+    options.add_argument("--seconds", type=int, default=3600)
+    seconds = options.parse_args(session.posargs).seconds
+
+    set_sanitizer_options(session)
+    folder = Path(configure(session, *SANITIZERS, *clang(), "-DTEALETPP_BUILD_FUZZERS=ON"))
+    session.run("cmake", "--build", str(folder), "--target", "fuzz_domains", "fuzz_replay")
+    found = folder / "found"
+    found.mkdir(exist_ok=True)
+    session.run(
+        *(str(folder / "tests/fuzz/fuzz_domains"), f"-max_total_time={seconds}"),
+        *("-max_len=2048", "-len_control=0", "-timeout=60", "-print_final_stats=1"),
+        *(f"-artifact_prefix={folder}/", str(found), "tests/fuzz/corpus"),
     )
 
 

@@ -11,6 +11,7 @@
 
 #include "c_domain.hpp"
 #include "model.hpp"
+#include "thread.hpp"
 
 namespace fuzz {
 namespace {
@@ -91,11 +92,13 @@ bool come_back(int result, void* arg, bool told) noexcept {
   return false;
 }
 
-bool short_of_room(const Tealet& tealet) noexcept {
+// Whether there may be too little left of the C stack to begin on top of it.
+std::uintptr_t lowest_start = 0;
+
+bool short_of_room() noexcept {
+  constexpr std::uintptr_t frames_between = 0x4000;
   const char here = 0;
-  const char* const lowest = tealet::core::lowest_start_on_this_stack();
-  return &here < lowest + 0x10000 || tealet::capi::domain_of(tealet.handle).check_room() !=
-                                         tealet::Errc::ok;
+  return reinterpret_cast<std::uintptr_t>(&here) < lowest_start + frames_between;
 }
 
 void* next_value() noexcept {
@@ -197,7 +200,7 @@ void expect_start(Tealet& fresh, bool now) noexcept {
   expected.to = now ? &fresh : expected.from;
   if (!now) expected.left = State::running;
   expected.value = now ? next_value() : nullptr;
-  expected.needs_memory = upstream.left >= 0 || short_of_room(fresh);
+  expected.needs_memory = upstream.left >= 0 || short_of_room();
   fresh.deferred = {};
 }
 
@@ -228,7 +231,7 @@ void make_begun(State state, Make make) noexcept {
   if (any == nullptr || place == nullptr) return;
   const bool now = state == State::running;
   add(*place, nullptr, domains[any->domain], now ? State::fresh : state);
-  const bool room = !short_of_room(*any);
+  const bool room = !short_of_room();
   upstream.left = std::min(upstream.left, 3L);
   expected = {};
   expected.domain = &domains[any->domain];
@@ -663,6 +666,7 @@ void live(unsigned chain, int depth, Name domain) noexcept {
 [[gnu::noinline]] void run_input(const std::uint8_t* data, std::size_t size) noexcept {
   char base = 0;
   begin_model(&base);
+  lowest_start = reinterpret_cast<std::uintptr_t>(tealet::core::lowest_start_on_this_stack());
   input.begin(data, size);
   const unsigned first_to_end = input.byte();
   live(root.chain, 0, {});
