@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def benchmarks(session: nox.Session) -> None:
 def configure(session: nox.Session, *options: str) -> str:
     """Configure a build folder of the session's own."""
     session.install("cmake>=3.29", "ninja")
-    folder = f"build/{session.name}"
+    folder = f"build/{re.sub(r'[()]', ' ', session.name).strip().replace(' ', '-')}"
     session.run(
         *("cmake", "--fresh", "-S", ".", "-B", folder, "-G", "Ninja"),
         "-DTEALETPP_WARNINGS_AS_ERRORS=ON",
@@ -168,21 +169,45 @@ def sanitize(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("compiler", ["gcc", "clang"])
-def hardened(session: nox.Session, compiler: str) -> None:
-    """The same with link-time optimization and all that distributions harden with."""
-    flags = "-flto -fcf-protection=full -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
-    tools = ("gcc", "g++", "gcc-ar", "gcc-ranlib")
-    if compiler == "clang":
-        tools = ("clang", "clang++", "llvm-ar", "llvm-ranlib")
-        flags += " -fuse-ld=gold -Wno-unused-command-line-argument"
+def threads(session: nox.Session) -> None:
+    """The same under ThreadSanitizer."""
+    build_and_test(session, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=thread")
+
+
+# What distributions harden with, and optimization across files.
+HARDENING = "-O3 -fcf-protection=full -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
+# Beside the option, the linker and what else can read intermediate code: compilers, and the tools
+# for static libraries.
+LINK_TIME_OPTIMIZERS = {
+    "gcc": ("-flto=auto", "bfd", "gcc", "g++", "gcc-ar", "gcc-ranlib"),
+    "clang": ("-flto", "gold", "clang", "clang++", "llvm-ar", "llvm-ranlib"),
+    "clang-thin": ("-flto=thin", "gold", "clang", "clang++", "llvm-ar", "llvm-ranlib"),
+}
+
+
+@nox.session
+@nox.parametrize("optimizer", [nox.param(name, id=name) for name in LINK_TIME_OPTIMIZERS])
+def hardened(session: nox.Session, optimizer: str) -> None:
+    """The same with link-time optimization and what distributions harden with."""
+    option, linker, *tools = LINK_TIME_OPTIMIZERS[optimizer]
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing:
+        session.error(f"{', '.join(missing)} not found")
     names = ("C_COMPILER", "CXX_COMPILER", "AR", "RANLIB")
     build_and_test(
         session,
         *(f"-DCMAKE_{name}={shutil.which(tool)}" for name, tool in zip(names, tools, strict=True)),
-        *(f"-DCMAKE_{language}_FLAGS={flags}" for language in ("C", "CXX")),
+        *(f"-DCMAKE_{language}_FLAGS={option} {HARDENING}" for language in ("C", "CXX")),
+        *(f"-DCMAKE_{kind}_LINKER_FLAGS=-fuse-ld={linker}" for kind in ("EXE", "SHARED")),
         "-DCMAKE_BUILD_TYPE=Release",
     )
+
+
+@nox.session
+def hardened_python(session: nox.Session) -> None:
+    """Build the Python module so, with gcc, and run pytest."""
+    session.env["CFLAGS"] = session.env["CXXFLAGS"] = f"-flto=auto {HARDENING}"
+    run_tests(session, *(f"--ignore={file}" for file in TESTS_THAT_BUILD))
 
 
 @nox.session

@@ -145,7 +145,21 @@ void work(Shared& shared, int self) {
   }
 }
 
+tealet_t* ends_at_once(tealet_t* current, void*) { return current->main; }
+
 }  // namespace
+
+TEST_CASE("a thread may begin and end any number of tealets") {
+  // More than a tool that counts function entries and exits can leave open.
+  tealet_t* const main = tealet_initialize(nullptr, 0);
+  for (int i = 0; i < 40000; ++i) {
+    tealet_t* const tealet = tealet_new(main);
+    if (tealet_run(tealet, ends_at_once, nullptr, nullptr, TEALET_START_SWITCH) != 0) ++damaged;
+    tealet_delete(tealet);
+  }
+  tealet_finalize(main);
+  CHECK(damaged == 0);
+}
 
 TEST_CASE("many domains on many threads share what they must and nothing else") {
   wrong = 0;
