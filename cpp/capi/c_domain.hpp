@@ -5,8 +5,9 @@
 // function's own variables.
 #pragma once
 
-#include <sys/types.h>
 #include <tealet/tealet.h>
+
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstddef>

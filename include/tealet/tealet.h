@@ -240,8 +240,8 @@ TEALET_API void tealet_reset_peak_stats(tealet_t* tealet);
 /* Gives the main tealet a far end, so that it can be forked: a promise that nothing at or above
  * `far_boundary` needs to be saved while other tealets run. Take the address of a variable of a
  * caller, into which the compiler does not inline what works with forks: variables of one function
- * lie in any order. TEALET_ERR_INVAL unless `tealet` is main and runs, and `far_boundary` is above the stack
- * pointer.
+ * lie in any order. TEALET_ERR_INVAL unless `tealet` is main and runs, and `far_boundary` is above
+ * the stack pointer.
  */
 TEALET_API int tealet_set_far(tealet_t* tealet, void* far_boundary);
 

@@ -137,9 +137,10 @@ void work(Shared& shared, int self) {
       work_in(main, shared, self);
     } else {
       main.create([&options, &shared, self] {
-        Main inner(options);
-        work_in(inner, shared, self);
-      }).switch_to();
+            Main inner(options);
+            work_in(inner, shared, self);
+          })
+          .switch_to();
     }
     use_c_domain();
   }

@@ -139,8 +139,8 @@ void begin_domain() noexcept {
 
 void end_domain() noexcept {
   // Where its tealets can run again, only main may do so.
-  Domain* const domain = choose_domain(
-      [](const Domain& one) { return one.gone || one.current == one.main; });
+  Domain* const domain =
+      choose_domain([](const Domain& one) { return one.gone || one.current == one.main; });
   if (domain == nullptr) return;
   tealet_finalize(main_of(*domain).handle);
   close(*domain);
@@ -163,8 +163,7 @@ void duplicate() noexcept {
   Tealet* const place = free_tealet();
   if (original == nullptr || place == nullptr) return;
   tealet_t* const handle = tealet_duplicate(original->handle);
-  const bool possible =
-      !original->main && index_of(*original) != domains[original->domain].current;
+  const bool possible = !original->main && index_of(*original) != domains[original->domain].current;
   REQUIRE(handle == nullptr ? !possible || upstream.failures > 0 : possible);
   if (handle != nullptr) {
     // The domains that were begun in it stay its own.
@@ -347,8 +346,7 @@ void copy_running(Tealet& copy, const Tealet& original) noexcept {
   copy.state = State::paused;
   copy.frames = running_frames();
   copy.of_main = original.of_main;
-  copy.origin =
-      TEALET_ORIGIN_FORK | (original.of_main ? TEALET_ORIGIN_MAIN_LINEAGE : 0U);
+  copy.origin = TEALET_ORIGIN_FORK | (original.of_main ? TEALET_ORIGIN_MAIN_LINEAGE : 0U);
   copy.deferred = original.deferred;
 }
 
@@ -403,8 +401,8 @@ tealet_t* end(Domain& domain) noexcept {
   Tealet& self = current_of(domain);
   const Deferred& deferred = self.deferred;
   Tealet* next = choose_tealet([](const Tealet&) { return true; });
-  const bool as_told = (deferred.target.index == none || exists(deferred.target)) &&
-                       input.byte() % 2 == 0;
+  const bool as_told =
+      (deferred.target.index == none || exists(deferred.target)) && input.byte() % 2 == 0;
   Tealet* to = as_told ? nullptr : next;
   if (as_told && deferred.target.index != none) to = &tealets[deferred.target.index];
 
@@ -443,8 +441,8 @@ void ask() noexcept {
   const tealet_t* const previous = tealet_previous(tealet->handle);
   bool found = previous == nullptr;
   for (const Tealet& one : tealets) {
-    found = found || (one.state != State::none && one.handle == previous &&
-                      one.domain == tealet->domain);
+    found = found ||
+            (one.state != State::none && one.handle == previous && one.domain == tealet->domain);
   }
   REQUIRE(found);
   REQUIRE(tealet_get_stacksize(tealet->handle) < (std::size_t{1} << 30));
@@ -524,7 +522,9 @@ class Pattern {
     }
     return true;
   }
-  char* end() noexcept { return const_cast<char*>(reinterpret_cast<volatile char*>(bytes_ + size)); }
+  char* end() noexcept {
+    return const_cast<char*>(reinterpret_cast<volatile char*>(bytes_ + size));
+  }
 
  private:
   unsigned char expected_at(std::size_t i) const noexcept {
