@@ -2,7 +2,8 @@
 
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
-C++ sessions need doctest, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say;
+C++ sessions need doctest, ``sanitize_python`` the sanitizers of GCC, ``debug_python`` Debian's
+``python3.11-dbg``, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say;
 ``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
 """
 
@@ -35,6 +36,13 @@ TESTS_THAT_BUILD = (
     "tests/test_instructions.py",
     "tests/test_overhead.py",
 )
+# AddressSanitizer keeps freed memory for a while, and so touches new pages all the time.
+TESTS_THAT_COUNT_PAGES = (
+    "tests/test_data_stack.py"
+    "::test_calls_over_the_edge_of_the_first_chunk_map_no_memory_each_time",
+    "tests/test_flat_memory.py",
+)
+DEBUG_PYTHON = "python3.11-dbg"
 AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
 
 
@@ -124,6 +132,34 @@ def pybind11_option(session: nox.Session) -> str:
     """Tell CMake of the session's pybind11."""
     folder = session.run("pybind11-config", "--cmakedir", silent=True)
     return f"-Dpybind11_DIR={str(folder).strip()}"
+
+
+def install_module(session: nox.Session, folder: str) -> str:
+    """Build the module in a configured folder, and put together what a wheel would bring."""
+    session.run("cmake", "--build", folder)
+    site = Path(folder, "site").resolve()
+    shutil.rmtree(site, ignore_errors=True)
+    session.run("cmake", "--install", folder, "--prefix", str(site), silent=True)
+    shutil.copytree("python", site, dirs_exist_ok=True)
+    return str(site)
+
+
+def needed_by_tests() -> list[str]:
+    """What the ``test`` extra names."""
+    metadata = nox.project.load_toml("pyproject.toml")["project"]
+    return list(metadata["optional-dependencies"]["test"])
+
+
+def build_module(session: nox.Session, *options: str) -> str:
+    """Build the module for the session's Python, to be tested; return the folder for its path."""
+    session.install("pybind11>=3.0", *needed_by_tests())
+    folder = configure(
+        session,
+        *("-DTEALETPP_BUILD_TESTS=OFF", "-DTEALETPP_BUILD_PYTHON=ON", pybind11_option(session)),
+        f"-DPython_EXECUTABLE={Path(session.bin) / 'python'}",
+        *options,
+    )
+    return install_module(session, folder)
 
 
 def build_and_test(session: nox.Session, *options: str) -> None:
@@ -234,6 +270,46 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def sanitize_python(session: nox.Session) -> None:
+    """Run pytest with the Python module under both sanitizers; what follows ``--`` goes to it."""
+    site = build_module(
+        session, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=address,undefined"
+    )
+
+    # The interpreter is built without: so the sanitizer comes first, and brings the C++ library
+    # whose exceptions it watches.
+    def library(name: str) -> str:
+        found = session.run("c++", f"-print-file-name={name}", external=True, silent=True)
+        return str(Path(str(found).strip()).resolve())
+
+    session.run(
+        *("python", "-m", "pytest", *(f"--ignore={file}" for file in TESTS_THAT_BUILD)),
+        *(f"--deselect={test}" for test in TESTS_THAT_COUNT_PAGES),
+        *session.posargs,
+        env={
+            "PYTHONPATH": site,
+            "PYTHONMALLOC": "malloc",  # or it would not see what happens to Python's objects
+            "LD_PRELOAD": f"{library('libasan.so')}:{library('libstdc++.so')}",
+            # CPython leaves much at its exit: what stays behind is counted after every test.
+            "ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0",
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        },
+    )
+
+
+@nox.session(python=DEBUG_PYTHON, venv_backend="venv")
+def debug_python(session: nox.Session) -> None:
+    """Run pytest on a debug build of Python, with the module's Debug build."""
+    site = build_module(session, "-DCMAKE_BUILD_TYPE=Debug")
+    session.run(
+        *("python", "-X", "dev", "-m", "pytest"),
+        *(f"--ignore={file}" for file in TESTS_THAT_BUILD),
+        *session.posargs,
+        env={"PYTHONPATH": site},
+    )
+
+
+@nox.session
 def valgrind(session: nox.Session) -> None:
     """The same under Valgrind's memcheck."""
     memcheck = (
@@ -275,28 +351,22 @@ def aarch64_python(session: nox.Session) -> None:
         *("--toolchain", AARCH64_TOOLCHAIN, "-DTEALETPP_BUILD_TESTS=OFF"),
         *("-DTEALETPP_BUILD_PYTHON=ON", f"-DPython_EXECUTABLE={python}", pybind11_option(session)),
     )
-    session.run("cmake", "--build", folder)
-
-    # What a wheel would bring is put together here: pip builds for the machine that it runs on.
-    site = build / "site"
-    shutil.rmtree(site, ignore_errors=True)
-    session.run("cmake", "--install", folder, "--prefix", str(site), silent=True)
-    shutil.copytree("python", site, dirs_exist_ok=True)
+    # Not a wheel: pip builds for the machine that it runs on.
+    site = install_module(session, folder)
 
     # pip runs outside of the emulation, which would take it ten times as long. It may bring only
     # what is made for any machine, and must be told for which Python. So it brings no tools to
     # build with, and the tests that do are left out.
     version = session.run(python, "--version", external=True, silent=True)
-    needed_by_tests = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
     session.run(
         *("pip", "install", "--quiet", f"--target={site}"),
         *("--only-binary=:all:", "--platform=any", f"--python-version={str(version).split()[1]}"),
-        *(name for name in needed_by_tests["test"] if not name.startswith(BUILD_TOOLS)),
+        *(name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS)),
     )
     session.run(
         *(python, "-m", "pytest", *(f"--ignore={file}" for file in TESTS_THAT_BUILD)),
         *session.posargs,
-        env={"PYTHONPATH": str(site)},
+        env={"PYTHONPATH": site},
         external=True,
     )
 

@@ -9,7 +9,7 @@ import pytest
 import tealetpp
 from tealetpp import Main
 
-pytest_plugins = ["extension_modules"]
+pytest_plugins = ["extension_modules", "census"]
 
 CURRENT_FIGURES = (
     "n_active",
@@ -29,6 +29,12 @@ def pytest_addoption(parser):
         type=float,
         default=None,
         help="how long to run random schedules, with a new seed each time",
+    )
+    parser.addoption(
+        "--daemon-runs",
+        type=int,
+        default=5,
+        help="how often to run each program of tests/test_daemon_threads.py",
     )
     parser.addoption(
         "--record-instructions",

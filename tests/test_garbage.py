@@ -107,8 +107,6 @@ def test_a_paused_tealet_in_a_cycle_is_closed_on_its_own_thread(main):
     collector = threading.Thread(target=gc.collect)
     collector.start()
     collector.join()
-    assert unwound == []
-    main.tealet(lambda: None).switch()
     assert unwound == [(True, threading.current_thread())]
 
 
@@ -133,6 +131,7 @@ def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes
     assert unwound == [True]
 
 
+@pytest.mark.leaves_behind("one that refused the collector is not freed at its end yet")
 def test_what_paused_c_code_borrows_is_not_cleared(main, unraisable):
     """filter() goes on, while it is closed, to call a function that only the cycle owns."""
     calls = []

@@ -178,14 +178,44 @@ def test_the_exception_being_raised_is_kept(main, paused):
     assert paused.log == ["unwound"]
 
 
-def test_on_another_thread_it_is_closed_when_its_domain_is_used_next(main, paused):
-    holder = [paused()]
+def test_dropped_on_another_thread_it_is_closed_on_its_own(main, paused):
+    where = []
+    holder = [paused(after=lambda: where.append(threading.current_thread()))]
     thread = threading.Thread(target=holder.clear)
     thread.start()
     thread.join()
-    assert paused.log == []
-    main.tealet(lambda: None).switch()
-    assert paused.log == ["unwound"]
+    assert paused.log == ["unwound"], "a pending call, as this is the main thread"
+    assert where == [threading.current_thread()]
+
+
+def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
+    log, holder = [], []
+    begun, dropped = threading.Event(), threading.Event()
+
+    def work():
+        with Main() as first, Main() as second:
+
+            def run():
+                try:
+                    first.switch()
+                finally:
+                    log.append(threading.current_thread())
+
+            holder.append(first.tealet(run))
+            holder[0].switch()
+            begun.set()
+            dropped.wait()
+            assert log == []
+            second.tealet(int).switch()  # in whichever of its domains
+            log.append("after")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    begun.wait()
+    holder.clear()
+    dropped.set()
+    worker.join()
+    assert log == [worker, "after"]
 
 
 def test_on_another_thread_it_is_closed_with_its_main():

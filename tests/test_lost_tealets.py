@@ -8,6 +8,10 @@ import pytest
 from conftest import check_stats, current_figures
 from tealetpp import DefunctError, InvalidError, Main, Status, TealetExit
 
+frames_are_lost = pytest.mark.leaves_behind(
+    "nobody can unwind the frames of a tealet that is given up: what they hold is lost"
+)
+
 
 def deep(n, call):
     return list(map(lambda _: deep(n - 1, call), [0]))[0] if n else call()
@@ -42,6 +46,7 @@ def lost():
         yield main, t, frames
 
 
+@frames_are_lost
 def test_it_is_defunct_and_everybody_else_is_not(lost):
     main, t, _ = lost
     assert t.status is Status.DEFUNCT
@@ -51,6 +56,7 @@ def test_it_is_defunct_and_everybody_else_is_not(lost):
     assert main.tealet(int).switch() == 0
 
 
+@frames_are_lost
 def test_it_cannot_be_used(lost):
     main, t, _ = lost
     calls = [t.switch, t.duplicate, lambda: t.run(int), lambda: t.throw(KeyError)]
@@ -63,6 +69,7 @@ def test_it_cannot_be_used(lost):
     assert t.status is Status.DEFUNCT
 
 
+@frames_are_lost
 def test_it_can_be_closed(lost):
     main, t, _ = lost
     assert t.close() is None
@@ -73,6 +80,7 @@ def test_it_can_be_closed(lost):
         t.switch()
 
 
+@frames_are_lost
 def test_it_can_be_dropped(lost):
     main, t, _ = lost
     del t
@@ -80,6 +88,7 @@ def test_it_can_be_dropped(lost):
     check_stats(main)
 
 
+@frames_are_lost
 def test_its_children_are_delivered_to_its_parent(lost):
     main, t, _ = lost
     child = main.tealet(lambda: "to main", parent=main)
@@ -87,6 +96,7 @@ def test_its_children_are_delivered_to_its_parent(lost):
     assert t_child.switch() == "to main"
 
 
+@frames_are_lost
 def test_its_frames_can_still_be_looked_at(lost):
     main, t, frames = lost
     t.close()
@@ -111,6 +121,7 @@ def refuse(main, frames):
     return local
 
 
+@frames_are_lost
 def test_the_frames_of_one_that_refused_to_end_can_still_be_looked_at(unraisable):
     main = Main()
     frames = []

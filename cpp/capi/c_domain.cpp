@@ -1,10 +1,7 @@
 #include "c_domain.hpp"
 
-#include <unistd.h>
-
 #include <new>
 
-#include "thread.hpp"
 #include "transfer.hpp"
 
 namespace tealet::capi {
@@ -33,22 +30,14 @@ bool AllocatorResource::do_is_equal(const std::pmr::memory_resource& other) cons
   return this == &other;
 }
 
-CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at)
+CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept
     : AllocatorResource(functions),
       Domain(face, static_cast<AllocatorResource*>(this), CountingAllocator::no_limit),
       extra_bytes(extra),
       began_at(begun_at),
-      integrity(memory()),
-      thread_life(core::life_of_this_thread()),
-      process(getpid()) {
+      integrity(memory()) {
   memory().set_cache_bytes(0);
   memory().adopt(sizeof(CDomain));
-}
-
-bool CDomain::thread_runs() const noexcept {
-  if (check() != Errc::thread) return true;
-  // A process that was forked has none of the other threads.
-  return *thread_life && process == getpid();
 }
 
 bool CDomain::is_gone() const noexcept {

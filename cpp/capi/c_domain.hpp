@@ -7,12 +7,8 @@
 
 #include <tealet/tealet.h>
 
-#include <sys/types.h>
-
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <memory_resource>
 
 #include "domain.hpp"
@@ -36,8 +32,7 @@ class AllocatorResource : public std::pmr::memory_resource {
 
 // Lies in a block of the program's allocator, which the statistics count like any other.
 struct CDomain final : private AllocatorResource, core::Domain {
-  // May throw std::bad_alloc.
-  CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at);
+  CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept;
 
   static CDomain& of(const core::Node& node) noexcept {
     return *static_cast<CDomain*>(node.domain);
@@ -46,8 +41,6 @@ struct CDomain final : private AllocatorResource, core::Domain {
 
   // A new tealet, child of main: the C face makes no use of the tree.
   core::Node* make() noexcept { return create(extra_bytes, main()); }
-  // Whether the thread is still there on which it was begun: it may be another one than this.
-  bool thread_runs() const noexcept;
   // Whether its tealets can never run again, since the one that it was begun in is gone.
   bool is_gone() const noexcept;
   // Whether the caller, which has its frame at `here`, may transfer.
@@ -72,8 +65,6 @@ struct CDomain final : private AllocatorResource, core::Domain {
   char* began_at;
   tealet_lock_t locking{};
   StackIntegrity integrity;
-  std::shared_ptr<const std::atomic<bool>> thread_life;
-  pid_t process;
   bool plain = true;  // there is neither lock nor integrity to see to
 
  private:

@@ -24,24 +24,16 @@ void free_domain(CDomain& domain) noexcept {
   TEALET_ALLOC_FREE(&allocator, &domain);
 }
 
-// Ends the program rather than free a stack that somebody runs on.
+// Ends the program rather than free a stack that somebody runs on, or is to run on.
 void check_finalize(CDomain& domain) noexcept {
+  if (domain.current().is_main()) return;
   const auto* main = static_cast<void*>(handle_of(domain.main()));
   const auto* current = static_cast<void*>(handle_of(domain.current()));
   const bool foreign = domain.check() == Errc::thread;
-  if (current != main) {
-    std::fprintf(stderr,
-                 "tealet: tealet_finalize() of the domain of %p while its tealet %p runs%s; "
-                 "it must be called in the main tealet\n",
-                 main, current, foreign ? " on another thread" : "");
-  } else if (foreign && domain.thread_runs()) {
-    std::fprintf(stderr,
-                 "tealet: tealet_finalize() of the domain of %p on another thread than its own, "
-                 "which has not ended\n",
-                 main);
-  } else {
-    return;
-  }
+  std::fprintf(stderr,
+               "tealet: tealet_finalize() of the domain of %p while its tealet %p runs%s; it must be "
+               "called in the main tealet\n",
+               main, current, foreign ? " on another thread" : "");
   std::abort();
 }
 
@@ -57,13 +49,7 @@ void tealet_alloc_free(void* ptr, void*) { std::free(ptr); }
   void* block = TEALET_ALLOC_MALLOC(&functions, sizeof(CDomain));
   if (block == nullptr) return nullptr;
   auto* here = static_cast<char*>(__builtin_frame_address(0));
-  CDomain* domain = nullptr;
-  try {
-    domain = ::new (block) CDomain(functions, sizeof(tealet_t) + extrasize, here);
-  } catch (const std::bad_alloc&) {
-    TEALET_ALLOC_FREE(&functions, block);
-    return nullptr;
-  }
+  auto* domain = ::new (block) CDomain(functions, sizeof(tealet_t) + extrasize, here);
   if (domain->open(domain->extra_bytes) != Errc::ok) {
     free_domain(*domain);
     return nullptr;

@@ -19,23 +19,23 @@ Domain::~Domain() {
 }
 
 Errc Domain::open(std::size_t extra) noexcept {
-  main_ = make_node(extra);
+  ThreadContext* const thread = current_thread();
+  main_ = thread != nullptr ? make_node(extra) : nullptr;
   if (main_ == nullptr) return Errc::memory;
   main_->main = true;
   main_->far = unbounded;
   main_->status = Status::Running;
   current_ = main_;
   area_.never_lose(main_->stack);
-  thread_ = current_thread();
   exceptions_ = reinterpret_cast<ExceptionsInFlight*>(abi::__cxa_get_globals());
-  lowest_start_ = lowest_start_on_this_stack();
-  nesting_.join(*this);
+  stack_ = usable_stack_of_this_thread();
+  nesting_.join(*thread);
   return Errc::ok;
 }
 
 void Domain::close() noexcept {
   while (main_->first_child != nullptr) discard(*main_->first_child);
-  nesting_.leave(*this, thread_ == current_thread());
+  nesting_.leave();
   free_node(*main_);
   main_ = current_ = nullptr;
   memory_.set_cache_bytes(0);  // what faces still refer to goes straight back in the end
@@ -44,7 +44,7 @@ void Domain::close() noexcept {
 // Not inlined, as extent() is not: of a large frame that they were made part of, they would see the
 // far end.
 [[gnu::noinline]] Errc Domain::check_room() const noexcept {
-  return __builtin_frame_address(0) > lowest_start_ ? Errc::ok : Errc::no_room;
+  return __builtin_frame_address(0) > stack_.lowest_start ? Errc::ok : Errc::no_room;
 }
 
 Node* Domain::make_node(std::size_t extra) noexcept {

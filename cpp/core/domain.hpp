@@ -71,8 +71,9 @@ class Domain {
   // Begins the domain on this thread, in whatever tealet runs there now: makes the main tealet,
   // with `extra` bytes behind it.
   Errc open(std::size_t extra) noexcept;
-  // Ends it: frees every node as it is, without unwinding, and gives all memory back. Only from
-  // main and, as the thread knows its domains, on its own thread; anywhere once it is stranded.
+  // Ends it: frees every node as it is, without unwinding, and gives all memory back. Only while
+  // main runs, unless the domain is stranded or its thread is gone; on any thread, if meanwhile no
+  // other uses this domain or the one that it lies in.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
   // Whether it is not closed when the tealet in which it was opened ends, but waits, stranded.
@@ -89,10 +90,7 @@ class Domain {
   // --- whether something can be done here and now ---
 
   // Whether this domain can be used here and now: its thread, the tealet in which it was opened.
-  Errc check() const noexcept {
-    if (thread_ != this_thread) return Errc::thread;
-    return nesting_.check();
-  }
+  Errc check() const noexcept { return nesting_.check(); }
   // The same, and whether `target` can be switched to.
   Errc check(const Node& target) const noexcept {
     if (target.domain != this) return Errc::foreign;
@@ -103,11 +101,13 @@ class Domain {
   // call.
   bool is_plainly_ready(const Node& target) const noexcept {
     // On another thread nothing else may be looked at.
-    return thread_ == this_thread && nesting_.is_outermost() &&
-           target.status == Status::Suspended && !target.stack->lost();
+    return nesting_.is_plainly_usable() && target.status == Status::Suspended &&
+           !target.stack->lost();
   }
   // Whether there is enough of the C stack left to begin another tealet on top.
   Errc check_room() const noexcept;
+  // How much of the C stack is left for what runs below `address`.
+  StackRoom room_below(const void* address) const noexcept { return stack_.room_below(address); }
 
   // --- how tealets come to be, and go ---
 
@@ -211,9 +211,10 @@ class Domain {
 
   void set_out(Node& target, Leaving leaving, bool force) noexcept;
   Arrival jump(Node& target, Leaving leaving, bool force) noexcept;
-  Arrival pause_for(Node& target, Transfer out, Core* to_switch) noexcept;
+  Arrival pause_for(Node& target, Transfer out, bool keep, Core* to_switch) noexcept;
   Arrival begin(Node& fresh, Transfer out, bool force) noexcept;
-  Arrival jump_with_exceptions(Save* to_save, Restore* to_restore) noexcept;
+  bool must_keep() const noexcept;
+  Arrival jump_keeping(Save* to_save, Restore* to_restore) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.
   static Save on_save;
   static Save on_plain_save;
@@ -258,11 +259,10 @@ class Domain {
   Face face_;
   const char* highest_far_ = nullptr;
   const char* deepest_near_ = unbounded;      // kept up under AddressSanitizer only
-  const char* lowest_start_ = nullptr;        // nearer than this, no tealet may begin
   ExceptionsInFlight* exceptions_ = nullptr;  // of this thread
 
-  std::uint64_t thread_ = 0;
-  Nesting nesting_;
+  Nesting nesting_{*this};
+  UsableStack stack_;  // of this thread
 };
 
 }  // namespace tealet::core

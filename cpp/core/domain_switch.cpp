@@ -54,8 +54,8 @@ class WithoutLimit {
 
 }  // namespace
 
-// The last thing that these do is to jump, so that they have no frames on the saved stack; but for
-// jump_with_exceptions(), which puts away there what must outlive the switch.
+// These tail-call the switch core, leaving no frame on the saved stack; but for jump_keeping(),
+// which puts away there what must outlive the switch.
 
 inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept {
   target_ = &target;
@@ -63,39 +63,48 @@ inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept 
   force_ = force;
 }
 
+// Whether something must wait on the stack that is left.
+inline bool Domain::must_keep() const noexcept { return exceptions_->any() || nesting_.used_from_inside(); }
+
 inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
   set_out(target, leaving, force);
   Restore* const restore = target.far == nullptr ? &on_begin : &on_restore;
-  if (__builtin_expect(exceptions_->any(), 0)) return jump_with_exceptions(&on_save, restore);
+  if (__builtin_expect(must_keep(), 0)) return jump_keeping(&on_save, restore);
   return tealetpp_switch(&on_save, restore, this);
 }
 
 // `target` has begun.
-inline Arrival Domain::pause_for(Node& target, Transfer out, Core* to_switch) noexcept {
+inline Arrival Domain::pause_for(Node& target, Transfer out, bool keep, Core* to_switch) noexcept {
   transfer_ = out;
   set_out(target, Leaving::pause, false);
-  if (__builtin_expect(exceptions_->any(), 0)) {
-    return jump_with_exceptions(&on_plain_save, &on_restore);
+  if (__builtin_expect(keep, 0)) {
+    return jump_keeping(&on_plain_save, &on_restore);
   }
   return to_switch(&on_plain_save, &on_restore, this);
 }
 
 Arrival Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
   if (__builtin_expect(target.far == nullptr, 0)) return begin(target, out, force);
-  if (__builtin_expect(!force, 1)) return pause_for(target, out, &tealetpp_switch);
+  if (__builtin_expect(!force, 1)) return pause_for(target, out, must_keep(), &tealetpp_switch);
   transfer_ = out;
   return jump(target, Leaving::pause, true);
 }
 
 Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
-  return pause_for(target, {Signal::value, value}, &tealetpp_switch_by_jump);
+  return pause_for(target, {Signal::value, value}, exceptions_->any(), &tealetpp_switch_by_jump);
 }
 
-[[gnu::noinline]] Arrival Domain::jump_with_exceptions(Save* to_save,
+[[gnu::noinline]] Arrival Domain::jump_keeping(Save* to_save,
                                                        Restore* to_restore) noexcept {
   const ExceptionsInFlight in_flight = std::exchange(*exceptions_, {});
+  Node* inside = nullptr;
+  if (nesting_.used_from_inside()) {
+    nesting_.forget_use_from_inside();
+    if (!current_->is_main() && running_tealet != current_) inside = running_tealet;
+  }
   const Arrival back = tealetpp_switch(to_save, to_restore, this);
   *exceptions_ = in_flight;
+  if (inside != nullptr) running_tealet = inside;
   return back;
 }
 
@@ -301,6 +310,7 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
 inline void Domain::enter() noexcept {
   previous_ = current_;
   current_ = target_;
+  nesting_.entered(*current_);
   if (__builtin_expect(ended_ != nullptr, 0)) free_ended();
 }
 
@@ -370,7 +380,7 @@ Errc Domain::fork(Node& copy, bool leave) noexcept {
   target_ = &copy;
   fork_leaves_ = leave;
   transfer_ = {};
-  return code_of(jump_with_exceptions(&on_fork, &on_forked));
+  return code_of(jump_keeping(&on_fork, &on_forked));
 }
 
 // Two tealets have the same bytes from here to the same far end. One of them goes on with what is
@@ -395,6 +405,7 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
     copy.status = Status::Running;
     self.previous_ = &original;
     self.current_ = &copy;
+    self.nesting_.entered(copy);
   }
   return near;
 }

@@ -22,6 +22,8 @@ const char* describe(Errc code) noexcept {
       return "too little of the C stack is left to begin another tealet on top of it";
     case Errc::refused:
       return "the tealet switched away instead of ending";
+    case Errc::moved:
+      return "another library has moved the C stack while a tealet of this domain was running";
   }
   return "unknown error";
 }
@@ -37,6 +39,7 @@ void throw_error(Errc code, const std::string& context) {
     case Errc::invalid:
     case Errc::foreign:
     case Errc::outside:
+    case Errc::moved:
       throw InvalidError(code, what);
     default:
       throw Error(code, what);

@@ -1,97 +1,105 @@
 #include "nesting.hpp"
 
-#include <utility>
-
 #include "domain.hpp"
 
 namespace tealet::core {
 
-namespace {
+const Node Nesting::nowhere;
 
-// The domain of this thread that was opened in no tealet. All others hang below its tealets.
-thread_local Domain* outermost = nullptr;
+void Nesting::join(ThreadContext& thread) noexcept {
+  thread_ = &thread;
+  thread.refer();
+  opened_ = ++thread.domains_opened;
+  home_ = running_tealet;
+  enclosing_ = home_;
+  expected_ = home_;
+  if (outer() == nullptr) return;
+  home_->hosts = true;
+  Domain*& first = home_->domain->nesting().inner_;
+  next_ = first;
+  if (next_ != nullptr) next_->nesting().previous_ = &self_;
+  first = &self_;
+}
 
-}  // namespace
+void Nesting::leave() noexcept {
+  if (outer() != nullptr) unlink();
+  home_ = nullptr;
+  expected_ = &nowhere;
+  thread_->unrefer();
+  thread_ = nullptr;
+}
 
-Domain* Nesting::innermost() noexcept {
-  Domain* found = outermost;
-  Domain* inner = found != nullptr ? found->nesting().inner_ : nullptr;
-  while (inner != nullptr) {
-    const Nesting& nesting = inner->nesting();
-    if (nesting.outer_ == &found->current()) {
-      found = inner;
-      inner = nesting.inner_;
-    } else {
-      inner = nesting.next_;
-    }
+void Nesting::unlink() noexcept {
+  if (next_ != nullptr) next_->nesting().previous_ = previous_;
+  if (previous_ != nullptr) {
+    previous_->nesting().next_ = next_;
+  } else {
+    home_->domain->nesting().inner_ = next_;
   }
-  return found;
+  next_ = previous_ = nullptr;
 }
 
-void Nesting::join(Domain& self) noexcept {
-  Domain* const enclosing = innermost();
-  if (enclosing == nullptr) {
-    outermost = &self;
-    outermost_ = true;
-    return;
-  }
-  outer_ = &enclosing->current();
-  next_ = std::exchange(enclosing->nesting().inner_, &self);
-}
+bool Nesting::is_active() const noexcept { return !self_.current().is_main(); }
 
-void Nesting::leave(const Domain& self, bool on_own_thread) noexcept {
-  if (on_own_thread && !stranded()) unlink(self);
-  outermost_ = false;
-  outer_ = nullptr;
-}
-
-void Nesting::unlink(const Domain& self) noexcept {
-  // What was opened in this main tealet has been running in the enclosing tealet all along. There
-  // is one such domain at most, since the next to be opened there is opened inside that one.
-  Domain* const heir = std::exchange(inner_, nullptr);
-  if (heir != nullptr) heir->nesting().outer_ = outer_;
-  if (outer_ == nullptr) {
-    outermost = heir;
-    if (heir != nullptr) heir->nesting().outermost_ = true;
-    return;
-  }
-  Domain** link = &outer_->domain->nesting().inner_;
-  while (*link != &self) link = &(*link)->nesting().next_;
-  *link = heir != nullptr ? heir : next_;
-  if (heir != nullptr) heir->nesting().next_ = next_;
-}
-
+// Climbs from the running tealet to this domain, or to where it was opened. A domain that was opened
+// before this one must not be on the way: its tealets have paused the execution that this domain's
+// main tealet is.
 Errc Nesting::check_enclosing() const noexcept {
-  if (outer_ == nullptr) return Errc::outside;
-  for (const Node* outer = outer_; outer != nullptr; outer = outer->domain->nesting().outer_) {
-    if (&outer->domain->current() != outer) return Errc::outside;
+  if (thread_ == nullptr) return Errc::outside;
+  if (thread_ != this_thread) return Errc::thread;
+  if (stranded()) return Errc::outside;
+  const Node* tealet = running_tealet;
+  while (tealet != place()) {
+    if (tealet->domain == nullptr) return outside_or_moved();
+    const Nesting& nesting = tealet->domain->nesting();
+    if (nesting.opened_ < opened_) return Errc::outside;
+    tealet = nesting.enclosing_;
+  }
+  if (is_active()) {
+    used_from_inside_ = true;
+  } else {
+    enclosing_ = running_tealet;
   }
   return Errc::ok;
 }
 
+const Node* Nesting::place() const noexcept {
+  return is_active() ? &self_.current() : home_;
+}
+
+// The running tealets do not lead here. Nor should they if a tealet on the way up from here was
+// paused by a switch.
+Errc Nesting::outside_or_moved() const noexcept {
+  const Node* tealet = place();
+  for (; tealet->domain != nullptr; tealet = tealet->domain->nesting().enclosing_) {
+    if (&tealet->domain->current() != tealet) return Errc::outside;
+  }
+  return place() == tealet ? Errc::outside : Errc::moved;
+}
+
 bool Nesting::is_inside(const Node* tealet) const noexcept {
-  const Node* outer = outer_;
-  while (outer != nullptr && outer != tealet) outer = outer->domain->nesting().outer_;
+  const Node* outer = this->outer();
+  while (outer != nullptr && outer != tealet) outer = outer->domain->nesting().outer();
   return outer != nullptr;
 }
 
 Domain* Nesting::to_close_in(const Node& tealet) const noexcept {
-  Domain* inner = inner_;
-  while (inner != nullptr && (inner->nesting().outer_ != &tealet || inner->waits_stranded())) {
+  Domain* inner = tealet.hosts ? inner_ : nullptr;
+  while (inner != nullptr && (inner->nesting().home_ != &tealet || inner->waits_stranded())) {
     inner = inner->nesting().next_;
   }
   return inner;
 }
 
 void Nesting::strand(const Node& tealet) noexcept {
-  for (Domain** link = &inner_; *link != nullptr;) {
-    Nesting& inner = (*link)->nesting();
-    if (inner.outer_ == &tealet) {
-      inner.outer_ = nullptr;
-      *link = inner.next_;
-    } else {
-      link = &inner.next_;
-    }
+  Domain* inner = tealet.hosts ? inner_ : nullptr;
+  while (inner != nullptr) {
+    Nesting& nesting = inner->nesting();
+    inner = nesting.next_;
+    if (nesting.home_ != &tealet) continue;
+    nesting.unlink();
+    nesting.home_ = nullptr;
+    nesting.expected_ = &nowhere;
   }
 }
 

@@ -1,35 +1,66 @@
 // Where a domain lies among the domains of its thread. One that is opened inside a tealet of
 // another is part of that tealet's execution: its bytes on the C stack move with that tealet's, so
 // it can be used only while that tealet runs.
+//
+// A domain is active while one of its tealets other than main runs, and idle otherwise. An idle
+// domain has nothing in place on the C stack: a switch to main completes every other stack.
 #pragma once
 
 #include <tealet/error.hpp>
 
+#include <cstdint>
+
+#include "node.hpp"
+#include "thread.hpp"
+
 namespace tealet::core {
 
 class Domain;
-struct Node;
 
 class Nesting {
  public:
-  // Of the domains of this thread that can be used here and now, the one opened last; nullptr if
-  // there is none.
-  static Domain* innermost() noexcept;
+  explicit Nesting(Domain& self) noexcept : self_(self) {}
 
-  // `self`, which this belongs to, is opened here and now; or is closed, on its own thread or, when
-  // that one is gone or this is stranded, on another.
-  void join(Domain& self) noexcept;
-  void leave(const Domain& self, bool on_own_thread) noexcept;
+  // The domain is opened here and now; or is closed, on any thread.
+  void join(ThreadContext& thread) noexcept;
+  void leave() noexcept;
 
-  // Errc::outside if some tealet that the domain lies in does not run, or the domain is not open.
-  Errc check() const noexcept { return outermost_ ? Errc::ok : check_enclosing(); }
-  // Whether the domain is open, and was opened in no tealet.
-  bool is_outermost() const noexcept { return outermost_; }
+  // Whether the domain can be used here and now, as far as one comparison tells.
+  bool is_plainly_usable() const noexcept { return expected_ == running_tealet; }
+  // Errc::thread on another thread; Errc::outside if some tealet that the domain lies in does not
+  // run, or the domain is not open; Errc::moved if its running tealet, or the one that it lies in,
+  // is not on the C stack, though no switch has paused it: see correct_running().
+  Errc check() const noexcept { return is_plainly_usable() ? Errc::ok : check_enclosing(); }
+
+  // The domain's running tealet is `to` now.
+  void entered(Node& to) noexcept {
+    if (to.is_main()) {
+      running_tealet = enclosing_;
+      enclosing_ = home_;
+      expected_ = home_;
+    } else {
+      expected_ = running_tealet = &to;
+    }
+  }
+
+  // Whether the domain may be used from inside a tealet of another one, that runs in its running
+  // tealet. Known from check(), and until told otherwise.
+  bool used_from_inside() const noexcept { return used_from_inside_; }
+  void forget_use_from_inside() noexcept { used_from_inside_ = false; }
+
+  // Tells that `tealet` is the innermost that runs on this thread, which only an API can know where
+  // another library switches C stacks, too.
+  static void correct_running(Node& tealet) noexcept { running_tealet = &tealet; }
+
+  // The thread that opened the domain; nullptr once it is closed.
+  const ThreadContext* thread() const noexcept { return thread_; }
   // Of an open domain: whether the tealet in which it was opened is gone, without having closed it.
-  bool stranded() const noexcept { return !outermost_ && outer_ == nullptr; }
+  bool stranded() const noexcept { return thread_ != nullptr && home_ == nullptr; }
   // The tealet of another domain in which this one was opened; nullptr if there is none.
-  const Node* outer() const noexcept { return outer_; }
-  // Whether this domain was opened in `tealet`, or in a tealet of a domain that was.
+  const Node* outer() const noexcept {
+    return home_ != nullptr && home_->domain != nullptr ? home_ : nullptr;
+  }
+  // Whether this domain was opened in `tealet`, or in a tealet of a domain that was; or runs there.
   bool is_inside(const Node* tealet) const noexcept;
 
   // A domain that was opened in `tealet`, one of this domain's, and is to be closed when that ends;
@@ -40,12 +71,25 @@ class Nesting {
 
  private:
   Errc check_enclosing() const noexcept;
-  void unlink(const Domain& self) noexcept;
+  bool is_active() const noexcept;
+  // While the domain is active, its running tealet; while it is idle, where it was opened.
+  const Node* place() const noexcept;
+  Errc outside_or_moved() const noexcept;
+  void unlink() noexcept;
 
-  Node* outer_ = nullptr;
+  Domain& self_;
+  ThreadContext* thread_ = nullptr;  // one of its owners
+  std::uint64_t opened_ = 0;         // the how-manyth of its thread
+  Node* home_ = nullptr;             // where it was opened: a tealet, or the thread's `ambient`
+  mutable Node* enclosing_ = nullptr;        // what runs when main does, next time
+  const Node* expected_ = &nowhere;  // what runs if the domain can be used; while idle: its home
+
   Domain* inner_ = nullptr;  // the domains opened in tealets of this one
-  Domain* next_ = nullptr;   // the next in the list that this domain is in
-  bool outermost_ = false;
+  Domain* next_ = nullptr;   // its neighbours in the list that it is in
+  Domain* previous_ = nullptr;
+  mutable bool used_from_inside_ = false;
+
+  static const Node nowhere;  // never runs
 };
 
 }  // namespace tealet::core

@@ -38,6 +38,7 @@ struct Node {
   Status status = Status::New;
   bool main = false;
   std::uint8_t marks = 0;
+  bool hosts = false;  // a domain was opened in this tealet
 
   void* extra() noexcept { return this + 1; }
   std::size_t extra_size() const noexcept { return extra_unit * extra_units; }

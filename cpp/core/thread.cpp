@@ -4,22 +4,17 @@
 #include <pthread.h>
 
 #include <cstddef>
+#include <new>
+#include <utility>
 
 namespace tealet::core {
 
 namespace {
 
-std::atomic<std::uint64_t> last_thread{0};
-
-struct Life {
-  std::shared_ptr<std::atomic<bool>> runs;
-  ~Life() {
-    if (runs != nullptr) *runs = false;
-  }
-};
-
 // What a new tealet finds below it at the least; of a small stack, a quarter.
 constexpr std::size_t reserve = 256 * 1024;
+// The part of the reserve that is for calls that no interpreter counts: those of the C library, say.
+constexpr std::size_t uncounted_part = 8;
 
 struct Bounds {
   const char* low = nullptr;
@@ -62,24 +57,36 @@ const char* find_top() noexcept {
   return stack.low + stack.size;
 }
 
+struct UntilThreadEnds {
+  UntilThreadEnds() noexcept = default;
+  UntilThreadEnds(const UntilThreadEnds&) = delete;
+  UntilThreadEnds& operator=(const UntilThreadEnds&) = delete;
+  ~UntilThreadEnds() {
+    running_tealet = nullptr;
+    if (ThreadContext* const ended = std::exchange(this_thread, nullptr)) ended->unrefer();
+  }
+};
+
 }  // namespace
 
-__thread std::uint64_t this_thread = 0;
+__thread Node* running_tealet = nullptr;
+__thread ThreadContext* this_thread = nullptr;
 
-std::uint64_t current_thread() noexcept {
-  if (this_thread == 0) this_thread = ++last_thread;
+ThreadContext* current_thread() noexcept {
+  if (this_thread == nullptr) {
+    static thread_local UntilThreadEnds end;
+    this_thread = new (std::nothrow) ThreadContext;
+    if (this_thread != nullptr) running_tealet = &this_thread->ambient;
+  }
   return this_thread;
 }
 
-std::shared_ptr<const std::atomic<bool>> life_of_this_thread() {
-  thread_local Life life{std::make_shared<std::atomic<bool>>(true)};
-  return life.runs;
-}
-
-const char* lowest_start_on_this_stack() noexcept {
+UsableStack usable_stack_of_this_thread() noexcept {
   const Bounds stack = bounds_of_this_stack();
-  if (stack.low == nullptr) return nullptr;
-  return stack.low + (stack.size / 4 < reserve ? stack.size / 4 : reserve);
+  if (stack.low == nullptr) return {};
+  const std::size_t kept = stack.size / 4 < reserve ? stack.size / 4 : reserve;
+  const std::size_t uncounted = kept / uncounted_part;
+  return {stack.low + kept, stack.low + uncounted, stack.size - uncounted};
 }
 
 const char* top_of_this_stack() noexcept {

@@ -3,7 +3,9 @@
 #include <tealet/python.h>
 
 #include "c_stats.hpp"
+#include "guarded.hpp"
 #include "registry.hpp"
+#include "thread_domains.hpp"
 
 namespace tealetpp {
 
@@ -31,9 +33,7 @@ bool is_given(const char* function, PyObject* object, PyTypeObject* type) {
 
 PyObject* or_none(PyObject* object) { return object != nullptr ? object : Py_None; }
 
-int check(PyObject* object) {
-  return object != nullptr && PyObject_TypeCheck(object, tealet_type);
-}
+int check(PyObject* object) { return object != nullptr && PyObject_TypeCheck(object, tealet_type); }
 
 int check_main(PyObject* object) {
   return object != nullptr && PyObject_TypeCheck(object, main_type);
@@ -41,8 +41,8 @@ int check_main(PyObject* object) {
 
 PyObject* get_current(PyObject* main) {
   if (main == nullptr && PyErr_Occurred() == nullptr) {
-    // This module has an engine of its own, in which all domains are Python's.
-    return current_of(static_cast<const PythonDomain*>(tealet::core::Nesting::innermost()));
+    ThreadDomains* const domains = ThreadDomains::of_this_thread();
+    return domains != nullptr ? current_of(domains->innermost()) : nullptr;
   }
   if (!is_given("PyTealet_Current", main, main_type)) return nullptr;
   return current_of(as_tealet(main)->value.domain);
@@ -106,19 +106,11 @@ int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) 
   return 0;
 }
 
-constexpr PyTealet_API table{sizeof(PyTealet_API),
-                             PYTEALET_VERSION,
-                             check,
-                             check_main,
-                             get_current,
-                             get_main_of,
-                             get_parent_of,
-                             make,
-                             switch_to,
-                             throw_into,
-                             close,
-                             get_status,
-                             get_stats};
+constexpr PyTealet_API table{sizeof(PyTealet_API),   PYTEALET_VERSION,     guarded<check>,
+                             guarded<check_main>,    guarded<get_current>, guarded<get_main_of>,
+                             guarded<get_parent_of>, guarded<make>,        guarded<switch_to>,
+                             guarded<throw_into>,    guarded<close>,       guarded<get_status>,
+                             guarded<get_stats>};
 
 }  // namespace
 

@@ -1,13 +1,12 @@
 #include "collector.hpp"
 
-#include <algorithm>
-#include <vector>
-
+#include "guarded.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
 
 std::uint64_t collecting_thread_state = 0;
+std::uint64_t collections = 0;
 
 namespace {
 
@@ -15,35 +14,21 @@ namespace {
 PyObject* callbacks = nullptr;
 PyObject* watcher = nullptr;
 
-// Of all threads: each collection settles those of its own thread.
-std::vector<PythonDomain*> waiting;
-
-void settle_waiting(std::uint64_t thread_state) {
-  for (;;) {
-    const auto found = std::find_if(
-        waiting.begin(), waiting.end(),
-        [&](const PythonDomain* domain) { return domain->thread_state == thread_state; });
-    if (found == waiting.end()) return;
-    PythonDomain* domain = *found;
-    waiting.erase(found);
-    domain->settle();
-  }
-}
-
-// What gc.callbacks calls, with "start" or "stop", on the thread that collects.
+// What gc.callbacks calls, with "start" or "stop", on the thread that collects. Nothing is ended
+// here: no other collection can begin until it returns.
 PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 2 || !PyUnicode_Check(arguments[0])) Py_RETURN_NONE;
   const std::uint64_t thread_state = thread_state_id(PyThreadState_Get());
   if (PyUnicode_CompareWithASCIIString(arguments[0], "start") == 0) {
     collecting_thread_state = thread_state;
+    collections += 1;
   } else if (collecting_thread_state == thread_state) {
     collecting_thread_state = 0;
-    settle_waiting(thread_state);
   }
   Py_RETURN_NONE;
 }
 
-PyMethodDef callback = {"_on_collection", as_method(on_collection), METH_FASTCALL,
+PyMethodDef callback = {"_on_collection", as_method(guarded<on_collection>), METH_FASTCALL,
                         "What gc.callbacks must hold for as long as there are tealets."};
 
 }  // namespace
@@ -57,18 +42,6 @@ bool is_collecting(const PythonDomain& domain) {
   collecting_thread_state = 0;
   if (PyList_Append(callbacks, watcher) != 0) PyErr_Clear();
   return false;
-}
-
-void settle_after_collection(PythonDomain& domain) {
-  try {
-    forget_after_collection(domain);
-    waiting.push_back(&domain);
-  } catch (...) {  // NOLINT(bugprone-empty-catch): its next switch settles it too
-  }
-}
-
-void forget_after_collection(const PythonDomain& domain) {
-  waiting.erase(std::remove(waiting.begin(), waiting.end(), &domain), waiting.end());
 }
 
 void register_collector(py::module_& module) {

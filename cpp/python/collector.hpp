@@ -4,7 +4,7 @@
 // object that is freed meanwhile takes itself out of its list, and so writes to its neighbours. If
 // a finalizer switched to a tealet, the heads could be sliced away and something else lie in their
 // place. So nothing switches while a collection runs on this thread: a switch is refused, and
-// tealets that have lost their last reference are ended when it is over.
+// tealets that have lost their last reference wait for the next occasion: see thread_domains.hpp.
 #pragma once
 
 #include "objects.hpp"
@@ -13,13 +13,11 @@ namespace tealetpp {
 
 // The number of the thread state that collects garbage right now, or 0.
 extern std::uint64_t collecting_thread_state;
+// How many collections have begun.
+extern std::uint64_t collections;
 
 // Whether a collection runs on the thread of `domain`, which is the running one.
 bool is_collecting(const PythonDomain& domain);
-
-// `domain` has tealets to end when the collection is over; or is gone, and has not.
-void settle_after_collection(PythonDomain& domain);
-void forget_after_collection(const PythonDomain& domain);
 
 void register_collector(py::module_& module);
 

@@ -1,8 +1,10 @@
 // PythonDomain: what the engine's domain needs to know, and keep, for Python.
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "collector.hpp"
+#include "thread_domains.hpp"
 #include "errors.hpp"
 #include "objects.hpp"
 
@@ -17,14 +19,34 @@ std::size_t hash(const PyObject* function) {
 
 }  // namespace
 
-bool PythonDomain::check() const {
+PythonDomain::~PythonDomain() {
+  if (on_thread != nullptr) on_thread->remove(*this);
+}
+
+// The thread state itself tells whose execution runs, and the engine whose it must be.
+bool PythonDomain::is_plainly_usable(const PyThreadState* thread) const noexcept {
+  return nesting().is_plainly_usable() && thread_state_id(thread) == thread_state &&
+         outermost_handled(thread) == handled_by(thread, *tealet::core::running_tealet) &&
+         collecting_thread_state != thread_state;
+}
+
+Errc PythonDomain::usable() {
+  // A thread that is gone may have had the same address, but never the same number.
+  if (thread_state_id(PyThreadState_Get()) != thread_state) return Errc::thread;
+  on_thread->correct_running();
+  return Domain::check();
+}
+
+bool PythonDomain::can_switch() {
+  return collecting_thread_state != thread_state && usable() == Errc::ok;
+}
+
+bool PythonDomain::check_thoroughly(PyThreadState*) {
   if (!is_open()) {
     PyErr_Format(invalid_error, "the domain of %R is closed", main_object->object());
     return false;
   }
-  // A thread that is gone may have had the same address, but never the same number.
-  Errc code = Errc::thread;
-  if (thread_state_id(PyThreadState_Get()) == thread_state) code = Domain::check();
+  Errc code = usable();
   if (code != Errc::ok) {
     set_error(code, main_object);
   } else if (is_collecting(*this)) {
@@ -35,7 +57,7 @@ bool PythonDomain::check() const {
   return code == Errc::ok;
 }
 
-bool PythonDomain::check(TealetObject* target) const {
+bool PythonDomain::check(TealetObject* target) {
   if (!check()) return false;
   if (target->node() == nullptr) {
     PyErr_Format(invalid_error, "%R has ended", target->object());
@@ -46,31 +68,85 @@ bool PythonDomain::check(TealetObject* target) const {
   return false;
 }
 
-PythonDomain::~PythonDomain() { forget_after_collection(*this); }
-
-void PythonDomain::keep(TealetObject* tealet) {
+void PythonDomain::hold(TealetObject* tealet, bool waiting) {
+  tealet->value.waiting = waiting;
+  if (waiting) {
+    some_wait_ = true;
+    on_thread->expect_settling();
+  }
+  if (std::exchange(tealet->value.held, true)) return;
+  Py_INCREF(tealet->object());
   try {
-    kept_.push_back(tealet);
-  } catch (...) {  // NOLINT(bugprone-empty-catch): its Main finds it in the tree, in the end
+    held_.push_back(tealet);
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): close_domain() finds it
   }
-  if (collecting_thread_state != 0) settle_after_collection(*this);
 }
 
-void PythonDomain::settle_kept() {
-  if (adopting || collecting_thread_state == thread_state) return;
-  // What ends may be the last to refer to the next, and so on: with the C stack used up, the rest
-  // is for those who called this further up. Where the domain cannot be used, it stays.
-  while (!kept_.empty() && check_room() == Errc::ok) {
-    const std::vector<TealetObject*> kept = std::exchange(kept_, {});
-    for (TealetObject* tealet : kept) {
-      // With the last reference, unless somebody has found it again through the tree, it ends by
-      // itself. In a cycle it does not.
-      const bool ends = std::exchange(tealet->value.collected, false);
-      if (!ends || end_unreachable(tealet)) Py_DECREF(tealet->object());
-    }
-    if (Domain::check() != Errc::ok || collecting_thread_state == thread_state) return;
-  }
+void PythonDomain::let_go_of_held(TealetObject* tealet) {
+  tealet->value.waiting = false;
+  if (!std::exchange(tealet->value.held, false)) return;
+  held_.erase(std::remove(held_.begin(), held_.end(), tealet), held_.end());
+  Py_DECREF(tealet->object());
 }
+
+void PythonDomain::end_later(TealetObject* tealet) {
+  if (!tealet->is_main()) {
+    tealet->value.must_end = true;
+    hold(tealet, true);
+    return;
+  }
+  if (std::exchange(closes_later_, true)) return;
+  Py_INCREF(main_object->object());
+  on_thread->expect_settling();
+}
+
+void PythonDomain::forget_to_close() {
+  if (std::exchange(closes_later_, false)) Py_DECREF(main_object->object());
+}
+
+void PythonDomain::settle_thread() {
+  // What is being ended does not end others in between.
+  if (adopting || on_thread->unwinding == current_object) return;
+  if (collecting_thread_state == thread_state) return;
+  on_thread->settle(false);
+}
+
+void PythonDomain::settle_own() {
+  some_wait_ = false;
+  // Each of them once: what cannot be ended here and now waits again.
+  std::vector<TealetObject*> waiting;
+  try {
+    for (TealetObject* tealet : held_) {
+      if (std::exchange(tealet->value.waiting, false)) waiting.push_back(tealet);
+    }
+  } catch (const std::bad_alloc&) {
+    some_wait_ = true;
+  }
+  for (TealetObject* tealet : waiting) Py_INCREF(tealet->object());
+  ThreadDomains& domains = *on_thread;
+  for (TealetObject* tealet : waiting) {
+    TealetObject* const before = std::exchange(domains.unwinding, tealet);
+    // Somebody may have found it meanwhile, through the tree. If not, it ends with its last
+    // reference.
+    const bool must_end = std::exchange(tealet->value.must_end, false);
+    if (must_end) end_unreachable(tealet);
+    if (!must_end || tealet->node() == nullptr) let_go_of_held(tealet);
+    Py_DECREF(tealet->object());
+    domains.unwinding = before;
+  }
+  if (!closes_later_ || !is_open() || !current().is_main() || closing) return;
+  closes_later_ = false;
+  if (!close_domain(main_object)) PyErr_WriteUnraisable(main_object->object());
+  Py_DECREF(main_object->object());
+}
+
+int PythonDomain::visit_held(visitproc visit, void* arg) const {
+  if (hidden_in_ == collections) return 0;
+  for (TealetObject* tealet : held_) Py_VISIT(tealet->object());
+  return 0;
+}
+
+void PythonDomain::hide_held() noexcept { hidden_in_ = collections; }
 
 bool PythonDomain::make_data_stack(Execution& execution) {
   std::size_t words = frame_words(execution.function);
@@ -78,7 +154,7 @@ bool PythonDomain::make_data_stack(Execution& execution) {
   const std::size_t size = std::min(first_chunk_size(words), largest_first_chunk);
   void* block = memory().take(size);
   if (block == nullptr) return false;
-  execution.data_stack = make_first_chunk(block, size);
+  execution.data_stack = make_first_chunk(block, size, static_cast<Domain*>(this));
   return true;
 }
 
@@ -98,12 +174,6 @@ void PythonDomain::free_data_stack(Execution& execution) {
   if (chunk == nullptr) return;
   execution.data_stack = nullptr;
   memory().give(chunk, chunk->size);
-}
-
-void PythonDomain::abandon_data_stack(Execution& execution) {
-  if (_PyStackChunk* chunk = std::exchange(execution.data_stack, nullptr)) {
-    memory().abandon(chunk, chunk->size);
-  }
 }
 
 }  // namespace tealetpp

@@ -4,6 +4,8 @@
 
 #include "errors.hpp"
 #include "objects.hpp"
+#include "paused_frames.hpp"
+#include "thread_domains.hpp"
 
 namespace tealetpp {
 
@@ -22,19 +24,38 @@ PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) {
   tealet->value.main = domain.main_object;
   Py_INCREF(domain.main_object->object());
   tealet->value.parent = object_of(*node.parent);
-  hold(tealet->value.parent);
+  refer(tealet->value.parent);
   node.held_by = tealet;
   return tealet->object();
 }
 
+namespace {
+
+void give_first_chunk(void* owner, _PyStackChunk* chunk) {
+  static_cast<tealet::core::Domain*>(owner)->memory().give(chunk, chunk->size);
+}
+
+}  // namespace
+
 void discard_tealet(TealetObject* tealet) {
-  Execution& execution = execution_of(*tealet->node());
-  PyObject* function = std::exchange(execution.function, nullptr);
-  PyObject* context = std::exchange(execution.context, nullptr);
-  tealet->domain().discard(*tealet->node());
-  Py_XDECREF(function);
-  Py_XDECREF(context);
-  tealet->domain().settle();
+  PythonDomain& domain = tealet->domain();
+  Node& node = *tealet->node();
+  Py_INCREF(tealet->object());
+  const bool hosts = node.hosts;
+  Execution left = std::exchange(execution_of(node), Execution{});
+  if (&node == &domain.current()) {
+    // Its thread is gone, and with it what knew its frames; or they are those of the paused tealet
+    // that it runs in.
+    left.paused_frame = nullptr;
+    left.data_stack = nullptr;
+  }
+  // From here on nobody can resume it.
+  domain.discard(node);
+  drop_paused(left, give_first_chunk);
+  // What was opened in it can never be used again.
+  if (hosts) domain.on_thread->discard_stranded();
+  domain.let_go_of_held(tealet);
+  Py_DECREF(tealet->object());
 }
 
 bool close_tealet(TealetObject* tealet) {
@@ -49,6 +70,7 @@ bool close_tealet(TealetObject* tealet) {
   }
   if (domain.status(node) != Status::Suspended) {
     discard_tealet(tealet);
+    domain.settle();
     return true;
   }
   Py_INCREF(tealet->object());
@@ -68,37 +90,42 @@ bool close_tealet(TealetObject* tealet) {
   return closed;
 }
 
-bool end_unreachable(TealetObject* tealet) {
+void end_unreachable(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
-  if (!domain.adopting && tealet->node() == nullptr) return true;
-  PyObject* raised = take_raised();
-  bool ended = false;
   if (domain.adopting) {
-    domain.keep(tealet);
-  } else if (&domain.current() == tealet->node()) {
-    ended = true;  // reachable after all: it runs
-  } else if (domain.status(*tealet->node()) != Status::Suspended) {
+    // The engine may be about to look at it.
+    domain.hold(tealet, true);
+    return;
+  }
+  if (tealet->node() == nullptr) return;
+  PyObject* raised = take_raised();
+  const Node& node = *tealet->node();
+  const bool paused = domain.status(node) == Status::Suspended;
+  if (&node == &domain.current()) {
+    // Reachable after all: it runs.
+  } else if (paused && !domain.can_switch()) {
+    domain.hold(tealet, true);
+  } else if (!paused) {
     discard_tealet(tealet);
-    ended = true;
-  } else if (!domain.check()) {
-    PyErr_Clear();
-    domain.keep(tealet);
+    domain.settle();
   } else {
     if (!close_tealet(tealet)) PyErr_WriteUnraisable(tealet->object());
-    ended = tealet->node() == nullptr;
-    tealet->value.orphan = !ended;
+    if (tealet->node() != nullptr) domain.hold(tealet, false);
   }
   set_raised(raised);
-  return ended;
 }
 
 bool open_domain(TealetObject* main, std::size_t limit) {
+  ThreadDomains* const domains = ThreadDomains::of_this_thread();
+  if (domains == nullptr) return false;
+  if (tealet::core::this_thread != nullptr) domains->correct_running();
   auto* domain = new (std::nothrow) PythonDomain(limit);
   if (domain == nullptr || domain->open(sizeof(Execution)) != Errc::ok) {
     delete domain;
     PyErr_NoMemory();
     return false;
   }
+  domains->add(*domain);
   domain->thread_state = thread_state_id(PyThreadState_Get());
   domain->main_object = domain->current_object = main;
   domain->main().held_by = main;
@@ -107,6 +134,18 @@ bool open_domain(TealetObject* main, std::size_t limit) {
   main->value.main = main;
   return true;
 }
+
+namespace {
+
+// It has no tealets any more.
+void finish(PythonDomain& domain) {
+  ThreadDomains* const domains = domain.on_thread;
+  domain.close();
+  domains->remove(domain);
+  domain.forget_to_close();
+}
+
+}  // namespace
 
 bool close_domain(TealetObject* main) {
   PythonDomain& domain = main->domain();
@@ -140,16 +179,32 @@ bool close_domain(TealetObject* main) {
         PyErr_WriteUnraisable(tealet->object());
       }
     }
-    // Asked once. What its frames hold is lost, as for anybody who refuses to end.
+    // Asked once.
     if (tealet->node() != nullptr) discard_tealet(tealet);
-    if (std::exchange(tealet->value.orphan, false)) Py_DECREF(tealet->object());
+    domain.let_go_of_held(tealet);
     Py_DECREF(tealet->object());
   }
   Py_DECREF(above->object());
   domain.settle();
-  domain.close();
+  finish(domain);
   set_raised(raised);
   return raised == nullptr;
+}
+
+void discard_domain(PythonDomain& domain) {
+  Py_INCREF(domain.main_object->object());
+  domain.closing = true;
+  // One of its tealets may have been running when its thread went, or the tealet that it lies in.
+  TealetObject* const current = std::exchange(domain.current_object, domain.main_object);
+  while (domain.main().first_child != nullptr) {
+    discard_tealet(object_of(domain.newest_leaf(domain.main())));
+  }
+  unrefer(current);
+  if (current != domain.main_object && domain.is_nested()) {
+    drop_paused(execution_of(domain.main()), give_first_chunk);
+  }
+  finish(domain);
+  Py_DECREF(domain.main_object->object());
 }
 
 }  // namespace tealetpp

@@ -1,8 +1,11 @@
 // The type Main.
 #include <cstdint>
 #include <limits>
+#include <new>
 
 #include "errors.hpp"
+#include "guarded.hpp"
+#include "paused_frames.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -15,6 +18,7 @@ namespace {
 // not.
 bool can_create(TealetObject* main) {
   PythonDomain* domain = main->value.domain;
+  if (domain != nullptr) domain->settle();
   if (domain == nullptr) {
     PyErr_SetString(PyExc_TypeError, "this Main was never initialised");
     return false;
@@ -86,11 +90,13 @@ PyObject* method_stats(PyObject* self, PyObject*) {
 #if TEALET_WITH_STATS
 PyObject* method_stats_by_walk(PyObject* self, PyObject*) {
   const PythonDomain* domain = as_tealet(self)->value.domain;
+  Stats stats;
   try {
-    return to_python(domain != nullptr ? domain->stats_by_walk() : Stats{});
-  } catch (...) {
+    if (domain != nullptr) stats = domain->stats_by_walk();
+  } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   }
+  return to_python(stats);
 }
 #endif
 
@@ -105,37 +111,35 @@ PyObject* method_trim(PyObject* self, PyObject*) {
 }
 
 PyMethodDef methods[] = {
-    {"tealet", as_method(method_tealet), METH_FASTCALL | METH_KEYWORDS,
+    {"tealet", as_method(guarded<method_tealet>), METH_FASTCALL | METH_KEYWORDS,
      "tealet($self, run=None, *, parent=None)\n--\n\n"
      "Return a new tealet that will run ``run``.\n\n"
      "Its result is delivered to ``parent``, the running tealet unless given. Without ``run`` it\n"
      "can be begun with Tealet.run(). It inherits a copy of the context variables.\n\n"
      "Raises TypeError, InvalidError, ThreadError or MemoryError."},
-    {"stub", method_stub, METH_NOARGS,
+    {"stub", guarded<method_stub>, METH_NOARGS,
      "stub($self, /)\n--\n\n"
      "Return a stub: a tealet with a captured stack and no function yet.\n\n"
      "Its duplicates share one stack until they run."},
-    {"stats", method_stats, METH_NOARGS,
+    {"stats", guarded<method_stats>, METH_NOARGS,
      "stats($self, /)\n--\n\n"
      "Return the statistics of this domain as they are now: a Stats.\n\n"
      "Once the domain is closed these are its final ones."},
 #if TEALET_WITH_STATS
-    {"_stats_by_walk", method_stats_by_walk, METH_NOARGS,
+    {"_stats_by_walk", guarded<method_stats_by_walk>, METH_NOARGS,
      "_stats_by_walk($self, /)\n--\n\n"
      "The same, counted over all tealets and chunks: for tests, which compare the two."},
 #endif
-    {"reset_peak_stats", method_reset_peak_stats, METH_NOARGS,
+    {"reset_peak_stats", guarded<method_reset_peak_stats>, METH_NOARGS,
      "reset_peak_stats($self, /)\n--\n\n"
      "Set the peaks of bytes and blocks to what is allocated now."},
-    {"trim", method_trim, METH_NOARGS,
+    {"trim", guarded<method_trim>, METH_NOARGS,
      "trim($self, /)\n--\n\n"
      "Give the blocks that are kept for reuse back to the system; return how many bytes."},
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyObject* get_current(PyObject* self, void*) {
-  return current_of(as_tealet(self)->value.domain);
-}
+PyObject* get_current(PyObject* self, void*) { return current_of(as_tealet(self)->value.domain); }
 
 PyObject* get_previous(PyObject* self, void*) {
   PythonDomain* domain = as_tealet(self)->value.domain;
@@ -146,8 +150,9 @@ PyObject* get_previous(PyObject* self, void*) {
 }
 
 PyGetSetDef attributes[] = {
-    {"current", get_current, nullptr, "The tealet that runs now; None once closed.", nullptr},
-    {"previous", get_previous, nullptr,
+    {"current", guarded<get_current>, nullptr, "The tealet that runs now; None once closed.",
+     nullptr},
+    {"previous", guarded<get_previous>, nullptr,
      "The tealet that switched to the running one; None if there is none, or it has ended.",
      nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
@@ -185,30 +190,10 @@ int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
     PyErr_Format(invalid_error, "%R was initialised already", self);
     return -1;
   }
-  if (!main->base.simple_layout) {
-    PyErr_SetString(PyExc_TypeError, "a Main cannot also derive from other extension types");
-    return -1;
-  }
   if (!open_domain(main, limit)) return -1;
   main->base.simple_value_holder[0] = &main->value;
   main->base.simple_holder_constructed = true;
   return 0;
-}
-
-// As pybind11 does it, but for what it does without memory: it goes on with no object.
-PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
-  PyObject* self = type->tp_alloc(type, 0);
-  if (self == nullptr) return nullptr;
-  py::detail::instance& base = as_tealet(self)->base;
-  // A type that derives from other types of pybind11's, too, is refused by slot_init().
-  try {
-    base.allocate_layout();
-  } catch (...) {
-    PyErr_NoMemory();
-    Py_DECREF(self);
-    return nullptr;
-  }
-  return self;
 }
 
 void slot_dealloc(PyObject* self) {
@@ -216,19 +201,13 @@ void slot_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
   if (PythonDomain* domain = main->value.domain) {
-    Py_SET_REFCNT(self, 1);
-    PyObject* raised = take_raised();
-    // No tealet refers to it any more, so main is what runs, and alone.
-    if (!close_domain(main)) PyErr_WriteUnraisable(self);
-    set_raised(raised);
-    if (domain->is_open() || Py_REFCNT(self) > 1) {
-      // It is used again, or cannot be closed on this thread: then it stays for good, since the
-      // engine still has it in that thread's domains.
-      PyObject_GC_Track(self);
-      if (!domain->is_open()) Py_DECREF(self);
-      return;
+    // No tealet refers to it any more, so main is what runs, and alone: there is nothing to unwind,
+    // and it can be closed on any thread.
+    if (domain->is_open()) {
+      Py_SET_REFCNT(self, 1);
+      discard_domain(*domain);
+      Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
     }
-    Py_SET_REFCNT(self, 0);
     delete domain;
   }
   if (main->base.weakrefs != nullptr) PyObject_ClearWeakRefs(self);
@@ -243,9 +222,9 @@ void set_up(PyHeapTypeObject* heap) {
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
   type.tp_getset = attributes;
-  type.tp_new = slot_new;
-  type.tp_init = slot_init;
-  type.tp_dealloc = slot_dealloc;
+  type.tp_new = tealet_type->tp_new;
+  type.tp_init = guarded<slot_init>;
+  type.tp_dealloc = guarded<slot_dealloc>;
   type.tp_traverse = tealet_type->tp_traverse;
   type.tp_clear = tealet_type->tp_clear;
   type.tp_repr = tealet_type->tp_repr;
@@ -262,6 +241,7 @@ void own_switch() {
   py::handle main(reinterpret_cast<PyObject*>(main_type));
   main.attr("switch") =
       py::reinterpret_steal<py::object>(PyDescr_NewMethod(main_type, descriptor->d_method));
+  add_pausing_method(PyDict_GetItemString(main_type->tp_dict, "switch"));
 }
 
 }  // namespace
@@ -301,13 +281,11 @@ PyObject* current_of(const PythonDomain* domain) {
   return Py_NewRef(domain->current_object->object());
 }
 
-Stats stats_of(const Main& main) {
-  return main.domain != nullptr ? main.domain->stats() : Stats{};
-}
+Stats stats_of(const Main& main) { return main.domain != nullptr ? main.domain->stats() : Stats{}; }
 
 void register_main(py::module_& module) {
   const py::class_<Main, Tealet> type(
-      module, "Main", py::custom_type_setup(set_up),
+      module, "Main", metaclass(), py::custom_type_setup(set_up),
       "Main(*, memory_limit=None)\n--\n\n"
       "A domain of tealets on this thread, and itself the main tealet: the execution that made "
       "it.\n\n"

@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "census.hpp"
 #include "collector.hpp"
 #include "errors.hpp"
 #include "kept_chunk.hpp"
@@ -11,9 +12,7 @@
 namespace {
 
 // The types are the same for the whole process.
-bool is_main_interpreter() {
-  return PyInterpreterState_Get() == PyInterpreterState_Main();
-}
+bool is_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 constexpr const char* elsewhere = "tealetpp works in the main interpreter only";
 
 }  // namespace
@@ -31,7 +30,9 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_main(module);
   tealetpp::register_collector(module);
   tealetpp::register_capi(module);
+  tealetpp::register_census(module);
   tealetpp::keep_last_chunk();
+  if (!tealetpp::learn_c_recursion_limit()) throw pybind11::error_already_set();
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
     if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";

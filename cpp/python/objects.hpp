@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "census.hpp"
 #include "domain.hpp"
 #include "thread_state.hpp"
 
@@ -28,6 +29,7 @@ using tealet::core::Signal;
 using tealet::core::Transfer;
 
 class PythonDomain;
+class ThreadDomains;
 struct TealetObject;
 
 // The C++ value of a Python Tealet, as pybind11 sees it.
@@ -37,8 +39,9 @@ struct Tealet {
   TealetObject* main;     // strong, except in the main tealet itself
   TealetObject* parent;   // strong while the node exists; nullptr for main
   std::uint32_t exiting;  // when TealetExit was raised at its pause point, counted; 0 if not
-  bool orphan;            // nobody refers to it, but it could not be ended: its Main keeps it
-  bool collected;         // the garbage collector has found it in a cycle that nobody refers to
+  bool held;              // its domain owns a reference: nobody else may, but it has not ended
+  bool waiting;           // it is to be ended at the next occasion
+  bool must_end;          // then it is ended whoever refers to it
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
@@ -65,15 +68,21 @@ inline Execution& execution_of(Node& node) noexcept {
   return *static_cast<Execution*>(node.extra());
 }
 
+// The outermost entry of the chain of handled exceptions while `running` runs: a tealet, or what
+// stands for none.
+inline const _PyErr_StackItem* handled_by(const PyThreadState* thread, Node& running) noexcept {
+  return running.domain != nullptr ? &execution_of(running).handled : &thread->exc_state;
+}
+
 extern PyTypeObject* tealet_type;
 extern PyTypeObject* main_type;
 
-// The arguments for the function of a tealet that is about to begin.
+// The arguments for the function of a tealet that is about to begin; borrowed, or owned by its
+// Execution.
 struct Call {
   PyObject* const* arguments = nullptr;
   Py_ssize_t count = 0;
   PyObject* keywords = nullptr;  // a tuple of names whose values follow the arguments
-  PyObject* owned = nullptr;     // strong: a tuple of all this, if it is not borrowed
 };
 
 // A domain whose tealets run Python.
@@ -83,27 +92,47 @@ class PythonDomain : public tealet::core::Domain {
   ~PythonDomain();
 
   // Whether it can be used here and now, and `target` too. Sets an exception if not.
-  bool check() const;
-  bool check(TealetObject* target) const;
+  bool check() {
+    PyThreadState* const thread = PyThreadState_Get();
+    if (__builtin_expect(is_plainly_usable(thread), 1)) return true;
+    return check_thoroughly(thread);
+  }
+  bool check(TealetObject* target);
+  // The same as a code; nothing is said of a collection.
+  Errc usable();
+  bool can_switch();
+  // Whether it was opened in a tealet.
+  bool is_nested() const noexcept { return nesting().outer() != nullptr || nesting().stranded(); }
 
-  // Ends the tealets that could not be ended when nobody could reach them any more. Called where
-  // any code may run.
+  // Ends what waits on this thread, if anything does. Called where any code may run.
   void settle() {
-    if (!kept_.empty()) settle_kept();
+    if (__builtin_expect(may_settle, 0)) settle_thread();
   }
   // Whether a switch away from the running tealet now, which lets go of it, runs no other code.
   bool arrives_quietly() const noexcept {
-    return kept_.empty() &&
+    return !may_settle &&
            (current_object == main_object || Py_REFCNT(current_object->object()) > 1);
   }
-  // Takes over a reference to a tealet that nobody can reach, and that cannot be ended right now.
-  void keep(TealetObject* tealet);
+  // Owns a reference to `tealet` from now on, which nobody else may refer to and which has not
+  // ended: it cannot be ended right now, and waits for the next occasion; or it has refused to.
+  void hold(TealetObject* tealet, bool waiting);
+  // No longer. It may be freed.
+  void let_go_of_held(TealetObject* tealet);
+  // Ends a tealet, or closes the domain if that is main, at the next occasion, whoever refers to it.
+  void end_later(TealetObject* tealet);
+  void forget_to_close();
+  // Ends what waits here. The domain can be used here and now.
+  void settle_own();
+  bool has_waiting() const noexcept { return closes_later_ || some_wait_; }
+  // The tealets that the domain holds, for the collector: it is the Main object that does.
+  int visit_held(visitproc visit, void* arg) const;
+  // A collection has found held tealets. For the rest of it they are not shown, so that nothing in
+  // their reach is cleared.
+  void hide_held() noexcept;
 
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
   bool make_data_stack(Execution& execution);
   void free_data_stack(Execution& execution);
-  // For an execution that never ended: anybody may hold its frames, so they stay where they are.
-  void abandon_data_stack(Execution& execution);
   // The function of `execution` needs this many words; or, if 0, more than it had.
   void learn_words(const Execution& execution, std::size_t words);
 
@@ -112,23 +141,34 @@ class PythonDomain : public tealet::core::Domain {
   Call call;
   std::uint64_t thread_state = 0;
   bool closing = false;
-  bool adopting = false;  // the engine is changing the tree: nothing may switch
+  bool adopting = false;    // the engine is changing the tree: nothing may switch
+  bool may_settle = false;  // something waits on this thread
+  // Among the open domains of its thread.
+  ThreadDomains* on_thread = nullptr;
+  PythonDomain* opened_before = nullptr;
+  PythonDomain* opened_after = nullptr;
 
  private:
-  void settle_kept();
+  bool is_plainly_usable(const PyThreadState* thread) const noexcept;
+  bool check_thoroughly(PyThreadState* thread);
+  void settle_thread();
 
-  std::vector<TealetObject*> kept_;
+  std::vector<TealetObject*> held_;
+  bool some_wait_ = false;
+  bool closes_later_ = false;  // and so it owns a reference to its Main
+  std::uint64_t hidden_in_ = 0;  // the number of a collection
   // How many words of data stack functions turned out to need beyond their own frame, by a hash of
   // their code: only a hint, so that a collision does no harm.
   std::array<std::uint16_t, 256> more_words_{};
+  CensusEntry census_entry_{*this};
 };
 
 // The domain's own references: to the running tealet, and to parents. Main is not counted, or it
 // could never lose its last reference.
-inline void hold(TealetObject* tealet) {
+inline void refer(TealetObject* tealet) {
   if (!tealet->is_main()) Py_INCREF(tealet->object());
 }
-inline void let_go(TealetObject* tealet) {
+inline void unrefer(TealetObject* tealet) {
   if (!tealet->is_main()) Py_DECREF(tealet->object());
 }
 
@@ -155,14 +195,17 @@ TealetObject* new_object();
 PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node);
 // Ends a tealet and returns then; false with an exception set.
 bool close_tealet(TealetObject* tealet);
-// Ends a tealet that nobody can reach any more. False if that must wait, or it refuses: then its
-// domain has taken over one reference.
-bool end_unreachable(TealetObject* tealet);
-// Without unwinding, and whatever it is: for one that has not begun, or can never be resumed.
+// Ends a tealet that nobody can reach any more. Should that have to wait, or should it refuse, then
+// its domain holds it.
+void end_unreachable(TealetObject* tealet);
+// Without unwinding, and whatever it is: for one that has not begun, or can never be resumed. What
+// its frames own is dropped. On any thread.
 void discard_tealet(TealetObject* tealet);
 // Opens the domain of a Main object. False with an exception set.
 bool open_domain(TealetObject* main, std::size_t limit);
 // Ends every tealet, then the domain. False with the first exception set.
 bool close_domain(TealetObject* main);
+// Ends every tealet and the domain without unwinding. On any thread.
+void discard_domain(PythonDomain& domain);
 
 }  // namespace tealetpp

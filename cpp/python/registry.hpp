@@ -11,24 +11,18 @@ void register_tealet(py::module_& module);
 void register_main(py::module_& module);
 void register_capi(py::module_& module);
 
+// The class of Tealet and Main, which makes their objects when they are called.
+py::metaclass metaclass();
+
 // As CPython's tables of methods want it, whichever calling convention it has.
 template <class Function>
 PyCFunction as_method(Function function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-// A new reference to `value` as pybind11 hands it out; nullptr with an exception set.
-template <class Value>
-PyObject* to_python(const Value& value) {
-  try {
-    return py::cast(value).release().ptr();
-  } catch (py::error_already_set& error) {
-    error.restore();
-    return nullptr;
-  } catch (...) {
-    return PyErr_NoMemory();
-  }
-}
+// New references; nullptr with an exception set.
+PyObject* to_python(Status status);
+PyObject* to_python(const Stats& stats);
 
 // --- what the methods do, for the C API too ---
 

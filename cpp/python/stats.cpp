@@ -1,6 +1,9 @@
 // The types Stats and StatsDifference. How they read is for tealetpp._report, in Python.
-#include <new>
+//
+// Nothing here is dispatched by pybind11, which makes the types only: see objects.hpp.
+#include <array>
 
+#include "guarded.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -11,7 +14,31 @@ using tealet::StatsField;
 
 namespace {
 
-// Whatever runs Python code, which may switch, is a plain method or slot: see objects.hpp.
+PyTypeObject* stats_type = nullptr;
+PyTypeObject* difference_type = nullptr;
+
+// The Python object: what pybind11 keeps per object, and the value right behind it.
+template <class Value>
+struct StatsObject {
+  py::detail::instance base;
+  Value value;
+};
+
+template <class Value>
+const Value& value_of(PyObject* object) {
+  return reinterpret_cast<StatsObject<Value>*>(object)->value;
+}
+
+template <class Value>
+PyObject* make(PyTypeObject* type, const Value& value) {
+  PyObject* object = type->tp_alloc(type, 0);
+  if (object == nullptr) return nullptr;
+  auto* made = reinterpret_cast<StatsObject<Value>*>(object);
+  made->value = value;
+  made->base.simple_layout = true;
+  made->base.simple_value_holder[0] = &made->value;
+  return object;
+}
 
 PyObject* report(const char* function, PyObject* stats) {
   PyObject* module = PyImport_ImportModule("tealetpp._report");
@@ -28,8 +55,7 @@ PyObject* to_text(PyObject* self) { return report("to_text", self); }
 PyObject* to_repr(PyObject* self) { return report("to_repr", self); }
 
 // The one argument, called stack_size, that both functions below take. False with an exception set.
-bool parse_size(PyObject* arguments, PyObject* keywords, const char* format,
-                std::size_t& size) {
+bool parse_size(PyObject* arguments, PyObject* keywords, const char* format, std::size_t& size) {
   static char stack_size[] = "stack_size";
   static char* names[] = {stack_size, nullptr};
   PyObject* object = nullptr;
@@ -46,30 +72,30 @@ bool parse_size(PyObject* arguments, PyObject* keywords, const char* format,
 PyObject* fixed_stack_bytes(PyObject* self, PyObject* arguments, PyObject* keywords) {
   std::size_t size = 0;
   if (!parse_size(arguments, keywords, "O:fixed_stack_bytes", size)) return nullptr;
-  return PyLong_FromSize_t(py::handle(self).cast<const Stats&>().fixed_stack_bytes(size));
+  return PyLong_FromSize_t(value_of<Stats>(self).fixed_stack_bytes(size));
 }
 
 PyObject* efficiency_vs(PyObject* self, PyObject* arguments, PyObject* keywords) {
   std::size_t size = 0;
   if (!parse_size(arguments, keywords, "O:efficiency_vs", size)) return nullptr;
-  return PyFloat_FromDouble(py::handle(self).cast<const Stats&>().efficiency_vs(size));
+  return PyFloat_FromDouble(value_of<Stats>(self).efficiency_vs(size));
 }
 
 #define TEALETPP_REPORTS                                      \
-  {"to_dict", to_dict, METH_NOARGS,                           \
+  {"to_dict", guarded<to_dict>, METH_NOARGS,                  \
    "to_dict($self, /)\n--\n\n"                                \
    "All figures and ratios by name, as a dict."},             \
-      {"to_json", to_json, METH_NOARGS,                       \
+      {"to_json", guarded<to_json>, METH_NOARGS,              \
        "to_json($self, /)\n--\n\n"                            \
        "The same as JSON text; an undefined ratio is null."}, \
-      {"_repr_html_", to_html, METH_NOARGS, "_repr_html_($self, /)\n--\n\n"}
+      {"_repr_html_", guarded<to_html>, METH_NOARGS, "_repr_html_($self, /)\n--\n\n"}
 
 PyMethodDef stats_methods[] = {
     TEALETPP_REPORTS,
-    {"fixed_stack_bytes", as_method(fixed_stack_bytes), METH_VARARGS | METH_KEYWORDS,
+    {"fixed_stack_bytes", as_method(guarded<fixed_stack_bytes>), METH_VARARGS | METH_KEYWORDS,
      "fixed_stack_bytes($self, /, stack_size)\n--\n\n"
      "What these tealets, main not counted, would take with stacks of this many bytes each."},
-    {"efficiency_vs", as_method(efficiency_vs), METH_VARARGS | METH_KEYWORDS,
+    {"efficiency_vs", as_method(guarded<efficiency_vs>), METH_VARARGS | METH_KEYWORDS,
      "efficiency_vs($self, /, stack_size)\n--\n\n"
      "fixed_stack_bytes(stack_size) / stack_bytes; NaN when nothing is saved."},
     {nullptr, nullptr, 0, nullptr},
@@ -82,26 +108,60 @@ PyMethodDef difference_methods[] = {
 
 #undef TEALETPP_REPORTS
 
-// pybind11 goes on with the object that it asks for without looking whether it got one.
-PyObject* allocate(PyTypeObject* type, Py_ssize_t items) {
-  PyObject* object = PyType_GenericAlloc(type, items);
-  if (object != nullptr) return object;
-  PyErr_Clear();
-  throw std::bad_alloc();  // which becomes a MemoryError
+// --- attributes ---
+
+PyObject* get_figure(PyObject* self, void* field) {
+  return PyLong_FromSize_t(value_of<Stats>(self).*static_cast<const StatsField*>(field)->value);
 }
 
-PyObject* refuse_to_make(PyTypeObject* type, PyObject*, PyObject*) {
-  PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", type->tp_name);
-  return nullptr;
+PyObject* get_difference(PyObject* self, void* field) {
+  return PyLong_FromSsize_t(value_of<StatsDifference>(self).*
+                            static_cast<const StatsField*>(field)->difference);
 }
 
-template <PyMethodDef* methods>
-void set_up(PyHeapTypeObject* heap) {
-  heap->ht_type.tp_methods = methods;
-  heap->ht_type.tp_str = to_text;
-  heap->ht_type.tp_repr = to_repr;
-  heap->ht_type.tp_alloc = allocate;
-  heap->ht_type.tp_new = refuse_to_make;
+PyObject* get_enabled(PyObject* self, void*) {
+  return PyBool_FromLong(value_of<Stats>(self).enabled);
+}
+
+PyObject* get_sharing_ratio(PyObject* self, void*) {
+  return PyFloat_FromDouble(value_of<Stats>(self).sharing_ratio());
+}
+
+PyObject* get_memory_efficiency(PyObject* self, void*) {
+  return PyFloat_FromDouble(value_of<Stats>(self).memory_efficiency());
+}
+
+constexpr std::array more_attributes{
+    PyGetSetDef{"enabled", guarded<get_enabled>, nullptr, "Whether statistics are compiled in.",
+                nullptr},
+    PyGetSetDef{"sharing_ratio", guarded<get_sharing_ratio>, nullptr,
+                "stack_bytes_expanded / stack_bytes; NaN when nothing is saved.", nullptr},
+    PyGetSetDef{"memory_efficiency", guarded<get_memory_efficiency>, nullptr,
+                "stack_bytes_naive / stack_bytes; NaN when nothing is saved.", nullptr},
+};
+
+// All figures through `get`, then `more`, and the end of the table.
+template <std::size_t count>
+constexpr auto attributes_with(getter get, const std::array<PyGetSetDef, count>& more) {
+  std::array<PyGetSetDef, stats_fields.size() + count + 1> attributes{};
+  std::size_t n = 0;
+  for (const StatsField& field : stats_fields) {
+    attributes[n++] = {field.name, get, nullptr, nullptr, const_cast<StatsField*>(&field)};
+  }
+  for (const PyGetSetDef& attribute : more) attributes[n++] = attribute;
+  return attributes;
+}
+
+auto stats_attributes = attributes_with(guarded<get_figure>, more_attributes);
+auto difference_attributes = attributes_with(guarded<get_difference>, std::array<PyGetSetDef, 0>{});
+
+// --- slots ---
+
+PyObject* subtract(PyObject* later, PyObject* earlier) {
+  if (!PyObject_TypeCheck(later, stats_type) || !PyObject_TypeCheck(earlier, stats_type)) {
+    Py_RETURN_NOTIMPLEMENTED;
+  }
+  return make(difference_type, value_of<Stats>(later) - value_of<Stats>(earlier));
 }
 
 bool equal(const Stats& a, const Stats& b) {
@@ -111,29 +171,65 @@ bool equal(const Stats& a, const Stats& b) {
   return a.enabled == b.enabled;
 }
 
+PyObject* compare(PyObject* a, PyObject* b, int operation) {
+  if ((operation != Py_EQ && operation != Py_NE) || !PyObject_TypeCheck(b, stats_type)) {
+    Py_RETURN_NOTIMPLEMENTED;
+  }
+  return PyBool_FromLong(equal(value_of<Stats>(a), value_of<Stats>(b)) == (operation == Py_EQ));
+}
+
+PyObject* refuse_to_make(PyTypeObject* type, PyObject*, PyObject*) {
+  PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", type->tp_name);
+  return nullptr;
+}
+
+int refuse_to_initialise(PyObject* self, PyObject*, PyObject*) {
+  refuse_to_make(Py_TYPE(self), nullptr, nullptr);
+  return -1;
+}
+
+void deallocate(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  if (reinterpret_cast<py::detail::instance*>(self)->weakrefs != nullptr) {
+    PyObject_ClearWeakRefs(self);
+  }
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+template <class Value, PyMethodDef* methods, auto* attributes>
+void set_up(PyHeapTypeObject* heap) {
+  PyTypeObject& type = heap->ht_type;
+  type.tp_basicsize = sizeof(StatsObject<Value>);
+  type.tp_methods = methods;
+  type.tp_getset = attributes->data();
+  type.tp_str = guarded<to_text>;
+  type.tp_repr = guarded<to_repr>;
+  type.tp_new = guarded<refuse_to_make>;
+  type.tp_init = guarded<refuse_to_initialise>;
+  type.tp_dealloc = guarded<deallocate>;
+}
+
+void set_up_stats(PyHeapTypeObject* heap) {
+  set_up<Stats, stats_methods, &stats_attributes>(heap);
+  heap->ht_type.tp_richcompare = guarded<compare>;
+  heap->ht_type.tp_hash = PyObject_HashNotImplemented;
+  heap->as_number.nb_subtract = guarded<subtract>;
+}
+
 }  // namespace
 
+PyObject* to_python(const Stats& stats) { return make(stats_type, stats); }
+
 void register_stats(py::module_& module) {
-  py::class_<StatsDifference> difference(
-      module, "StatsDifference", py::custom_type_setup(set_up<difference_methods>),
+  const py::class_<StatsDifference> difference(
+      module, "StatsDifference",
+      py::custom_type_setup(set_up<StatsDifference, difference_methods, &difference_attributes>),
       "What happened between two snapshots: later less earlier.");
-  py::class_<Stats> stats(module, "Stats", py::custom_type_setup(set_up<stats_methods>),
-                          "A snapshot of a domain's statistics. Sizes are bytes. Immutable.");
-  for (const StatsField& field : stats_fields) {
-    stats.def_property_readonly(field.name, [field](const Stats& s) { return s.*field.value; });
-    difference.def_property_readonly(
-        field.name, [field](const StatsDifference& d) { return d.*field.difference; });
-  }
-  stats.def_readonly("enabled", &Stats::enabled, "Whether statistics are compiled in.")
-      .def_property_readonly("sharing_ratio", &Stats::sharing_ratio,
-                             "stack_bytes_expanded / stack_bytes; NaN when nothing is saved.")
-      .def_property_readonly("memory_efficiency", &Stats::memory_efficiency,
-                             "stack_bytes_naive / stack_bytes; NaN when nothing is saved.")
-      .def(
-          "__sub__", [](const Stats& later, const Stats& earlier) { return later - earlier; },
-          py::is_operator())
-      .def("__eq__", &equal, py::is_operator())
-      .attr("__hash__") = py::none();
+  const py::class_<Stats> stats(module, "Stats", py::custom_type_setup(set_up_stats),
+                                "A snapshot of a domain's statistics. Sizes are bytes. Immutable.");
+  stats_type = reinterpret_cast<PyTypeObject*>(stats.ptr());
+  difference_type = reinterpret_cast<PyTypeObject*>(difference.ptr());
 }
 
 }  // namespace tealetpp

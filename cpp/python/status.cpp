@@ -1,9 +1,20 @@
 // The enumeration Status.
 #include <pybind11/native_enum.h>
 
+#include <array>
+
 #include "registry.hpp"
 
 namespace tealetpp {
+
+namespace {
+
+// Strong, and by value: pybind11 would look the member up through Python code.
+std::array<PyObject*, 6> members{};
+
+}  // namespace
+
+PyObject* to_python(Status status) { return Py_NewRef(members[static_cast<std::size_t>(status)]); }
 
 void register_status(py::module_& module) {
   py::native_enum<Status>(module, "Status", "enum.Enum", "What a tealet is doing.")
@@ -14,6 +25,8 @@ void register_status(py::module_& module) {
       .value("EXITED", Status::Exited, "has ended")
       .value("DEFUNCT", Status::Defunct, "cannot be resumed: its stack was given up")
       .finalize();
+  const py::object type = module.attr("Status");
+  for (std::size_t i = 0; i < members.size(); ++i) members[i] = type(i).release().ptr();
 }
 
 }  // namespace tealetpp

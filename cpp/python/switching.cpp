@@ -1,11 +1,9 @@
 // Switching between Python tealets: the engine's switch, with CPython's state around it.
-#include <cxxabi.h>
-#include <unistd.h>
-
 #include <cstdint>
 #include <utility>
 
 #include "errors.hpp"
+#include "guarded.hpp"
 #include "objects.hpp"
 
 namespace tealetpp {
@@ -15,9 +13,7 @@ namespace {
 // How often TealetExit was raised at a pause point, of any thread.
 std::uint32_t exits = 0;
 
-PyObject* value_of(const Transfer& transfer) {
-  return static_cast<PyObject*>(transfer.value);
-}
+PyObject* value_of(const Transfer& transfer) { return static_cast<PyObject*>(transfer.value); }
 
 // Takes what came with the switch to the running tealet, and makes that tealet the current one. The
 // one that was left may lose its last reference here, and be closed: any code may run.
@@ -25,8 +21,8 @@ Transfer arrive(PythonDomain& domain) {
   const Transfer arrived = std::exchange(domain.arrived(), Transfer{});
   TealetObject* const left = domain.current_object;
   domain.current_object = object_of(domain.current());
-  hold(domain.current_object);
-  let_go(left);
+  refer(domain.current_object);
+  unrefer(left);
   domain.settle();
   return arrived;
 }
@@ -63,32 +59,28 @@ PyObject* unpack(PythonDomain& domain, Transfer arrived) {
 // Where the C stack of the running tealet stays as it is while others run. Main goes on above all
 // that tealets ever touched; but a domain inside a tealet moves with that tealet.
 const void* in_place(const PythonDomain& domain) {
-  if (domain.current().is_main() && domain.nesting().outer() == nullptr)
-    return domain.highest_far();
+  if (domain.current().is_main() && !domain.is_nested()) return domain.highest_far();
   return tealet::core::unbounded;
 }
 
-// What the domain wants to know of an execution that pauses, and keeps outside of its stack.
-void prepare_pause(PythonDomain& domain) {
+// What the domain wants to know of an execution that pauses.
+void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   Node& self = domain.current();
-  // Main's frames are not shown to the garbage collector: its callers' are not either.
   if (self.is_main()) return;
-  const PyThreadState* const thread = PyThreadState_Get();
   if (const std::size_t words = words_outgrown(thread)) {
     domain.learn_words(execution_of(self), words);
   }
-  execution_of(self).paused_frame = running_frame(thread);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
 // What has a name here is on every saved stack, so little has.
 template <class Jump>
 Errc with_paused_state(PythonDomain& domain, Jump jump) {
-  prepare_pause(domain);
-  PausedState paused(PyThreadState_Get(), in_place(domain));
+  PyThreadState* const thread = PyThreadState_Get();
+  prepare_pause(domain, thread);
+  PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   const Errc code = jump();
-  execution_of(domain.current()).paused_frame = nullptr;
-  paused.resume(PyThreadState_Get());
+  paused.resume(thread, execution_of(domain.current()));
   return code;
 }
 
@@ -118,23 +110,23 @@ Transfer take_result(const TealetObject* self, PyObject* result) {
 // --- the engine's callbacks ---
 
 // What comes before the function of a tealet that begins: what arrived there. Its arguments are in
-// domain.call, but without `arguments` the only one is `owned`: it is the end of another tealet
-// that begins it, and this is what that one returned.
+// domain.call. If that is empty, the end of another tealet begins it, and the only argument is what
+// that one returned.
 [[gnu::noinline]] Transfer enter(Node& node) {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
-  begin_execution(PyThreadState_Get(), execution_of(node));
+  begin_execution(PyThreadState_Get(), execution_of(node),
+                  domain.room_below(__builtin_frame_address(0)));
   Call call = std::exchange(domain.call, Call{});
   Transfer arrived = arrive(domain);
   // Thrown into before it began: there is nothing on its stack that could catch it.
   if (arrived.signal != Signal::value) return arrived;
   if (call.arguments == nullptr) {
-    call.owned = value_of(arrived);
-    call.count = 1;
+    execution_of(node).arguments = value_of(arrived);
+    call = Call{&execution_of(node).arguments, 1, nullptr};
   }
   if (execution_of(node).function == nullptr) {
     const TealetObject* self = object_of(node);
     PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
-    Py_XDECREF(call.owned);
     return take_result(self, nullptr);
   }
   domain.call = call;
@@ -148,9 +140,10 @@ Transfer take_result(const TealetObject* self, PyObject* result) {
   // What is dropped at the end may open further domains in this tealet.
   do {
     domain.close_inner_domains(node);
-    if (outgrown(execution.data_stack)) domain.learn_words(execution, 0);
+    if (outgrown(PyThreadState_Get()->datastack_chunk)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
+  domain.let_go_of_held(object_of(node));  // the domain still refers to it as the current one
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
     // It begins where this one ends, and so does its data stack.
@@ -161,36 +154,18 @@ Transfer take_result(const TealetObject* self, PyObject* result) {
   return out;
 }
 
-[[gnu::noinline]] Transfer leave(Node& node, PyObject* owned, PyObject* result) {
-  const Transfer out = take_result(object_of(node), result);
-  Py_XDECREF(owned);
-  return leave(node, out);
+[[gnu::noinline]] Transfer leave(Node& node, PyObject* result) {
+  return leave(node, take_result(object_of(node), result));
 }
 
 // On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
-//
-// A daemon thread that wants the global interpreter lock while the interpreter shuts down is ended
-// by pthread_exit(), which unwinds the C stack; but there is nothing to unwind to below. So it
-// stays here instead, without the lock, until the process is gone, which is what CPython does with
-// all such threads since 3.14.
 Transfer run(Node& node, Transfer) {
   const Transfer arrived = enter(node);
   if (arrived.signal != Signal::value) return leave(node, arrived);
   const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain).call, Call{});
-  PyObject* owned = call.owned;
-  PyObject* const* arguments = call.arguments != nullptr ? call.arguments : &owned;
-  PyObject* result = nullptr;
-#ifdef __GLIBCXX__
-  try {
-#endif
-    result = PyObject_Vectorcall(execution_of(node).function, arguments,
-                                 static_cast<std::size_t>(call.count), call.keywords);
-#ifdef __GLIBCXX__
-  } catch (const abi::__forced_unwind&) {
-    for (;;) pause();
-  }
-#endif
-  return leave(node, owned, result);
+  PyObject* const result = PyObject_Vectorcall(execution_of(node).function, call.arguments,
+                                               static_cast<std::size_t>(call.count), call.keywords);
+  return leave(node, result);
 }
 
 bool release(Node& node) {
@@ -198,10 +173,9 @@ bool release(Node& node) {
   if (object == nullptr) return true;
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   object->value.node = nullptr;
-  domain.abandon_data_stack(execution_of(node));  // if it never ended
   if (TealetObject* parent = std::exchange(object->value.parent, nullptr)) {
     const bool adopting = std::exchange(domain.adopting, true);
-    let_go(parent);
+    unrefer(parent);
     domain.adopting = adopting;
   }
   return true;
@@ -222,43 +196,67 @@ void adopted(Node& child) {
   auto& domain = static_cast<PythonDomain&>(*child.domain);
   const bool adopting = std::exchange(domain.adopting, true);
   TealetObject* parent = object_of(*child.parent);
-  hold(parent);
-  let_go(std::exchange(object->value.parent, parent));
+  refer(parent);
+  unrefer(std::exchange(object->value.parent, parent));
   domain.adopting = adopting;
 }
 
-constexpr tealet::core::Face face{run, release, close, adopted};
+constexpr tealet::core::Face face{guarded<run>, guarded<release>, guarded<close>, guarded<adopted>};
 
 // The arguments, borrowed if the function is certain to take its own references before anything
-// else can run, which is so for Python functions called without keywords. False with MemoryError.
-bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py_ssize_t count,
-                  PyObject* keywords, bool stack_stays) {
+// else can run, which is so for Python functions called without keywords; else in a tuple, `owned`.
+// False with MemoryError.
+bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* const* arguments,
+                  Py_ssize_t count, PyObject* keywords, bool stack_stays) {
   static PyObject* const no_arguments[1] = {nullptr};
-  call =
-      Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords, nullptr};
+  call = Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords};
   if (stack_stays && keywords == nullptr && PyFunction_Check(function)) return true;
   const Py_ssize_t all = count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
-  call.owned = PyTuple_New(all + (keywords != nullptr));
-  if (call.owned == nullptr) return false;
-  for (Py_ssize_t i = 0; i < all; ++i) PyTuple_SET_ITEM(call.owned, i, Py_NewRef(arguments[i]));
-  if (keywords != nullptr) PyTuple_SET_ITEM(call.owned, all, Py_NewRef(keywords));
-  if (all != 0) call.arguments = &PyTuple_GET_ITEM(call.owned, 0);
+  owned = PyTuple_New(all + (keywords != nullptr));
+  if (owned == nullptr) return false;
+  for (Py_ssize_t i = 0; i < all; ++i) PyTuple_SET_ITEM(owned, i, Py_NewRef(arguments[i]));
+  if (keywords != nullptr) PyTuple_SET_ITEM(owned, all, Py_NewRef(keywords));
+  if (all != 0) call.arguments = &PyTuple_GET_ITEM(owned, 0);
   return true;
 }
 
-// What arrived with the switch that just returned.
+// Whether `target` began beyond all that its main tealet has on the C stack now. Then that is the C
+// stack of another library's coroutine, and what lies beyond belongs to others.
+[[gnu::noinline]] bool has_begun_elsewhere(const Node& target) {
+  // Without such a library it is one C stack, from many places of which a program that embeds Python
+  // may call it.
+  static PyObject* const library = PyUnicode_InternFromString("greenlet");
+  PyObject* const modules = PyImport_GetModuleDict();
+  if (library == nullptr || modules == nullptr) return false;
+  if (PyDict_GetItemWithError(modules, library) == nullptr) {
+    PyErr_Clear();
+    return false;
+  }
+  return !reaches_on_c_stack(PyThreadState_Get(), target.far);
+}
+
+bool reaches_beyond(PythonDomain& domain, const Node& target) {
+  return domain.current().is_main() &&
+         target.far > static_cast<const char*>(__builtin_frame_address(0)) && !target.is_main() &&
+         has_begun_elsewhere(target);
+}
+
+// What arrived with the switch that just returned. Here and in the next function is all that runs
+// Python code between a switch and its caller.
 //
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
 [[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
-  return unpack(domain, arrive(domain));
+  return guard([&] { return unpack(domain, arrive(domain)); });
 }
 
 // Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
 [[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) {
   target->domain().arrived() = Transfer{};
-  Py_XDECREF(value_of(out));
-  set_error(code, target);
+  guard([&] {
+    Py_XDECREF(value_of(out));
+    set_error(code, target);
+  });
   return nullptr;
 }
 
@@ -275,13 +273,15 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 
 }  // namespace
 
-PythonDomain::PythonDomain(std::size_t limit)
-    : Domain(face, tealet::malloc_resource(), limit) {}
+PythonDomain::PythonDomain(std::size_t limit) : Domain(face, tealet::malloc_resource(), limit) {}
 
 PyObject* exchange(TealetObject* target, Transfer out) {
   const Status status = target->node()->status;
   if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
+  if (__builtin_expect(reaches_beyond(domain, *target->node()), 0)) {
+    return fail(target, Errc::moved, out);
+  }
   const Errc code =
       with_paused_state(domain, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
@@ -290,6 +290,7 @@ PyObject* exchange(TealetObject* target, Transfer out) {
 
 Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
+  if (reaches_beyond(domain, *target->node())) return Errc::moved;
   const Errc code = with_paused_state(domain, [&] { return domain.unwind(*target->node()); });
   if (code == Errc::ok) result = receive(domain);
   return code;
@@ -299,18 +300,25 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
                 PyObject* keywords) {
   PythonDomain& domain = target->domain();
   Execution& execution = execution_of(*target->node());
+  if (target->node()->status == Status::Stub && reaches_beyond(domain, *target->node())) {
+    return fail(target, Errc::moved, Transfer{});
+  }
   // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
   // there may run other tealets, or end this one, the arguments may be gone when that is done.
   const bool stack_stays = target->node()->status == Status::New && domain.arrives_quietly();
   Call call;
-  if (!prepare_call(call, execution.function, arguments, count, keywords, stack_stays)) {
-    return nullptr;
-  }
-  // Making a tuple may have collected garbage, and that may have run anything.
-  if (call.owned != nullptr && !can_begin(target)) {
-    Py_XDECREF(call.owned);
-    return nullptr;
-  }
+  PyObject* owned = nullptr;
+  const bool prepared = guard([&] {
+    if (!prepare_call(call, owned, execution.function, arguments, count, keywords, stack_stays)) {
+      return false;
+    }
+    // Making a tuple may have collected garbage, and that may have run anything.
+    if (owned == nullptr || can_begin(target)) return true;
+    Py_DECREF(owned);
+    return false;
+  });
+  if (!prepared) return nullptr;
+  execution.arguments = owned;
   Errc code = Errc::memory;
   if (domain.make_data_stack(execution)) {
     domain.call = call;
@@ -321,9 +329,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
     domain.call = Call{};
     domain.free_data_stack(execution);
   }
-  Py_XDECREF(call.owned);
-  set_error(code, target);
-  return nullptr;
+  return fail(target, code, {Signal::value, std::exchange(execution.arguments, nullptr)});
 }
 
 bool can_begin(TealetObject* target) {

@@ -1,7 +1,10 @@
 // The type Tealet.
 #include <utility>
 
+#include "collector.hpp"
 #include "errors.hpp"
+#include "guarded.hpp"
+#include "paused_frames.hpp"
 #include "registry.hpp"
 
 namespace tealetpp {
@@ -18,7 +21,15 @@ bool ready(TealetObject* tealet) {
 }
 
 PyObject* refuse(TealetObject* tealet, const char* why) {
-  PyErr_Format(invalid_error, why, tealet->object());
+  guard([&] { PyErr_Format(invalid_error, why, tealet->object()); });
+  return nullptr;
+}
+
+[[gnu::noinline]] PyObject* refuse_arguments(PyObject* self, Py_ssize_t count, PyObject* keywords) {
+  guard([&] {
+    PyErr_Format(invalid_error, "%R has begun and can be handed one value at most, not %zd", self,
+                 count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0));
+  });
   return nullptr;
 }
 
@@ -26,11 +37,14 @@ PyObject* refuse(TealetObject* tealet, const char* why) {
 
 // --- what the C API offers too ---
 
+// These guard what may run Python code themselves, so that they leave no frame of their own on the
+// stack of a tealet that pauses here.
+
 // The hot path: a paused tealet, and no value or one.
 PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                         PyObject* keywords) {
   TealetObject* tealet = as_tealet(self);
-  if (!ready(tealet)) return nullptr;
+  if (!guard([&] { return ready(tealet); })) return nullptr;
   const Node& node = *tealet->node();
   if (node.status == Status::New) {
     if (execution_of(*tealet->node()).function != nullptr) {
@@ -40,17 +54,18 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
   }
   if (node.status == Status::Stub) return refuse(tealet, "%R has no function yet: use run()");
   if (keywords != nullptr || count > 1) {
-    PyErr_Format(invalid_error, "%R has begun and can be handed one value at most, not %zd", self,
-                 count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0));
-    return nullptr;
+    return refuse_arguments(self, count, keywords);
   }
   PyObject* value = Py_NewRef(count == 1 ? arguments[0] : Py_None);
   if (node.status == Status::Running) return value;
   return exchange(tealet, {Signal::value, value});
 }
 
-PyObject* method_throw(PyObject* self, PyObject* exception) {
-  TealetObject* tealet = as_tealet(self);
+namespace {
+
+// A new reference to what throw() shall raise in `tealet`, which is ready for it; nullptr with an
+// exception set.
+PyObject* prepare_throw(TealetObject* tealet, PyObject* exception) {
   if (PyExceptionClass_Check(exception)) {
     exception = PyObject_CallNoArgs(exception);
     if (exception == nullptr) return nullptr;
@@ -63,12 +78,19 @@ PyObject* method_throw(PyObject* self, PyObject* exception) {
     Py_DECREF(exception);
     return nullptr;
   }
-  if (!ready(tealet)) {
-    Py_DECREF(exception);
-    return nullptr;
-  }
+  if (ready(tealet)) return exception;
+  Py_DECREF(exception);
+  return nullptr;
+}
+
+}  // namespace
+
+PyObject* method_throw(PyObject* self, PyObject* exception) {
+  TealetObject* tealet = as_tealet(self);
+  exception = guard([&] { return prepare_throw(tealet, exception); });
+  if (exception == nullptr) return nullptr;
   if (tealet->node()->status == Status::Running) {
-    set_raised(exception);
+    guard([&] { set_raised(exception); });
     return nullptr;
   }
   return exchange(tealet, {Signal::error, exception});
@@ -76,8 +98,9 @@ PyObject* method_throw(PyObject* self, PyObject* exception) {
 
 PyObject* method_close(PyObject* self, PyObject*) {
   TealetObject* tealet = as_tealet(self);
-  if (tealet->value.domain != nullptr && !close_tealet(tealet)) return nullptr;
-  Py_RETURN_NONE;
+  const bool closed =
+      guard([&] { return tealet->value.domain == nullptr || close_tealet(tealet); });
+  return closed ? Py_NewRef(Py_None) : nullptr;
 }
 
 PyObject* get_parent(PyObject* self, void*) {
@@ -168,7 +191,18 @@ PyObject* method_duplicate(PyObject* self, PyObject*) {
 
 PyObject* method_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
-PyObject* method_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
+// A generator with a `with` block may be dropped, or found by the collector, where nothing can be
+// closed: then that comes at the next occasion.
+PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t count) {
+  TealetObject* tealet = as_tealet(self);
+  if (tealet->node() != nullptr && !tealet->domain().can_switch()) {
+    const bool dropped = count != 0 && PyExceptionClass_Check(exception[0]) &&
+                         PyErr_GivenExceptionMatches(exception[0], PyExc_GeneratorExit) != 0;
+    if (dropped || is_collecting(tealet->domain())) {
+      tealet->domain().end_later(tealet);
+      Py_RETURN_NONE;
+    }
+  }
   return method_close(self, nullptr);
 }
 
@@ -183,26 +217,26 @@ PyMethodDef methods[] = {
      "such a tealet. On the running tealet it returns the value at once.\n\n"
      "Raises InvalidError, DefunctError, ThreadError, MemoryError or RecursionError if it cannot\n"
      "switch; every tealet is as it was then."},
-    {"run", as_method(method_run), METH_FASTCALL | METH_KEYWORDS,
+    {"run", as_method(guarded<method_run>), METH_FASTCALL | METH_KEYWORDS,
      "run($self, function, /, *args, **kwargs)\n--\n\n"
      "Begin a new tealet or a stub with ``function(*args, **kwargs)``, now.\n\n"
      "Otherwise like switch(). Raises TypeError if ``function`` is not callable."},
-    {"throw", as_method(method_throw), METH_O,
+    {"throw", method_throw, METH_O,
      "throw($self, exception, /)\n--\n\n"
      "Resume this tealet by raising ``exception``, an instance or a class, at its pause point.\n\n"
      "A tealet that has not begun ends at once; its parent receives the exception. Otherwise like\n"
      "switch()."},
-    {"duplicate", as_method(method_duplicate), METH_NOARGS,
+    {"duplicate", guarded<method_duplicate>, METH_NOARGS,
      "duplicate($self, /)\n--\n\n"
      "Return a second stub that shares this stub's stack.\n\n"
      "Raises InvalidError for anything but a stub."},
-    {"close", as_method(method_close), METH_NOARGS,
+    {"close", method_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
      "End this tealet: raise TealetExit at its pause point, let it unwind, free it.\n\n"
      "Does nothing if it has ended. On the running tealet it raises TealetExit. Raises what else\n"
      "leaves the tealet's function, and TealetError if it switches away instead of ending."},
-    {"__enter__", as_method(method_enter), METH_NOARGS, "__enter__($self, /)\n--\n\n"},
-    {"__exit__", as_method(method_exit), METH_FASTCALL,
+    {"__enter__", guarded<method_enter>, METH_NOARGS, "__enter__($self, /)\n--\n\n"},
+    {"__exit__", as_method(guarded<method_exit>), METH_FASTCALL,
      "__exit__($self, *exception)\n--\n\nclose()."},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -231,9 +265,7 @@ int set_parent(PyObject* self, PyObject* value, void*) {
 }
 
 // Plain getters: pybind11 would make up a C++ value for an object that was never initialised.
-PyObject* get_status(PyObject* self, void*) {
-  return to_python(status_of(as_tealet(self)->value));
-}
+PyObject* get_status(PyObject* self, void*) { return to_python(status_of(as_tealet(self)->value)); }
 
 PyObject* get_saved_bytes(PyObject* self, void*) {
   const TealetObject* tealet = as_tealet(self);
@@ -248,18 +280,18 @@ PyObject* get_extent(PyObject* self, void*) {
 }
 
 PyGetSetDef attributes[] = {
-    {"status", get_status, nullptr, "What it is doing now: a Status.", nullptr},
-    {"saved_bytes", get_saved_bytes, nullptr,
+    {"status", guarded<get_status>, nullptr, "What it is doing now: a Status.", nullptr},
+    {"saved_bytes", guarded<get_saved_bytes>, nullptr,
      "Bytes of its stack on the heap now; those of a shared stack count in full.", nullptr},
-    {"extent", get_extent, nullptr,
+    {"extent", guarded<get_extent>, nullptr,
      "How deep its stack is, in bytes: from where it paused, or is now, to where it began.",
      nullptr},
-    {"parent", get_parent, set_parent,
+    {"parent", guarded<get_parent>, guarded<set_parent>,
      "The tealet that receives this one's result; at first the one that created it. None for a\n"
      "main tealet and for one that has ended. Setting it raises InvalidError if the new parent\n"
      "descends from this tealet, has ended, is a stub, or belongs to another domain.",
      nullptr},
-    {"main", get_main, nullptr, "The Main that this tealet belongs to.", nullptr},
+    {"main", guarded<get_main>, nullptr, "The Main that this tealet belongs to.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -297,7 +329,10 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) {
   // Main tealets are not counted as parents: value.main keeps them.
   TealetObject* parent = tealet->value.parent;
   if (parent != nullptr && !parent->is_main()) Py_VISIT(parent);
-  return tealet->node() == nullptr ? 0 : visit_execution(execution_of(*tealet->node()), visit, arg);
+  if (tealet->node() == nullptr) return 0;
+  // What a main tealet has paused is its callers': they own what their frames refer to.
+  if (tealet->is_main()) return tealet->domain().visit_held(visit, arg);
+  return visit_execution(execution_of(*tealet->node()), visit, arg);
 }
 
 // A new tealet whose function refers to it. One that was paused has ended by now: slot_finalize().
@@ -309,16 +344,64 @@ int slot_clear(PyObject* self) {
   return 0;
 }
 
-// In a cycle that the garbage collector is about to break: it must not, since the stack of a paused
-// tealet may borrow anything that is in reach. So the tealet lives on, and ends when the collection
-// is over; with its frames the cycle goes too.
+// In a cycle that the garbage collector is about to break, on whatever thread: it must not, since the
+// stack of a paused tealet may borrow anything in its reach. So the tealet lives on, and ends at the
+// next occasion; with its frames the cycle goes too. Until it has ended that happens each time that
+// the collector finds it.
 void slot_finalize(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
-  if (tealet->value.domain == nullptr || tealet->node() == nullptr) return;
-  if (tealet->domain().status(*tealet->node()) != Status::Suspended) return;
-  Py_INCREF(self);
-  tealet->value.collected = true;
-  tealet->domain().keep(tealet);
+  allow_finalizing_again(self);
+  if (tealet->value.domain == nullptr || tealet->node() == nullptr || tealet->is_main()) return;
+  PythonDomain& domain = tealet->domain();
+  if (domain.status(*tealet->node()) != Status::Suspended) return;
+  domain.hide_held();
+  // One that has refused to end is held by its Main, which must be garbage, too.
+  const bool refused = tealet->value.held && !tealet->value.waiting;
+  domain.end_later(refused ? domain.main_object : tealet);
+}
+
+// Whether some base of `type` is a type of pybind11's, but not one of ours. Their objects are laid
+// out in another way.
+bool has_other_values(PyTypeObject* type) {
+  if (type == tealet_type || type == main_type) return false;
+  return py::detail::with_internals([type](const py::detail::internals& internals) {
+    const PyObject* bases = type->tp_mro;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(bases); ++i) {
+      auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(bases, i));
+      if (base == tealet_type || base == main_type) continue;
+      if (internals.registered_types_py.count(base) != 0) return true;
+    }
+    return false;
+  });
+}
+
+// In place of pybind11's, which calls Python's API from where destructors and handlers wait.
+PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
+  if (has_other_values(type)) {
+    PyErr_Format(PyExc_TypeError, "%s cannot also derive from other extension types",
+                 type->tp_name);
+    return nullptr;
+  }
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self != nullptr) as_tealet(self)->base.simple_layout = true;
+  return self;
+}
+
+int slot_init(PyObject* self, PyObject*, PyObject*) {
+  PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", Py_TYPE(self)->tp_name);
+  return -1;
+}
+
+// What calling Tealet, Main or a subclass does. In place of pybind11's, as above.
+PyObject* call_type(PyObject* type, PyObject* arguments, PyObject* keywords) {
+  PyObject* self = PyType_Type.tp_call(type, arguments, keywords);
+  if (self == nullptr || !PyObject_TypeCheck(self, tealet_type)) return self;
+  if (as_tealet(self)->value.domain != nullptr) return self;
+  const bool is_main = PyObject_TypeCheck(self, main_type);
+  PyErr_Format(PyExc_TypeError, "%s.__init__() must be called when overriding __init__",
+               (is_main ? main_type : tealet_type)->tp_name);
+  Py_DECREF(self);
+  return nullptr;
 }
 
 void slot_dealloc(PyObject* self) {
@@ -328,13 +411,12 @@ void slot_dealloc(PyObject* self) {
   if (tealet->value.domain != nullptr) {
     // Alive again while it ends: that may run any code, which may even keep it.
     Py_SET_REFCNT(self, 1);
-    const bool ended = end_unreachable(tealet);
-    if (!ended || Py_REFCNT(self) > 1) {
+    end_unreachable(tealet);
+    Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
+    if (Py_REFCNT(self) != 0) {
       PyObject_GC_Track(self);
-      if (ended) Py_DECREF(self);
       return;
     }
-    Py_SET_REFCNT(self, 0);
   }
   if (tealet->base.weakrefs != nullptr) PyObject_ClearWeakRefs(self);
   PyObject* main = reinterpret_cast<PyObject*>(std::exchange(tealet->value.main, nullptr));
@@ -350,12 +432,14 @@ void set_up(PyHeapTypeObject* heap) {
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
   type.tp_getset = attributes;
-  type.tp_repr = slot_repr;
-  type.tp_dealloc = slot_dealloc;
-  type.tp_traverse = slot_traverse;
-  type.tp_clear = slot_clear;
-  type.tp_finalize = slot_finalize;
-  heap->as_number.nb_bool = slot_bool;
+  type.tp_repr = guarded<slot_repr>;
+  type.tp_new = guarded<slot_new>;
+  type.tp_init = guarded<slot_init>;
+  type.tp_dealloc = guarded<slot_dealloc>;
+  type.tp_traverse = guarded<slot_traverse>;
+  type.tp_clear = guarded<slot_clear>;
+  type.tp_finalize = guarded<slot_finalize>;
+  heap->as_number.nb_bool = guarded<slot_bool>;
 }
 
 }  // namespace
@@ -379,12 +463,30 @@ bool can_be_parent(PythonDomain& domain, TealetObject* parent) {
   return false;
 }
 
+py::metaclass metaclass() {
+  static PyObject* made = nullptr;
+  if (made == nullptr) {
+    PyTypeObject* base = py::detail::get_internals().default_metaclass;
+    PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void*>(guarded<call_type>)},
+                           {Py_tp_dealloc, reinterpret_cast<void*>(base->tp_dealloc)},
+                           {0, nullptr}};
+    PyType_Spec spec{"tealetpp._tealetpp.TealetType", 0, 0,
+                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+    made = PyType_FromSpecWithBases(&spec, reinterpret_cast<PyObject*>(base));
+    if (made == nullptr) throw py::error_already_set();
+  }
+  return py::metaclass(made);
+}
+
 void register_tealet(py::module_& module) {
-  const py::class_<Tealet> type(module, "Tealet", py::custom_type_setup(set_up),
+  const py::class_<Tealet> type(module, "Tealet", metaclass(), py::custom_type_setup(set_up),
                                 "A coroutine that can pause in the middle of any call. Made by "
                                 "Main.tealet() and Main.stub().\n"
                                 "A context manager: leaving it closes the tealet.");
   tealet_type = reinterpret_cast<PyTypeObject*>(type.ptr());
+  for (const char* name : {"switch", "run", "throw", "close"}) {
+    add_pausing_method(PyDict_GetItemString(tealet_type->tp_dict, name));
+  }
 }
 
 }  // namespace tealetpp

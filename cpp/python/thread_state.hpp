@@ -30,8 +30,11 @@
 #undef TEALETPP_UNDEFINE_PY_BUILD_CORE
 #endif
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+
+#include "thread.hpp"
 
 namespace tealetpp {
 
@@ -92,13 +95,16 @@ inline std::size_t first_chunk_size(std::size_t words) noexcept {
   return (size + 15) / 16 * 16;
 }
 
-inline _PyStackChunk* make_first_chunk(void* block, std::size_t size) noexcept {
+// CPython leaves the first word of a chunk without a predecessor alone, so it keeps the `owner`.
+inline _PyStackChunk* make_first_chunk(void* block, std::size_t size, void* owner) noexcept {
   auto* chunk = static_cast<_PyStackChunk*>(block);
   chunk->previous = nullptr;
   chunk->size = size;
   chunk->top = 0;  // CPython sets it when it adds a chunk behind this one
+  chunk->data[0] = static_cast<PyObject*>(owner);
   return chunk;
 }
+inline void* owner_of_first_chunk(const _PyStackChunk* first) noexcept { return first->data[0]; }
 
 // Where CPython takes a chunk to be full; a thread that has run nothing yet has none.
 inline PyObject** end_of_chunk(_PyStackChunk* chunk) noexcept {
@@ -123,14 +129,24 @@ inline std::size_t words_outgrown(const PyThreadState* thread) noexcept {
 
 // --- one execution ---
 
-// The parts of an execution's state that other parts point to.
+// The parts of an execution's state that other parts point to, and what it owns. That must be found
+// without its C stack, if it ends without being resumed.
 struct Execution {
   PyObject* function;                 // strong: what it runs
-  PyObject* context;                  // strong: the context variables that it begins with
-  _PyStackChunk* data_stack;          // owned: the first chunk, while it runs or is paused
+  PyObject* arguments;                // strong: a tuple of what it was called with, if not borrowed
+  PyObject* context;                  // strong, while it does not run: its context variables
+  _PyStackChunk* data_stack;          // owned: the newest chunk, while it does not run
   _PyErr_StackItem handled;           // the outermost entry of its chain of handled exceptions
   _PyInterpreterFrame* paused_frame;  // where it paused; nullptr while it runs
 };
+
+// The outermost entry of the chain of handled exceptions tells whose execution runs, whatever
+// library has switched to it: a tealet's is in its Execution, all others' are in the thread state.
+inline const _PyErr_StackItem* outermost_handled(const PyThreadState* thread) noexcept {
+  const _PyErr_StackItem* item = thread->exc_info;
+  while (item->previous_item != nullptr) item = item->previous_item;
+  return item;
+}
 
 inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept {
 #if PY_VERSION_HEX >= 0x030d0000
@@ -145,6 +161,7 @@ inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept 
 // stacks, or in C variables, stays hidden: it counts as referred to from outside, which is safe.
 inline int visit_execution(const Execution& execution, visitproc visit, void* arg) {
   Py_VISIT(execution.function);
+  Py_VISIT(execution.arguments);
   Py_VISIT(execution.context);
   if (execution.paused_frame == nullptr) return 0;
   Py_VISIT(execution.handled.exc_value);
@@ -167,6 +184,42 @@ inline int visit_execution(const Execution& execution, visitproc visit, void* ar
     for (int i = 0; i < code->co_nlocalsplus; ++i) Py_VISIT(frame->localsplus[i]);
   }
   return 0;
+}
+
+inline bool is_finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+#if PY_VERSION_HEX < 0x030e0000
+// In the word before an object's head that CPython has for the collector: see its pycore_gc.h.
+constexpr std::uintptr_t finalized_flag = 1;
+#endif
+
+// Lets the collector call tp_finalize of `object` again, which it does only once otherwise.
+inline void allow_finalizing_again(PyObject* object) noexcept {
+  reinterpret_cast<std::uintptr_t*>(object)[-1] &= ~finalized_flag;
+}
+
+// Whether the running execution has an interpreter loop on the C stack at or beyond `address`.
+inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  for (const _PyInterpreterFrame* frame = thread->current_frame; frame != nullptr;
+       frame = frame->previous) {
+    if (frame->owner == FRAME_OWNED_BY_CSTACK && static_cast<const void*>(frame) >= address) {
+      return true;
+    }
+  }
+#else
+  for (const _PyCFrame* frame = thread->cframe; frame != nullptr && frame != &thread->root_cframe;
+       frame = frame->previous) {
+    if (static_cast<const void*>(frame) >= address) return true;
+  }
+#endif
+  return false;
 }
 
 inline std::uint64_t thread_state_id(const PyThreadState* thread) noexcept { return thread->id; }
@@ -226,7 +279,7 @@ class PausedState {
   //
   // Not inline, nor is resume(): the members would be taken apart and kept in as many registers and
   // places on the stack, where all of this is copied with every switch.
-  [[gnu::noinline]] PausedState(PyThreadState* thread,
+  [[gnu::noinline]] PausedState(PyThreadState* thread, Execution& execution,
                                 [[maybe_unused]] const void* in_place) noexcept
       :
 #if PY_VERSION_HEX >= 0x030d0000
@@ -246,26 +299,29 @@ class PausedState {
         trash_(thread->trash_delete_nesting),
         recursion_(thread->recursion_limit - thread->recursion_remaining),
 #endif
-        data_stack_(thread->datastack_chunk),
         data_top_(thread->datastack_top),
         handled_(thread->exc_info),
-        context_(thread->context),
         tracing_(thread->tracing),
         headroom_(thread->recursion_headroom) {
+    execution.paused_frame = running_frame(thread);
+    execution.data_stack = thread->datastack_chunk;
+    execution.context = thread->context;
 #if PY_VERSION_HEX >= 0x030c0000
     c_stack_frames_.take_out(thread, in_place);
 #endif
   }
 
-  [[gnu::noinline]] void resume(PyThreadState* thread) noexcept {
-    thread->datastack_chunk = data_stack_;
+  [[gnu::noinline]] void resume(PyThreadState* thread, Execution& execution) noexcept {
+    thread->datastack_chunk = execution.data_stack;
     thread->datastack_top = data_top_;
-    thread->datastack_limit = end_of_chunk(data_stack_);
+    thread->datastack_limit = end_of_chunk(execution.data_stack);
     thread->exc_info = handled_;
-    if (thread->context != context_) {
-      thread->context = context_;
+    if (thread->context != execution.context) {
+      thread->context = execution.context;
       thread->context_ver++;  // or ContextVar.get() would answer from its cache
     }
+    execution.context = nullptr;
+    execution.paused_frame = nullptr;
     thread->tracing = tracing_;
     thread->recursion_headroom = headroom_;
 #if PY_VERSION_HEX >= 0x030d0000
@@ -319,10 +375,8 @@ class PausedState {
   int trash_;
   int recursion_;
 #endif
-  _PyStackChunk* data_stack_;
   PyObject** data_top_;
   _PyErr_StackItem* handled_;
-  PyObject* context_;
   int tracing_;
   int headroom_;
 #if PY_VERSION_HEX >= 0x030c0000
@@ -330,9 +384,106 @@ class PausedState {
 #endif
 };
 
-// Makes the thread state that of an execution that begins here, on top of whatever was there: no
-// frames, no handled exception, its own data stack and context variables.
-inline void begin_execution(PyThreadState* thread, Execution& execution) noexcept {
+// --- recursion ---
+//
+// CPython counts calls, but it is the C stack that must not be overrun. Its limits are made for one
+// execution that has the whole stack. A tealet begins somewhere on it, and others may have used up
+// any part of it before. So what a tealet may use follows from the place where it begins, and not
+// from who runs it: a stub begins where it was captured.
+//
+// CPython 3.11 has one counter for all calls. Since 3.12 calls from Python to Python, which take no
+// C stack, have a counter of their own: of those each tealet has the full limit.
+
+// Bytes of the C stack that one counted call takes at the worst. That is sorted() with a function
+// as its key, which has a large buffer on the stack: 4,992 bytes for two calls on 3.11, 5,008 for
+// three since 3.12; most calls take 100 to 700. (The parts of a debug build may be compiled without
+// optimisation.)
+#ifdef Py_DEBUG
+constexpr std::size_t worst_call = 4096;
+#elif PY_VERSION_HEX >= 0x030c0000
+constexpr std::size_t worst_call = 1792;
+#else
+constexpr std::size_t worst_call = 2560;
+#endif
+
+#if PY_VERSION_HEX >= 0x030c0000
+
+// The same for one Python frame, with the C calls that lead to it: 5,152 bytes; and there must be
+// some left for what has no Python frames, such as the repr() of nested lists.
+constexpr std::size_t worst_frame = 4 * worst_call;
+// What sys.getrecursionlimit() is unless changed.
+constexpr std::size_t usual_limit = 1000;
+// While no more than 50 calls are left, CPython 3.13 frees no containers but puts them off. So even on
+// the last bit of a small stack there are some more.
+constexpr int fewest_calls = 64;
+
+// How many C calls CPython allows a thread: a constant of the interpreter that runs, which may not
+// be the one that this was compiled for.
+inline int c_recursion_limit = 0;
+
+// To be called before any execution begins. False with MemoryError.
+inline bool learn_c_recursion_limit() {
+  PyThreadState* fresh = PyThreadState_New(PyInterpreterState_Get());
+  if (fresh == nullptr) {
+    PyErr_NoMemory();
+    return false;
+  }
+  c_recursion_limit = fresh->c_recursion_remaining;
+  PyThreadState_Clear(fresh);
+  PyThreadState_Delete(fresh);
+  return true;
+}
+
+// How many C calls an execution may nest that begins with `room` below it.
+inline int c_calls_allowed(const PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+  const auto full = static_cast<std::size_t>(c_recursion_limit);
+  if (full * worst_call <= room.left) return c_recursion_limit;
+  // CPython 3.13 allows more calls than fit if all were the worst: there it is the limit of Python
+  // frames that ends such a recursion. If that does so within what is left, or the program has set
+  // one that protects nothing, not even outside of tealets, then a tealet that begins near the top
+  // has what it would have elsewhere, and a deeper one its share.
+  const std::size_t needed = static_cast<std::size_t>(thread->py_recursion_limit) * worst_frame;
+  const bool raised = needed > room.whole && usual_limit * worst_frame <= room.whole;
+  std::size_t calls = room.left / worst_call;
+  if (raised ? room.left >= room.whole / 4 * 3 : needed <= room.left) {
+    if (room.left >= room.whole / 16 * 15) return c_recursion_limit;
+    calls = std::max(calls, full * room.left / room.whole);
+  }
+  return std::max(static_cast<int>(calls), fewest_calls);
+}
+
+inline void allow_recursion(PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+  thread->py_recursion_remaining = thread->py_recursion_limit;
+  // On a stack of unknown bounds the count goes on, as if the tealet had been called.
+  if (room.whole != 0) thread->c_recursion_remaining = c_calls_allowed(thread, room);
+}
+
+#else
+
+inline bool learn_c_recursion_limit() { return true; }
+
+// How many calls an execution may nest that begins with `room` below it.
+inline int calls_allowed(const PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+  const int limit = thread->recursion_limit;
+  const std::size_t needed = static_cast<std::size_t>(limit) * worst_call;
+  if (needed <= room.left) return limit;
+  // If the limit protects nothing, not even outside of tealets, then a tealet that begins near the
+  // top is as good as one that has a stack of its own.
+  if (needed > room.whole && room.left >= room.whole / 4 * 3) return limit;
+  return static_cast<int>(room.left / worst_call);
+}
+
+inline void allow_recursion(PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+  // On a stack of unknown bounds the count goes on, as if the tealet had been called.
+  if (room.whole != 0) thread->recursion_remaining = calls_allowed(thread, room);
+}
+
+#endif
+
+// Makes the thread state that of an execution that begins here, with `room` below it, on top of
+// whatever was there: no frames, no handled exception, its own data stack and context variables.
+inline void begin_execution(PyThreadState* thread, Execution& execution,
+                            tealet::core::StackRoom room) noexcept {
   _PyStackChunk* chunk = execution.data_stack;
   thread->datastack_chunk = chunk;
   thread->datastack_top = &chunk->data[1];
@@ -345,18 +496,15 @@ inline void begin_execution(PyThreadState* thread, Execution& execution) noexcep
   thread->context_ver++;
   thread->tracing = 0;
   thread->recursion_headroom = 0;
+  allow_recursion(thread, room);
 #if PY_VERSION_HEX >= 0x030d0000
   thread->current_frame = nullptr;
   thread->what_event = -1;
-  thread->py_recursion_remaining = thread->py_recursion_limit;
 #elif PY_VERSION_HEX >= 0x030c0000
   thread->cframe = &thread->root_cframe;
   thread->what_event = -1;
   thread->trash.delete_nesting = 0;
-  thread->py_recursion_remaining = thread->py_recursion_limit;
 #else
-  // One counter limits Python's recursion and the use of the C stack. It goes on counting, since
-  // this execution lies on top of the one that began it.
   thread->cframe = &thread->root_cframe;
   thread->tracing_what = 0;
   thread->trash_delete_nesting = 0;
@@ -367,7 +515,9 @@ inline void begin_execution(PyThreadState* thread, Execution& execution) noexcep
 // Gives up what the running execution holds, at its end; what is dropped may run any code. Only its
 // data stack is left, which nothing must use from now on.
 inline void end_execution(PyThreadState* thread, Execution& execution) {
+  execution.data_stack = thread->datastack_chunk;
   Py_CLEAR(execution.handled.exc_value);
+  Py_CLEAR(execution.arguments);
   Py_CLEAR(execution.function);
   while (PyObject* context = thread->context) {
     thread->context = nullptr;

@@ -21,6 +21,7 @@ enum class Errc : int {
   thread = -6,   // the domain belongs to another thread
   no_room = -7,  // too little of the thread's C stack is left to begin another tealet
   refused = -8,  // asked to unwind, the tealet switched away instead of ending
+  moved = -9,    // another library has moved the C stack while a tealet of the domain ran
 };
 
 // One sentence for `code`, without the values involved.
@@ -36,7 +37,7 @@ class TEALET_API Error : public std::runtime_error {
   Errc code_;
 };
 
-// Errc::invalid, foreign or outside: the call makes no sense for this tealet as it is now.
+// Errc::invalid, foreign, outside or moved: the call makes no sense for this tealet as it is now.
 class TEALET_API InvalidError : public Error {
  public:
   using Error::Error;

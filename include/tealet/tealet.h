@@ -92,9 +92,11 @@ TEALET_API tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize);
 /* Ends the domain and frees whatever is left of it. Nothing is unwound, and every pointer to one of
  * its tealets is invalid from then on.
  *
- * Only in its main tealet, on its own thread or after that thread has ended; anything else prints a
- * line and calls abort(). But a domain that was begun in a tealet that has ended, was deleted or is
- * defunct cannot run any more, and may be finalized anywhere, whichever of its tealets ran last.
+ * Only in its main tealet: while another one runs, on whatever thread, this prints a line and calls
+ * abort(). On another thread than its own only if that one does not use it meanwhile, nor a domain
+ * that it was begun in; it may have ended. But a domain that was begun in a tealet that has ended,
+ * was deleted or is defunct cannot run any more, and may be finalized whichever of its tealets ran
+ * last.
  */
 TEALET_API void tealet_finalize(tealet_t* tealet);
 

@@ -666,7 +666,8 @@ void live(unsigned chain, int depth, Name domain) noexcept {
 [[gnu::noinline]] void run_input(const std::uint8_t* data, std::size_t size) noexcept {
   char base = 0;
   begin_model(&base);
-  lowest_start = reinterpret_cast<std::uintptr_t>(tealet::core::lowest_start_on_this_stack());
+  lowest_start =
+      reinterpret_cast<std::uintptr_t>(tealet::core::usable_stack_of_this_thread().lowest_start);
   input.begin(data, size);
   const unsigned first_to_end = input.byte();
   live(root.chain, 0, {});

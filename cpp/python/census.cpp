@@ -1,0 +1,54 @@
+#include "census.hpp"
+
+#include "registry.hpp"
+
+namespace tealetpp {
+
+namespace {
+
+CensusEntry* first = nullptr;
+
+// All domains, those that are open, and what they hold together. Without statistics the last three
+// are zero. Read from any thread, for domains change under the global interpreter lock only.
+PyObject* census(PyObject*, PyObject*) {
+  std::size_t domains = 0;
+  std::size_t open = 0;
+  std::size_t tealets = 0;
+  std::size_t blocks = 0;
+  std::size_t bytes = 0;
+  for (const CensusEntry* entry = first; entry != nullptr; entry = entry->next()) {
+    const PythonDomain& domain = entry->domain();
+    const Stats stats = domain.stats();
+    domains += 1;
+    open += domain.is_open() ? 1 : 0;
+    tealets += stats.n_active;
+    blocks += stats.blocks_allocated;
+    bytes += stats.bytes_allocated;
+  }
+  return Py_BuildValue("{s:n,s:n,s:n,s:n,s:n}", "domains", domains, "open domains", open, "tealets",
+                       tealets, "blocks", blocks, "bytes", bytes);
+}
+
+PyMethodDef function = {"_census", census, METH_NOARGS,
+                        "_census()\n--\n\n"
+                        "Count the domains of the process and what they hold: for tests."};
+
+}  // namespace
+
+CensusEntry::CensusEntry(const PythonDomain& domain) noexcept : domain_(domain), next_(first) {
+  if (next_ != nullptr) next_->previous_ = this;
+  first = this;
+}
+
+CensusEntry::~CensusEntry() {
+  (previous_ != nullptr ? previous_->next_ : first) = next_;
+  if (next_ != nullptr) next_->previous_ = previous_;
+}
+
+void register_census(py::module_& module) {
+  auto object = py::reinterpret_steal<py::object>(PyCFunction_New(&function, nullptr));
+  if (!object) throw py::error_already_set();
+  module.add_object("_census", object);
+}
+
+}  // namespace tealetpp

@@ -1,0 +1,195 @@
+#include "paused_frames.hpp"
+
+#include <opcode.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace tealetpp {
+
+namespace {
+
+PyCodeObject* code_of(const _PyInterpreterFrame* frame) noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  return reinterpret_cast<PyCodeObject*>(frame->f_executable);
+#else
+  return frame->f_code;
+#endif
+}
+
+bool is_held(const _PyInterpreterFrame* frame) noexcept {
+  return frame->frame_obj != nullptr && Py_REFCNT(frame->frame_obj) > 1;
+}
+
+std::array<PyObject*, 8> pausing_methods{};
+
+// The instruction that `frame` executes, as compiled, with its argument.
+struct Instruction {
+  int opcode = -1;
+  int argument = 0;
+};
+Instruction instruction_of(const _PyInterpreterFrame* frame) {
+  PyObject* const bytes = PyCode_GetCode(code_of(frame));
+  if (bytes == nullptr) {
+    PyErr_Clear();
+    return {};
+  }
+#if PY_VERSION_HEX >= 0x030d0000
+  const _Py_CODEUNIT* const now = frame->instr_ptr;
+#else
+  const _Py_CODEUNIT* const now = frame->prev_instr;
+#endif
+  const auto* const at = reinterpret_cast<const unsigned char*>(PyBytes_AS_STRING(bytes)) +
+                         (reinterpret_cast<const char*>(now) -
+                          reinterpret_cast<const char*>(_PyCode_CODE(code_of(frame))));
+  const Instruction found{at[0], at[1]};
+  Py_DECREF(bytes);
+  return found;
+}
+
+bool is_call(int opcode) noexcept {
+#if PY_VERSION_HEX < 0x030c0000
+  if (opcode == PRECALL) return true;  // where it is specialised it does all of the call
+#endif
+  return opcode == CALL;
+}
+
+// Finds out how far the evaluation stack of a frame is filled that has called a pausing method. The
+// interpreter has that in a variable, and what lies beyond is left over from other calls; but there
+// must be the method, the tealet and as many arguments as the instruction says. If that method is
+// there more than once, the first counts: an outer call, of which this one computes an argument, so
+// what is filled is never taken for more than it is.
+void find_stack_top(_PyInterpreterFrame* frame) {
+  const Instruction instruction = instruction_of(frame);
+  if (!is_call(instruction.opcode)) return;
+  const PyCodeObject* const code = code_of(frame);
+  const int full = code->co_nlocalsplus + code->co_stacksize;
+  for (int i = code->co_nlocalsplus; i + 2 + instruction.argument <= full; ++i) {
+    PyObject* const method = frame->localsplus[i];
+    const auto* const known = std::find(pausing_methods.begin(), pausing_methods.end(), method);
+    if (method == nullptr || known == pausing_methods.end()) continue;
+    frame->stacktop = i + 2 + instruction.argument;
+    return;
+  }
+}
+
+// How far its locals and its evaluation stack are filled. That of a frame which called a C function
+// is in a variable of the interpreter; what is certain then are the locals.
+int filled(const _PyInterpreterFrame* frame) noexcept {
+  const int locals = code_of(frame)->co_nlocalsplus;
+  return frame->stacktop > locals ? frame->stacktop : locals;
+}
+
+// Gives each frame that somebody holds a frame object to go back to, while it can be found.
+void link_held_frames(const _PyInterpreterFrame* newest) {
+  for (const _PyInterpreterFrame* frame = newest; frame != nullptr; frame = frame->previous) {
+    if (frame->owner != FRAME_OWNED_BY_THREAD || !is_held(frame)) continue;
+    if (frame->frame_obj->f_back != nullptr) continue;
+    PyFrameObject* const back = PyFrame_GetBack(frame->frame_obj);
+    if (back == nullptr) PyErr_Clear();  // no memory, or there is none
+    // Making it may have run any code.
+    Py_XSETREF(frame->frame_obj->f_back, back);
+  }
+}
+
+// The frame object takes over everything that the frame owns.
+void hand_over(_PyInterpreterFrame* frame) noexcept {
+  PyFrameObject* const object = std::exchange(frame->frame_obj, nullptr);
+  frame->stacktop = filled(frame);
+  frame->previous = nullptr;
+  const auto size = reinterpret_cast<char*>(&frame->localsplus[frame->stacktop]) -
+                    reinterpret_cast<char*>(frame);
+  std::memcpy(static_cast<void*>(object->_f_frame_data), frame, static_cast<std::size_t>(size));
+  object->f_frame = reinterpret_cast<_PyInterpreterFrame*>(object->_f_frame_data);
+  object->f_frame->owner = FRAME_OWNED_BY_FRAME_OBJECT;
+  PyObject* const as_object = reinterpret_cast<PyObject*>(object);
+  if (!PyObject_GC_IsTracked(as_object)) PyObject_GC_Track(as_object);
+  Py_DECREF(as_object);
+}
+
+// The generator is in the middle of running, and would be for ever.
+void end_generator(_PyInterpreterFrame* frame) noexcept {
+  PyGenObject* const generator = _PyFrame_GetGenerator(frame);
+  frame->previous = nullptr;
+  frame->stacktop = filled(frame);  // now its own deallocation clears the rest
+  generator->gi_exc_state.previous_item = nullptr;
+  generator->gi_frame_state = FRAME_COMPLETED;
+}
+
+void clear(_PyInterpreterFrame* frame) {
+  Py_CLEAR(frame->frame_obj);
+  const int count = filled(frame);
+  for (int i = 0; i < count; ++i) Py_CLEAR(frame->localsplus[i]);
+  Py_CLEAR(frame->f_locals);
+#if PY_VERSION_HEX >= 0x030d0000
+  Py_CLEAR(frame->f_funcobj);
+  Py_CLEAR(frame->f_executable);
+#elif PY_VERSION_HEX >= 0x030c0000
+  Py_CLEAR(frame->f_funcobj);
+  Py_CLEAR(frame->f_code);
+#else
+  Py_CLEAR(frame->f_func);
+  Py_CLEAR(frame->f_code);
+#endif
+}
+
+// Nobody but the frames' own chain leads to what is left of them after this. Runs no code.
+_PyInterpreterFrame* detach(_PyInterpreterFrame* newest) noexcept {
+  _PyInterpreterFrame* left = nullptr;
+  _PyInterpreterFrame** link = &left;
+  for (_PyInterpreterFrame* frame = newest; frame != nullptr;) {
+    _PyInterpreterFrame* const older = std::exchange(frame->previous, nullptr);
+    if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
+      end_generator(frame);
+    } else if (frame->owner == FRAME_OWNED_BY_THREAD && is_held(frame)) {
+      hand_over(frame);
+    } else if (frame->owner == FRAME_OWNED_BY_THREAD) {
+      *link = frame;
+      link = &frame->previous;
+    }
+    frame = older;
+  }
+  return left;
+}
+
+void free_chunks(_PyStackChunk* newest, void (*give)(void* owner, _PyStackChunk* chunk)) {
+  PyObjectArenaAllocator arenas;
+  PyObject_GetArenaAllocator(&arenas);
+  while (newest != nullptr) {
+    _PyStackChunk* const chunk = std::exchange(newest, newest->previous);
+    if (newest != nullptr) {
+      arenas.free(arenas.ctx, chunk, chunk->size);
+    } else {
+      give(owner_of_first_chunk(chunk), chunk);
+    }
+  }
+}
+
+}  // namespace
+
+void add_pausing_method(PyObject* descriptor) {
+  *std::find(pausing_methods.begin(), pausing_methods.end() - 1, nullptr) = descriptor;
+}
+
+void drop_paused(Execution& execution, void (*give)(void* owner, _PyStackChunk* chunk)) {
+  link_held_frames(execution.paused_frame);
+  _PyInterpreterFrame* const newest = execution.paused_frame;
+  const bool in_c_function = newest != nullptr && newest->stacktop < 0;
+  if (in_c_function && newest->owner == FRAME_OWNED_BY_THREAD) find_stack_top(newest);
+  _PyInterpreterFrame* frame = detach(std::exchange(execution.paused_frame, nullptr));
+  _PyStackChunk* const chunks = std::exchange(execution.data_stack, nullptr);
+  PyObject* const handled = std::exchange(execution.handled.exc_value, nullptr);
+  PyObject* const arguments = std::exchange(execution.arguments, nullptr);
+  PyObject* const function = std::exchange(execution.function, nullptr);
+  PyObject* const context = std::exchange(execution.context, nullptr);
+  while (frame != nullptr) clear(std::exchange(frame, frame->previous));
+  Py_XDECREF(handled);
+  Py_XDECREF(arguments);
+  Py_XDECREF(function);
+  Py_XDECREF(context);
+  free_chunks(chunks, give);
+}
+
+}  // namespace tealetpp

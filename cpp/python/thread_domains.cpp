@@ -1,0 +1,169 @@
+#include "thread_domains.hpp"
+
+#include <new>
+#include <utility>
+
+#include "collector.hpp"
+#include "errors.hpp"
+#include "guarded.hpp"
+
+namespace tealetpp {
+
+namespace {
+
+// In the dictionary of the thread state, which is cleared when that goes.
+constexpr const char* key = "tealetpp.domains";
+
+void thread_state_goes(PyObject* capsule) {
+  auto* domains = static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, key));
+  domains->end();
+  delete domains;
+}
+
+// Those of the running thread, if it has any. No exception is set.
+ThreadDomains* find() {
+  PyObject* const dictionary = PyThreadState_GetDict();
+  PyObject* const capsule =
+      dictionary != nullptr ? PyDict_GetItemString(dictionary, key) : nullptr;
+  return capsule != nullptr ? static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, key))
+                            : nullptr;
+}
+
+// Whether one is under way: the interpreter takes a bounded number of them.
+bool pending = false;
+
+int on_pending_call(void*) {
+  pending = false;
+  PyObject* const raised = take_raised();
+  if (ThreadDomains* const domains = find()) domains->settle(true);
+  set_raised(raised);
+  return 0;
+}
+
+}  // namespace
+
+ThreadDomains* ThreadDomains::of_this_thread() {
+  if (ThreadDomains* const found = find()) return found;
+  PyObject* const dictionary = PyThreadState_GetDict();
+  auto* const domains = dictionary != nullptr ? new (std::nothrow) ThreadDomains : nullptr;
+  if (domains == nullptr) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  PyObject* const capsule = PyCapsule_New(domains, key, guarded<thread_state_goes>);
+  if (capsule == nullptr) delete domains;
+  const bool kept = capsule != nullptr && PyDict_SetItemString(dictionary, key, capsule) == 0;
+  Py_XDECREF(capsule);
+  return kept ? domains : nullptr;
+}
+
+void ThreadDomains::add(PythonDomain& domain) {
+  domain.on_thread = this;
+  domain.opened_before = last_opened_;
+  if (last_opened_ != nullptr) last_opened_->opened_after = &domain;
+  last_opened_ = &domain;
+}
+
+void ThreadDomains::remove(PythonDomain& domain) {
+  (domain.opened_after != nullptr ? domain.opened_after->opened_before : last_opened_) =
+      domain.opened_before;
+  if (domain.opened_before != nullptr) domain.opened_before->opened_after = domain.opened_after;
+  domain.opened_before = domain.opened_after = nullptr;
+  domain.on_thread = nullptr;
+}
+
+void ThreadDomains::expect_settling() {
+  for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+    domain->may_settle = true;
+  }
+  // Only the main thread makes it. If too many wait already, there are the other occasions.
+  if (!pending) pending = Py_AddPendingCall(guarded<on_pending_call>, nullptr) == 0;
+}
+
+void ThreadDomains::settle(bool by_main) {
+  for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+    // Where it cannot be done now, the domain's own next use is an occasion.
+    domain->may_settle = domain->has_waiting();
+  }
+  PyObject* const raised = take_raised();
+  PythonDomain* domain = last_opened_;
+  while (domain != nullptr) {
+    // With the C stack used up it is for those who called this further up.
+    const bool can_be = domain->may_settle && (!by_main || domain->current().is_main()) &&
+                        domain->usable() == Errc::ok && domain->check_room() == Errc::ok;
+    if (!can_be) {
+      domain = domain->opened_before;
+      continue;
+    }
+    domain->may_settle = false;
+    PyObject* const main = domain->main_object->object();
+    Py_INCREF(main);
+    domain->settle_own();
+    Py_DECREF(main);
+    // Any domain may have been closed meanwhile, or opened.
+    domain = last_opened_;
+  }
+  set_raised(raised);
+}
+
+PythonDomain* ThreadDomains::innermost() {
+  PythonDomain* domain = last_opened_;
+  while (domain != nullptr && domain->usable() != Errc::ok) domain = domain->opened_before;
+  return domain;
+}
+
+void ThreadDomains::correct_running() {
+  using tealet::core::Nesting;
+  const PyThreadState* const thread = PyThreadState_Get();
+  const _PyErr_StackItem* const outermost = outermost_handled(thread);
+  if (outermost == handled_by(thread, *tealet::core::running_tealet)) return;
+  if (outermost != &thread->exc_state) {
+    for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+      Node& current = domain->current();
+      if (current.is_main() || outermost != &execution_of(current).handled) continue;
+      Nesting::correct_running(current);
+      return;
+    }
+  }
+  Nesting::correct_running(tealet::core::this_thread->ambient);
+}
+
+void ThreadDomains::discard_stranded() {
+  PythonDomain* domain = last_opened_;
+  while (domain != nullptr) {
+    if (domain->nesting().stranded()) {
+      discard_domain(*domain);
+      domain = last_opened_;  // any of them may be gone now
+    } else {
+      domain = domain->opened_before;
+    }
+  }
+}
+
+void ThreadDomains::end() {
+  // The whole interpreter ends: what is left goes with the process.
+  if (is_finalizing()) {
+    while (last_opened_ != nullptr) remove(*last_opened_);
+    return;
+  }
+  if (last_opened_ == nullptr) return;
+  PyObject* const raised = take_raised();
+  int ended = 0;
+  // What is dropped may open further ones.
+  while (last_opened_ != nullptr) {
+    PyObject* const main = last_opened_->main_object->object();
+    Py_INCREF(main);
+    discard_domain(*last_opened_);
+    Py_DECREF(main);
+    ++ended;
+  }
+  if (PyErr_WarnFormat(PyExc_ResourceWarning, 1,
+                       "a thread has ended with %d open domain%s of tealets, which %s closed "
+                       "without unwinding: use `with Main()` or Main.close()",
+                       ended, ended == 1 ? "" : "s", ended == 1 ? "was" : "were") != 0) {
+    PyErr_WriteUnraisable(nullptr);
+  }
+  set_raised(raised);
+}
+
+}  // namespace tealetpp

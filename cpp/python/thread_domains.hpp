@@ -1,0 +1,45 @@
+// What a Python thread has of domains: the open ones, and when to end what waits for it.
+//
+// A tealet can be ended only on its own thread, and a collection, the last reference, or a dropped
+// generator may come on any. What cannot be ended at once waits in its domain for the next occasion:
+// the thread's next switch, creation or closing of a tealet, in whichever of its domains. On the
+// main thread there is another one if main tealets run: a pending call of the interpreter.
+#pragma once
+
+#include <cstdint>
+
+#include "objects.hpp"
+
+namespace tealetpp {
+
+class ThreadDomains {
+ public:
+  // Those of the running thread; nullptr with an exception set.
+  static ThreadDomains* of_this_thread();
+
+  void add(PythonDomain& domain);
+  void remove(PythonDomain& domain);
+
+  // Something waits in one of these domains.
+  void expect_settling();
+  // Ends what waits and can be ended here and now. Any code may run. With `by_main` only in domains
+  // whose main tealet runs.
+  void settle(bool by_main);
+
+  // Of the domains that can be used here and now, the one opened last; nullptr if there is none.
+  PythonDomain* innermost();
+  // Another library may have switched C stacks: tells the engine which tealet runs.
+  void correct_running();
+
+  // Ends those whose tealet is gone, without unwinding.
+  void discard_stranded();
+  // The thread's state goes: ends all of them, without unwinding.
+  void end();
+
+  TealetObject* unwinding = nullptr;  // borrowed: what settle() is ending
+
+ private:
+  PythonDomain* last_opened_ = nullptr;
+};
+
+}  // namespace tealetpp
