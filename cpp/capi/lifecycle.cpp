@@ -30,10 +30,11 @@ void check_finalize(CDomain& domain) noexcept {
   const auto* main = static_cast<void*>(handle_of(domain.main()));
   const auto* current = static_cast<void*>(handle_of(domain.current()));
   const bool foreign = domain.check() == Errc::thread;
-  std::fprintf(stderr,
-               "tealet: tealet_finalize() of the domain of %p while its tealet %p runs%s; it must be "
-               "called in the main tealet\n",
-               main, current, foreign ? " on another thread" : "");
+  std::fprintf(
+      stderr,
+      "tealet: tealet_finalize() of the domain of %p while its tealet %p runs%s; it must be "
+      "called in the main tealet\n",
+      main, current, foreign ? " on another thread" : "");
   std::abort();
 }
 
