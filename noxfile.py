@@ -9,7 +9,9 @@ C++ sessions need doctest, ``sanitize_python`` the sanitizers of GCC, ``debug_py
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -117,7 +119,7 @@ def benchmarks(session: nox.Session) -> None:
 def configure(session: nox.Session, *options: str) -> str:
     """Configure a build folder of the session's own."""
     session.install("cmake>=3.29", "ninja")
-    folder = f"build/{session.name}"
+    folder = f"build/{re.sub(r'[()]', ' ', session.name).strip().replace(' ', '-')}"
     session.run(
         *("cmake", "--fresh", "-S", ".", "-B", folder, "-G", "Ninja"),
         "-DTEALETPP_WARNINGS_AS_ERRORS=ON",
@@ -182,12 +184,88 @@ def cpp_no_stats(session: nox.Session) -> None:
     build_and_test(session, "-DTEALET_WITH_STATS=OFF")
 
 
+def clang() -> tuple[str, ...]:
+    """What has CMake build with clang."""
+    return ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
+
+
+SANITIZERS = ("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=address,undefined")
+
+
+def set_sanitizer_options(session: nox.Session) -> None:
+    session.env["ASAN_OPTIONS"] = "detect_stack_use_after_return=0"
+    session.env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+
+
 @nox.session
 def sanitize(session: nox.Session) -> None:
     """The same under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    session.env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+    set_sanitizer_options(session)
+    build_and_test(session, *SANITIZERS)
+
+
+@nox.session
+def threads(session: nox.Session) -> None:
+    """The same under ThreadSanitizer."""
+    build_and_test(session, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=thread")
+
+
+# What distributions harden with, and optimization across files.
+HARDENING = "-O3 -fcf-protection=full -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
+# Beside the option, the linker and what else can read intermediate code: compilers, and the tools
+# for static libraries.
+LINK_TIME_OPTIMIZERS = {
+    "gcc": ("-flto=auto", "bfd", "gcc", "g++", "gcc-ar", "gcc-ranlib"),
+    "clang": ("-flto", "gold", "clang", "clang++", "llvm-ar", "llvm-ranlib"),
+    "clang-thin": ("-flto=thin", "gold", "clang", "clang++", "llvm-ar", "llvm-ranlib"),
+}
+
+
+@nox.session
+@nox.parametrize("optimizer", [nox.param(name, id=name) for name in LINK_TIME_OPTIMIZERS])
+def hardened(session: nox.Session, optimizer: str) -> None:
+    """The same with link-time optimization and what distributions harden with."""
+    option, linker, *tools = LINK_TIME_OPTIMIZERS[optimizer]
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing:
+        session.error(f"{', '.join(missing)} not found")
+    names = ("C_COMPILER", "CXX_COMPILER", "AR", "RANLIB")
     build_and_test(
-        session, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=address,undefined"
+        session,
+        *(f"-DCMAKE_{name}={shutil.which(tool)}" for name, tool in zip(names, tools, strict=True)),
+        *(f"-DCMAKE_{language}_FLAGS={option} {HARDENING}" for language in ("C", "CXX")),
+        *(f"-DCMAKE_{kind}_LINKER_FLAGS=-fuse-ld={linker}" for kind in ("EXE", "SHARED")),
+        "-DCMAKE_BUILD_TYPE=Release",
+    )
+
+
+@nox.session
+def hardened_python(session: nox.Session) -> None:
+    """Build the Python module so, with gcc, and run pytest."""
+    session.env["CFLAGS"] = session.env["CXXFLAGS"] = f"-flto=auto {HARDENING}"
+    run_tests(session, *(f"--ignore={file}" for file in TESTS_THAT_BUILD))
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the C API with libFuzzer for an hour; ``-- --seconds 30`` for less.
+
+    What it finds goes on from one run to the next, in the build folder, and so do inputs that fail:
+    ``tests/fuzz/fuzz_replay`` there runs one.
+    """
+    options = argparse.ArgumentParser(prog="nox -s fuzz --")
+    options.add_argument("--seconds", type=int, default=3600)
+    seconds = options.parse_args(session.posargs).seconds
+
+    set_sanitizer_options(session)
+    folder = Path(configure(session, *SANITIZERS, *clang(), "-DTEALETPP_BUILD_FUZZERS=ON"))
+    session.run("cmake", "--build", str(folder), "--target", "fuzz_domains", "fuzz_replay")
+    found = folder / "found"
+    found.mkdir(exist_ok=True)
+    session.run(
+        *(str(folder / "tests/fuzz/fuzz_domains"), f"-max_total_time={seconds}"),
+        *("-max_len=2048", "-len_control=0", "-timeout=60", "-print_final_stats=1"),
+        *(f"-artifact_prefix={folder}/", str(found), "tests/fuzz/corpus"),
     )
 
 

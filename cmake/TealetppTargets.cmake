@@ -11,9 +11,30 @@ function(tealetpp_configure target)
   if(TEALETPP_WARNINGS_AS_ERRORS)
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:C,CXX>:-Werror>")
   endif()
+  if(TEALETPP_BUILD_FUZZERS)
+    # Tells the fuzzer where it has been.
+    target_compile_options(${target} PRIVATE
+      "$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=fuzzer-no-link>")
+  endif()
   if(TEALETPP_SANITIZE)
+    string(REPLACE "," ";" sanitizers "${TEALETPP_SANITIZE}")
     target_compile_options(${target} PRIVATE -fsanitize=${TEALETPP_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${TEALETPP_SANITIZE})
+    if("thread" IN_LIST sanitizers)
+      # ThreadSanitizer keeps a stack of its own, by function entries and exits, for each thread. It
+      # knows nothing of tealets, and that it keeps none is all that helps: reports show one frame.
+      target_compile_options(${target} PRIVATE
+        "$<$<COMPILE_LANG_AND_ID:C,GNU>:--param=tsan-instrument-func-entry-exit=0>"
+        "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:--param=tsan-instrument-func-entry-exit=0>"
+        "$<$<COMPILE_LANG_AND_ID:C,Clang>:SHELL:-mllvm -tsan-instrument-func-entry-exit=0>"
+        "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-mllvm -tsan-instrument-func-entry-exit=0>")
+    endif()
+    # The library needs the part of the sanitizer's runtime that is for C++. clang leaves it to the
+    # program, which does not bring it if linked as C.
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL "EXECUTABLE")
+      set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+    endif()
   endif()
 endfunction()
 

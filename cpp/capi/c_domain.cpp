@@ -40,6 +40,17 @@ CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun
   memory().adopt(sizeof(CDomain));
 }
 
+bool CDomain::is_gone() const noexcept {
+  const core::Nesting* lies = &nesting();
+  while (!lies->stranded()) {
+    const core::Node* outer = lies->outer();
+    if (outer == nullptr) return false;
+    if (outer->domain->status(*outer) == Status::Defunct) return true;
+    lies = &outer->domain->nesting();
+  }
+  return true;
+}
+
 Errc CDomain::check_caller(const char* here) const noexcept {
   if (const Errc code = check(); code != Errc::ok) return code;
   const std::ptrdiff_t distance = here < began_at ? began_at - here : here - began_at;

@@ -1,4 +1,8 @@
 // What the C face keeps: a domain for every main tealet, and behind every node what a program sees.
+//
+// A function of the API that asks where its frame lies is [[gnu::noinline]]: link-time optimization
+// would otherwise put it into the program's function, whose frame begins farther than that
+// function's own variables.
 #pragma once
 
 #include <tealet/tealet.h>
@@ -37,6 +41,8 @@ struct CDomain final : private AllocatorResource, core::Domain {
 
   // A new tealet, child of main: the C face makes no use of the tree.
   core::Node* make() noexcept { return create(extra_bytes, main()); }
+  // Whether its tealets can never run again, since the one that it was begun in is gone.
+  bool is_gone() const noexcept;
   // Whether the caller, which has its frame at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;
 

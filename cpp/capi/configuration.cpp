@@ -64,7 +64,7 @@ int tealet_configure_set(tealet_t* tealet, tealet_config_t* config) {
   return done ? 0 : TEALET_ERR_MEM;
 }
 
-int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes) {
+[[gnu::noinline]] int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes) {
   tealet_config_t config = domain_of(tealet).integrity.config();
   config.flags =
       TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
@@ -89,7 +89,7 @@ int tealet_configure_set_locking(tealet_t* tealet, const tealet_lock_t* locking)
   return 0;
 }
 
-int tealet_set_far(tealet_t* tealet, void* far_boundary) {
+[[gnu::noinline]] int tealet_set_far(tealet_t* tealet, void* far_boundary) {
   core::Node& node = node_of(tealet);
   CDomain& domain = CDomain::of(node);
   auto* far = static_cast<char*>(far_boundary);

@@ -56,8 +56,8 @@ void tealet_statsalloc_init(tealet_statsalloc_t* alloc, tealet_alloc_t* base) {
   alloc->s_allocs = 0;
 }
 
-int tealet_spawn(tealet_t* tealet, tealet_t** pcreated, tealet_run_t run, void** parg,
-                 void* stack_far, int flags) {
+[[gnu::noinline]] int tealet_spawn(tealet_t* tealet, tealet_t** pcreated, tealet_run_t run,
+                                   void** parg, void* stack_far, int flags) {
   if (run == nullptr) {
     if (pcreated != nullptr) *pcreated = nullptr;
     return TEALET_ERR_INVAL;
@@ -66,12 +66,12 @@ int tealet_spawn(tealet_t* tealet, tealet_t** pcreated, tealet_run_t run, void**
   return spawn(tealet, pcreated, run, parg, stack_far, flags, here);
 }
 
-int tealet_stub_new(tealet_t* tealet, tealet_t** pstub, void* stack_far) {
+[[gnu::noinline]] int tealet_stub_new(tealet_t* tealet, tealet_t** pstub, void* stack_far) {
   const auto* here = static_cast<const char*>(__builtin_frame_address(0));
   return spawn(tealet, pstub, nullptr, nullptr, stack_far, TEALET_START_DEFAULT, here);
 }
 
-int tealet_stub_run(tealet_t* stub, tealet_run_t run, void** parg) {
+[[gnu::noinline]] int tealet_stub_run(tealet_t* stub, tealet_run_t run, void** parg) {
   if (run == nullptr) return TEALET_ERR_INVAL;
   return run_stub(node_of(stub), run, parg, static_cast<const char*>(__builtin_frame_address(0)));
 }

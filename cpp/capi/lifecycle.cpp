@@ -1,5 +1,6 @@
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -23,12 +24,26 @@ void free_domain(CDomain& domain) noexcept {
   TEALET_ALLOC_FREE(&allocator, &domain);
 }
 
+// Ends the program rather than free a stack that somebody runs on, or is to run on.
+void check_finalize(CDomain& domain) noexcept {
+  if (domain.current().is_main()) return;
+  const auto* main = static_cast<void*>(handle_of(domain.main()));
+  const auto* current = static_cast<void*>(handle_of(domain.current()));
+  const bool foreign = domain.check() == Errc::thread;
+  std::fprintf(
+      stderr,
+      "tealet: tealet_finalize() of the domain of %p while its tealet %p runs%s; it must be "
+      "called in the main tealet\n",
+      main, current, foreign ? " on another thread" : "");
+  std::abort();
+}
+
 }  // namespace
 
 void* tealet_alloc_malloc(size_t size, void*) { return std::malloc(size); }
 void tealet_alloc_free(void* ptr, void*) { std::free(ptr); }
 
-tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
+[[gnu::noinline]] tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
   const tealet_alloc_t defaults = TEALET_ALLOC_INIT_MALLOC;
   const tealet_alloc_t& functions = alloc != nullptr ? *alloc : defaults;
   if (extrasize > core::largest_node_extra - sizeof(tealet_t)) return nullptr;
@@ -44,7 +59,11 @@ tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
   return make_handle(*domain, domain->main());
 }
 
-void tealet_finalize(tealet_t* tealet) { free_domain(domain_of(tealet)); }
+void tealet_finalize(tealet_t* tealet) {
+  CDomain& domain = domain_of(tealet);
+  if (!domain.is_gone()) check_finalize(domain);
+  free_domain(domain);
+}
 
 tealet_t* tealet_new(tealet_t* tealet) {
   CDomain& domain = domain_of(tealet);

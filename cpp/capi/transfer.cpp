@@ -162,13 +162,14 @@ int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexce
 using namespace tealet;
 using namespace tealet::capi;
 
-int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far, int flags) {
+[[gnu::noinline]] int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
+                                 int flags) {
   if (run == nullptr) return TEALET_ERR_INVAL;
   const auto* here = static_cast<const char*>(__builtin_frame_address(0));
   return start(node_of(tealet), run, parg, stack_far, flags, here);
 }
 
-int tealet_switch(tealet_t* target, void** parg, int flags) {
+[[gnu::noinline]] int tealet_switch(tealet_t* target, void** parg, int flags) {
   if ((flags & ~transfer_flags) != 0) return TEALET_ERR_INVAL;
   core::Node& node = node_of(target);
   const CDomain& domain = CDomain::of(node);
@@ -180,7 +181,7 @@ int tealet_switch(tealet_t* target, void** parg, int flags) {
   return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
 }
 
-int tealet_exit(tealet_t* target, void* arg, int flags) {
+[[gnu::noinline]] int tealet_exit(tealet_t* target, void* arg, int flags) {
   CDomain& domain = domain_of(target);
   core::Node& self = domain.current();
   const auto* here = static_cast<const char*>(__builtin_frame_address(0));
@@ -200,7 +201,7 @@ int tealet_exit(tealet_t* target, void* arg, int flags) {
   return arrive(domain, code, nullptr);
 }
 
-int tealet_fork(tealet_t* tealet, void** parg, int flags) {
+[[gnu::noinline]] int tealet_fork(tealet_t* tealet, void** parg, int flags) {
   core::Node& copy = node_of(tealet);
   CDomain& domain = CDomain::of(copy);
   if (copy.status != Status::New || (flags & ~start_flags) != 0) return TEALET_ERR_INVAL;

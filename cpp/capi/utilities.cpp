@@ -19,6 +19,6 @@ ptrdiff_t tealet_stack_diff(void* a, void* b) {
 
 void* tealet_stack_further(void* a, void* b) { return a > b ? a : b; }
 
-void* tealet_new_probe(tealet_t*, tealet_run_t, void**, void* stack_far, int) {
+[[gnu::noinline]] void* tealet_new_probe(tealet_t*, tealet_run_t, void**, void* stack_far, int) {
   return tealet_stack_further(__builtin_dwarf_cfa(), stack_far);
 }

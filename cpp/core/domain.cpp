@@ -41,7 +41,9 @@ void Domain::close() noexcept {
   memory_.set_cache_bytes(0);  // what faces still refer to goes straight back in the end
 }
 
-Errc Domain::check_room() const noexcept {
+// Not inlined, as extent() is not: of a large frame that they were made part of, they would see the
+// far end.
+[[gnu::noinline]] Errc Domain::check_room() const noexcept {
   return __builtin_frame_address(0) > stack_.lowest_start ? Errc::ok : Errc::no_room;
 }
 
@@ -132,7 +134,7 @@ std::size_t Domain::saved_bytes(const Node& node) const noexcept {
   return node.stack != nullptr ? node.stack->saved() : 0;
 }
 
-std::size_t Domain::extent(const Node& node) const noexcept {
+[[gnu::noinline]] std::size_t Domain::extent(const Node& node) const noexcept {
   if (node.stack != nullptr) return node.stack->extent();
   // Of one that runs, only from there: elsewhere the stack pointer is another one's.
   if (&node != current_ || node.is_main() || check() != Errc::ok) return 0;

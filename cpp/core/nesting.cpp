@@ -41,9 +41,9 @@ void Nesting::unlink() noexcept {
 
 bool Nesting::is_active() const noexcept { return !self_.current().is_main(); }
 
-// Climbs from the running tealet to this domain, or to where it was opened. A domain that was opened
-// before this one must not be on the way: its tealets have paused the execution that this domain's
-// main tealet is.
+// Climbs from the running tealet to this domain, or to where it was opened. A domain that was
+// opened before this one must not be on the way: its tealets have paused the execution that this
+// domain's main tealet is.
 Errc Nesting::check_enclosing() const noexcept {
   if (thread_ == nullptr) return Errc::outside;
   if (thread_ != this_thread) return Errc::thread;
@@ -59,13 +59,13 @@ Errc Nesting::check_enclosing() const noexcept {
     used_from_inside_ = true;
   } else {
     enclosing_ = running_tealet;
+    // If no switch follows, this holds no longer than here: whatever is done next must climb again.
+    expected_ = enclosing_ == home_ ? home_ : &nowhere;
   }
   return Errc::ok;
 }
 
-const Node* Nesting::place() const noexcept {
-  return is_active() ? &self_.current() : home_;
-}
+const Node* Nesting::place() const noexcept { return is_active() ? &self_.current() : home_; }
 
 // The running tealets do not lead here. Nor should they if a tealet on the way up from here was
 // paused by a switch.

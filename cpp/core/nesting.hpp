@@ -78,11 +78,13 @@ class Nesting {
   void unlink() noexcept;
 
   Domain& self_;
-  ThreadContext* thread_ = nullptr;  // one of its owners
-  std::uint64_t opened_ = 0;         // the how-manyth of its thread
-  Node* home_ = nullptr;             // where it was opened: a tealet, or the thread's `ambient`
-  mutable Node* enclosing_ = nullptr;        // what runs when main does, next time
-  const Node* expected_ = &nowhere;  // what runs if the domain can be used; while idle: its home
+  ThreadContext* thread_ = nullptr;    // one of its owners
+  std::uint64_t opened_ = 0;           // the how-manyth of its thread
+  Node* home_ = nullptr;               // where it was opened: a tealet, or the thread's `ambient`
+  mutable Node* enclosing_ = nullptr;  // what runs when main does, next time
+  // What runs if the domain can be used, as far as one comparison tells. While idle: its home, or
+  // nothing after a use from elsewhere.
+  mutable const Node* expected_ = &nowhere;
 
   Domain* inner_ = nullptr;  // the domains opened in tealets of this one
   Domain* next_ = nullptr;   // its neighbours in the list that it is in

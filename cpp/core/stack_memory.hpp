@@ -16,6 +16,17 @@
 #define TEALETPP_ASAN 0
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define TEALETPP_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEALETPP_TSAN 1
+#endif
+#endif
+#ifndef TEALETPP_TSAN
+#define TEALETPP_TSAN 0
+#endif
+
 #if TEALETPP_ASAN
 #include <sanitizer/asan_interface.h>
 #endif

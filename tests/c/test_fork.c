@@ -338,12 +338,15 @@ static void test_copies_are_apart(void) {
 }
 
 int main(void) {
+  /* Not inlined, or their variables might lie beyond the far end of main's stack. */
+  void (*volatile only_into_a_new_tealet)(void* far) = test_only_into_a_new_tealet;
+  void (*volatile of_main)(void* far) = test_main;
   long far[2];
 
   far[1] = 0;
   test_main_without_a_far_end();
-  test_only_into_a_new_tealet(&far[1]);
-  test_main(&far[1]);
+  only_into_a_new_tealet(&far[1]);
+  of_main(&far[1]);
   test_copies_return_through_the_function();
   test_deferred_exit_in_a_copy();
   test_deferred_exit_to_the_copy();

@@ -197,11 +197,36 @@ static void test_a_fork_has_no_inner_domain(void) {
   finish();
 }
 
+/* What fails in one place leaves nothing behind for the next. */
+static tealet_t* fails_and_is_gone(tealet_t* current, void* arg) {
+  CHECK(tealet_switch((tealet_t*)arg, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
+  tealet_exit(current->main, NULL, TEALET_EXIT_DELETE);
+  return NULL;
+}
+
+static void test_a_failed_use_from_a_tealet_that_is_gone(void) {
+  tealet_t* echo_of_outer_domain;
+  void* arg;
+
+  begin();
+  echo_of_outer_domain = paused_echo(outer);
+  begin_inner();
+  arg = tealet_new(outer);
+  CHECK(tealet_run(tealet_new(inner), fails_and_is_gone, &arg, NULL, TEALET_START_SWITCH) == 0);
+  arg = token(1);
+  CHECK(tealet_switch(echo_of_outer_domain, &arg, TEALET_XFER_DEFAULT) == 0);
+  CHECK(arg == token(2));
+  check_inner_is_usable();
+  tealet_finalize(inner);
+  finish();
+}
+
 int main(void) {
   test_usable_while_its_tealet_runs();
   test_it_outlives_its_tealet();
   test_an_exit_that_fails();
   test_the_outer_domain_from_within();
+  test_a_failed_use_from_a_tealet_that_is_gone();
   test_a_fork_has_no_inner_domain();
   return checks_done();
 }

@@ -38,8 +38,12 @@ char* seen = nullptr;
 }  // namespace
 
 TEST_CASE("a stack that begins farther is asked for one tealet at a time") {
-  Upstream upstream;
-  Domain domain(face, &upstream, tealet::CountingAllocator::no_limit);
+  // Not on the stack, or a tealet that begins at `far` has a copy of its own.
+  const auto upstream_here = std::make_unique<Upstream>();
+  Upstream& upstream = *upstream_here;
+  const auto domain_here =
+      std::make_unique<Domain>(face, &upstream, tealet::CountingAllocator::no_limit);
+  Domain& domain = *domain_here;
   REQUIRE(domain.open(0) == Errc::ok);
   static Function looks = [](Node& self) { seen = self.far; };
   char here[64];
