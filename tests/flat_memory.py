@@ -13,8 +13,16 @@ import threading
 import weakref
 
 import tealetpp
-from tealetpp import InvalidError, Main, Status, Tealet, TealetError, TealetExit, ThreadError
-from tealetpp import _tealetpp
+from tealetpp import (
+    InvalidError,
+    Main,
+    Status,
+    Tealet,
+    TealetError,
+    TealetExit,
+    ThreadError,
+    _tealetpp,
+)
 
 OPERATIONS = {}
 LEAKS = {}  # to show that they are noticed
@@ -386,7 +394,7 @@ def paused_while_handling(main):
         t = main.tealet(run)
         t.switch()
         try:
-            [][0]
+            [].pop()
         except IndexError:
             t.switch()
 
