@@ -195,22 +195,6 @@ int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
   return 0;
 }
 
-// As pybind11 does it, but for what it does without memory: it goes on with no object.
-PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
-  PyObject* self = type->tp_alloc(type, 0);
-  if (self == nullptr) return nullptr;
-  py::detail::instance& base = as_tealet(self)->base;
-  // A type that derives from other types of pybind11's, too, is refused by slot_init().
-  try {
-    base.allocate_layout();
-  } catch (...) {
-    PyErr_NoMemory();
-    Py_DECREF(self);
-    return nullptr;
-  }
-  return self;
-}
-
 void slot_dealloc(PyObject* self) {
   TealetObject* main = as_tealet(self);
   PyTypeObject* type = Py_TYPE(self);
@@ -239,11 +223,12 @@ void slot_dealloc(PyObject* self) {
 void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
   type.tp_name = "tealetpp.Main";
-  type.tp_basicsize = sizeof(TealetObject);
+  // Larger than that of a Tealet, or assigning to __class__ could make one of the other.
+  type.tp_basicsize = sizeof(TealetObject) + sizeof(void*);
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
   type.tp_getset = attributes;
-  type.tp_new = slot_new;
+  type.tp_new = new_instance;
   type.tp_init = slot_init;
   type.tp_dealloc = slot_dealloc;
   type.tp_traverse = tealet_type->tp_traverse;

@@ -24,6 +24,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   if (!is_main_interpreter()) throw std::runtime_error(elsewhere);  // becomes an ImportError
   module.doc() = "The compiled part of tealetpp.";
   module.attr("__version__") = TEALET_VERSION;
+  tealetpp::guard_base_type();
   tealetpp::register_errors(module);
   tealetpp::register_status(module);
   tealetpp::register_stats(module);

@@ -5,6 +5,12 @@
 
 namespace tealetpp {
 
+// Makes objects as pybind11 does, but never throws: pybind11's own function, which Python calls,
+// does for a type without a C++ value (such as the base of all) and without memory.
+PyObject* new_instance(PyTypeObject* type, PyObject* arguments, PyObject* keywords);
+// Makes it that of pybind11's base type. Before there are types of ours, which inherit it.
+void guard_base_type();
+
 void register_status(py::module_& module);
 void register_stats(py::module_& module);
 void register_tealet(py::module_& module);

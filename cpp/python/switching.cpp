@@ -31,17 +31,13 @@ Transfer arrive(PythonDomain& domain) {
   return arrived;
 }
 
-// Raises an exception that comes from elsewhere, consuming the reference. As with any `raise`, the
-// one that is being handled here is its context, unless it has one from there.
+// Raises an exception that comes from elsewhere, consuming the reference. As if its chain had been
+// raised from a function that was called here, the one that is being handled here is at its end.
 void raise_here(PyObject* exception) {
-  PyObject* context = PyException_GetContext(exception);
-  if (context != nullptr) {
-    Py_DECREF(context);
-    set_raised(exception);
-    return;
-  }
-  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
-  Py_DECREF(exception);
+  PyObject* handled = PyErr_GetHandledException();
+  add_context(exception, handled);
+  Py_XDECREF(handled);
+  set_raised(exception);
 }
 
 // The result of a switch: a new reference, or nullptr with an exception set.
@@ -105,14 +101,11 @@ bool is_inside_exiting(const TealetObject* self) {
 
 // What is raised, or a normal end: only TealetExit is both.
 Transfer take_result(const TealetObject* self, PyObject* result) {
-  if (result == nullptr && (!PyErr_ExceptionMatches(tealet_exit) || is_inside_exiting(self))) {
-    return {Signal::error, take_raised()};
-  }
-  if (result == nullptr) {
-    PyErr_Clear();
-    result = Py_NewRef(Py_None);
-  }
-  return {Signal::value, result};
+  if (result != nullptr) return {Signal::value, result};
+  PyObject* raised = take_raised();
+  if (!is_inside_exiting(self)) raised = without_exit(raised);
+  if (raised != nullptr) return {Signal::error, raised};
+  return {Signal::value, Py_NewRef(Py_None)};
 }
 
 // --- the engine's callbacks ---

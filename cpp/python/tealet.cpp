@@ -168,8 +168,20 @@ PyObject* method_duplicate(PyObject* self, PyObject*) {
 
 PyObject* method_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
-PyObject* method_exit(PyObject* self, PyObject* const*, Py_ssize_t) {
-  return method_close(self, nullptr);
+PyObject* method_exit(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
+  PyObject* result = method_close(self, nullptr);
+  // Whoever calls this without an `except` or `with` around it may still say what happened before.
+  if (result != nullptr || count < 2 || !PyExceptionInstance_Check(arguments[1])) return result;
+  PyObject* raised = take_raised();
+  add_context(raised, arguments[1]);
+  set_raised(raised);
+  return nullptr;
+}
+
+// For pickle and copy. A stack cannot be moved, nor be copied once Python frames are on it.
+PyObject* method_reduce(PyObject* self, PyObject*) {
+  PyErr_Format(PyExc_TypeError, "cannot pickle '%s' object", Py_TYPE(self)->tp_name);
+  return nullptr;
 }
 
 PyMethodDef methods[] = {
@@ -201,6 +213,8 @@ PyMethodDef methods[] = {
      "End this tealet: raise TealetExit at its pause point, let it unwind, free it.\n\n"
      "Does nothing if it has ended. On the running tealet it raises TealetExit. Raises what else\n"
      "leaves the tealet's function, and TealetError if it switches away instead of ending."},
+    {"__reduce__", method_reduce, METH_NOARGS,
+     "__reduce__($self, /)\n--\n\nRaises TypeError: a tealet can be neither pickled nor copied."},
     {"__enter__", as_method(method_enter), METH_NOARGS, "__enter__($self, /)\n--\n\n"},
     {"__exit__", as_method(method_exit), METH_FASTCALL,
      "__exit__($self, *exception)\n--\n\nclose()."},
