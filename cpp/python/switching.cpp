@@ -7,6 +7,7 @@
 
 #include "errors.hpp"
 #include "objects.hpp"
+#include "tools.hpp"
 
 namespace tealetpp {
 
@@ -76,15 +77,38 @@ void prepare_pause(PythonDomain& domain) {
   execution_of(self).paused_frame = running_frame(thread);
 }
 
+[[gnu::noinline, gnu::cold]] void tell_of_resumption(PythonDomain& domain) {
+  tell_tools_of_resumption(PyThreadState_Get(), domain.current().is_main());
+}
+
+// Tells trace and profile functions that the running tealet pauses for `target`. Their code may do
+// anything with that; then there is no switch.
+[[gnu::noinline, gnu::cold]] Errc tell_of_pause(TealetObject* target) {
+  PythonDomain& domain = target->domain();
+  const Node& self = domain.current();
+  const Node* const node = target->node();
+  const Status status = node->status;
+  tell_tools_of_pause(PyThreadState_Get(), self.is_main());
+  if (target->node() == node && node->status == status) return Errc::ok;
+  tell_of_resumption(domain);
+  return Errc::invalid;
+}
+
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
 // What has a name here is on every saved stack, so little has.
 template <class Jump>
-Errc with_paused_state(PythonDomain& domain, Jump jump) {
+Errc with_paused_state(TealetObject* target, Jump jump) {
+  PythonDomain& domain = target->domain();
+  if (__builtin_expect(has_tool_at_pause(PyThreadState_Get()), 0)) {
+    const Errc code = tell_of_pause(target);
+    if (code != Errc::ok) return code;
+  }
   prepare_pause(domain);
   PausedState paused(PyThreadState_Get(), in_place(domain));
   const Errc code = jump();
   execution_of(domain.current()).paused_frame = nullptr;
   paused.resume(PyThreadState_Get());
+  if (__builtin_expect(code != Errc::ok, 0)) tell_of_resumption(domain);
   return code;
 }
 
@@ -244,7 +268,9 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
 [[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
-  return unpack(domain, arrive(domain));
+  PyObject* const result = unpack(domain, arrive(domain));
+  if (__builtin_expect(has_tool_at_resumption(PyThreadState_Get()), 0)) tell_of_resumption(domain);
+  return result;
 }
 
 // Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
@@ -260,7 +286,7 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
   PythonDomain& domain = target->domain();
   Node& node = *target->node();
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
-  const Errc code = with_paused_state(domain, [&] { return code_of(domain.switch_to(node, out)); });
+  const Errc code = with_paused_state(target, [&] { return code_of(domain.switch_to(node, out)); });
   if (code == Errc::ok) return receive(domain);
   domain.free_data_stack(execution_of(node));
   return fail(target, code, out);
@@ -276,14 +302,14 @@ PyObject* exchange(TealetObject* target, Transfer out) {
   if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
   const Errc code =
-      with_paused_state(domain, [&] { return code_of(domain.switch_to(*target->node(), out)); });
+      with_paused_state(target, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.arrived());
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
-  const Errc code = with_paused_state(domain, [&] { return domain.unwind(*target->node()); });
+  const Errc code = with_paused_state(target, [&] { return domain.unwind(*target->node()); });
   if (code == Errc::ok) result = receive(domain);
   return code;
 }
@@ -307,7 +333,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   Errc code = Errc::memory;
   if (domain.make_data_stack(execution)) {
     domain.call = call;
-    code = with_paused_state(domain, [&] {
+    code = with_paused_state(target, [&] {
       return code_of(domain.switch_to(*target->node(), {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);
