@@ -1,7 +1,7 @@
 """Coverage and cProfile, which keep a stack of calls of their own, see what really happened."""
 
-import ctypes
 import cProfile
+import ctypes
 import json
 import os
 import pstats

@@ -112,6 +112,7 @@ class PythonDomain : public tealet::core::Domain {
   Call call;
   std::uint64_t thread_state = 0;
   bool closing = false;
+  bool tools_wait = false;  // resumed, and trace functions are to be told of it
   bool adopting = false;  // the engine is changing the tree: nothing may switch
 
  private:

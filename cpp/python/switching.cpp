@@ -66,11 +66,10 @@ const void* in_place(const PythonDomain& domain) {
 }
 
 // What the domain wants to know of an execution that pauses, and keeps outside of its stack.
-void prepare_pause(PythonDomain& domain) {
+void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   Node& self = domain.current();
   // Main's frames are not shown to the garbage collector: its callers' are not either.
   if (self.is_main()) return;
-  const PyThreadState* const thread = PyThreadState_Get();
   if (const std::size_t words = words_outgrown(thread)) {
     domain.learn_words(execution_of(self), words);
   }
@@ -99,16 +98,19 @@ void prepare_pause(PythonDomain& domain) {
 template <class Jump>
 Errc with_paused_state(TealetObject* target, Jump jump) {
   PythonDomain& domain = target->domain();
-  if (__builtin_expect(has_tool_at_pause(PyThreadState_Get()), 0)) {
+  PyThreadState* const thread = PyThreadState_Get();
+  if (__builtin_expect(has_tool_at_pause(thread), 0)) {
     const Errc code = tell_of_pause(target);
     if (code != Errc::ok) return code;
   }
-  prepare_pause(domain);
-  PausedState paused(PyThreadState_Get(), in_place(domain));
+  prepare_pause(domain, thread);
+  PausedState paused(thread, in_place(domain));
   const Errc code = jump();
   execution_of(domain.current()).paused_frame = nullptr;
-  paused.resume(PyThreadState_Get());
-  if (__builtin_expect(code != Errc::ok, 0)) tell_of_resumption(domain);
+  if (__builtin_expect(paused.resume(thread), 0)) {
+    domain.tools_wait = code == Errc::ok;
+    if (!domain.tools_wait) tell_of_resumption(domain);
+  }
   return code;
 }
 
@@ -263,14 +265,20 @@ bool prepare_call(Call& call, PyObject* function, PyObject* const* arguments, Py
   return true;
 }
 
+[[gnu::noinline, gnu::cold]] PyObject* receive_for_tools(PythonDomain& domain) {
+  domain.tools_wait = false;
+  PyObject* const result = unpack(domain, arrive(domain));
+  tell_of_resumption(domain);
+  return result;
+}
+
 // What arrived with the switch that just returned.
 //
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
 [[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
-  PyObject* const result = unpack(domain, arrive(domain));
-  if (__builtin_expect(has_tool_at_resumption(PyThreadState_Get()), 0)) tell_of_resumption(domain);
-  return result;
+  if (__builtin_expect(domain.tools_wait, 0)) return receive_for_tools(domain);
+  return unpack(domain, arrive(domain));
 }
 
 // Nothing has switched: `out` goes nowhere, even if the engine has taken it already.

@@ -147,7 +147,6 @@ inline bool is_profiled(const _PyInterpreterFrame* frame) noexcept {
   constexpr unsigned profilers = 1U << 2U;  // sys.monitoring.PROFILER_ID
   if (frame == nullptr) return false;
 #if PY_VERSION_HEX >= 0x030d0000
-  if (!PyCode_Check(frame->f_executable)) return false;
   const auto* code = reinterpret_cast<const PyCodeObject*>(frame->f_executable);
 #else
   const PyCodeObject* code = frame->f_code;
@@ -274,7 +273,8 @@ class PausedState {
 #endif
   }
 
-  [[gnu::noinline]] void resume(PyThreadState* thread) noexcept {
+  // Returns whether there is a trace function.
+  [[gnu::noinline]] bool resume(PyThreadState* thread) noexcept {
     thread->datastack_chunk = data_stack_;
     thread->datastack_top = data_top_;
     thread->datastack_limit = end_of_chunk(data_stack_);
@@ -306,6 +306,7 @@ class PausedState {
 #if PY_VERSION_HEX >= 0x030c0000
     c_stack_frames_.put_back();
 #endif
+    return thread->c_tracefunc != nullptr;
   }
 
 #if PY_VERSION_HEX < 0x030c0000

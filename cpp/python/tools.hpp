@@ -18,11 +18,6 @@ inline bool has_tool_at_pause(const PyThreadState* thread) noexcept {
 #endif
 }
 
-// The same once it has been resumed.
-inline bool has_tool_at_resumption(const PyThreadState* thread) noexcept {
-  return thread->c_tracefunc != nullptr;
-}
-
 // Tells the tools that the frames of the running execution are left, and are entered again. Those
 // of a main tealet are the bottom of everybody's stack and stay there. Any code of the tools may
 // run, but no garbage is collected. The exception that is set stays set.
