@@ -1,5 +1,8 @@
 #include "errors.hpp"
 
+#include <new>
+#include <unordered_set>
+
 namespace tealetpp {
 
 PyObject* tealet_exit = nullptr;
@@ -29,6 +32,25 @@ void set_memory_error(const PythonDomain& domain) {
   PyErr_Format(PyExc_MemoryError,
                "past the memory limit of the domain: %zu bytes of %zu are in use",
                memory.bytes_from_upstream(), memory.limit());
+}
+
+// Borrowed: `exception` keeps it.
+PyObject* context_of(PyObject* exception) {
+  PyObject* context = PyException_GetContext(exception);
+  Py_XDECREF(context);
+  return context;
+}
+
+std::unordered_set<PyObject*> chain_of(PyObject* exception) {
+  std::unordered_set<PyObject*> chain;
+  while (exception != nullptr && chain.insert(exception).second) exception = context_of(exception);
+  return chain;
+}
+
+// Takes `exception`, and what comes after it, off the chain.
+void cut_before(PyObject* exception, PyObject* chain) {
+  while (context_of(chain) != exception) chain = context_of(chain);
+  PyException_SetContext(chain, nullptr);
 }
 
 }  // namespace
@@ -63,6 +85,55 @@ void set_error(Errc code, TealetObject* tealet) {
     default:
       PyErr_Format(invalid_error, "%R: %s", object, why);
   }
+}
+
+void add_context(PyObject* exception, PyObject* handled) try {
+  if (handled == nullptr || handled == exception) return;
+  // Chains may be long, and somebody may have made a cycle of one.
+  std::unordered_set<PyObject*> below = chain_of(handled);
+  if (below.count(exception) != 0) {
+    cut_before(exception, handled);
+    below = chain_of(handled);
+  }
+  std::unordered_set<PyObject*> above;
+  for (PyObject* last = exception; above.insert(last).second;) {
+    PyObject* context = context_of(last);
+    if (context == handled) return;
+    if (context == nullptr || below.count(context) != 0) {
+      PyException_SetContext(last, Py_NewRef(handled));
+      return;
+    }
+    last = context;
+  }
+} catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then it stays as it is
+}
+
+PyObject* without_exit(PyObject* raised) {
+  const bool is_group =
+      PyObject_TypeCheck(raised, reinterpret_cast<PyTypeObject*>(PyExc_BaseExceptionGroup));
+  if (PyErr_GivenExceptionMatches(raised, tealet_exit)) {
+    Py_DECREF(raised);
+    return nullptr;
+  }
+  if (!is_group) return raised;
+  PyObject* parts = PyObject_CallMethod(raised, "split", "O", tealet_exit);
+  // A subclass may have a method of its own that does anything.
+  if (parts == nullptr || !PyTuple_Check(parts) || PyTuple_GET_SIZE(parts) != 2) {
+    PyErr_Clear();
+    Py_XDECREF(parts);
+    return raised;
+  }
+  const bool has_exit = PyTuple_GET_ITEM(parts, 0) != Py_None;
+  PyObject* others = Py_NewRef(PyTuple_GET_ITEM(parts, 1));
+  Py_DECREF(parts);
+  if (!has_exit || (others != Py_None && !PyExceptionInstance_Check(others))) {
+    Py_DECREF(others);
+    return raised;
+  }
+  Py_DECREF(raised);
+  if (others != Py_None) return others;
+  Py_DECREF(others);
+  return nullptr;
 }
 
 void register_errors(py::module_& module) {

@@ -218,7 +218,8 @@ void slot_dealloc(PyObject* self) {
 void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
   type.tp_name = "tealetpp.Main";
-  type.tp_basicsize = sizeof(TealetObject);
+  // Larger than that of a Tealet, or assigning to __class__ could make one of the other.
+  type.tp_basicsize = sizeof(TealetObject) + sizeof(void*);
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
   type.tp_getset = attributes;

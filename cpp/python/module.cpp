@@ -39,6 +39,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   const GarbageStays meanwhile;
   module.doc() = "The compiled part of tealetpp.";
   module.attr("__version__") = TEALET_VERSION;
+  tealetpp::guard_base_type();
   tealetpp::register_errors(module);
   tealetpp::register_status(module);
   tealetpp::register_stats(module);

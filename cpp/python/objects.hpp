@@ -136,6 +136,7 @@ class PythonDomain : public tealet::core::Domain {
   Call call;
   std::uint64_t thread_state = 0;
   bool closing = false;
+  bool tools_wait = false;   // resumed, and trace functions are to be told of it
   bool adopting = false;    // the engine is changing the tree: nothing may switch
   bool may_settle = false;  // something waits on this thread
   // Among the open domains of its thread.

@@ -2,6 +2,7 @@
 //
 // Nothing here is dispatched by pybind11, which makes the types only: see objects.hpp.
 #include <array>
+#include <type_traits>
 
 #include "guarded.hpp"
 #include "registry.hpp"
@@ -51,6 +52,9 @@ PyObject* report(const char* function, PyObject* stats) {
 PyObject* to_dict(PyObject* self, PyObject*) { return report("to_dict", self); }
 PyObject* to_json(PyObject* self, PyObject*) { return report("to_json", self); }
 PyObject* to_html(PyObject* self, PyObject*) { return report("to_html", self); }
+PyObject* reduce(PyObject* self, PyObject*) { return report("reduce", self); }
+// Immutable, so a copy is the object itself.
+PyObject* copy(PyObject* self, PyObject*) { return Py_NewRef(self); }
 PyObject* to_text(PyObject* self) { return report("to_text", self); }
 PyObject* to_repr(PyObject* self) { return report("to_repr", self); }
 
@@ -81,6 +85,41 @@ PyObject* efficiency_vs(PyObject* self, PyObject* arguments, PyObject* keywords)
   return PyFloat_FromDouble(value_of<Stats>(self).efficiency_vs(size));
 }
 
+// The figure of this name in `figures`, a dict: 0 if it has none. False with an exception set.
+template <class Number>
+bool read_figure(PyObject* figures, const char* name, Number& figure) {
+  PyObject* key = PyUnicode_FromString(name);
+  if (key == nullptr) return false;
+  PyObject* value = PyDict_GetItemWithError(figures, key);
+  Py_DECREF(key);
+  if (value == nullptr) return PyErr_Occurred() == nullptr;
+  if constexpr (std::is_signed_v<Number>) {
+    figure = PyLong_AsSsize_t(value);
+  } else {
+    figure = PyLong_AsSize_t(value);
+  }
+  return figure != static_cast<Number>(-1) || PyErr_Occurred() == nullptr;
+}
+
+// What __reduce__() took apart. Figures that only another version has are left out.
+template <class Value, auto StatsField::* field>
+PyObject* from_figures(PyObject*, PyObject* figures) {
+  if (!PyDict_Check(figures)) {
+    PyErr_Format(PyExc_TypeError, "the figures must be a dict, not %R", figures);
+    return nullptr;
+  }
+  Value value;
+  for (const StatsField& known : stats_fields) {
+    if (!read_figure(figures, known.name, value.*(known.*field))) return nullptr;
+  }
+  if constexpr (std::is_same_v<Value, Stats>) {
+    std::size_t enabled = 0;
+    if (!read_figure(figures, "enabled", enabled)) return nullptr;
+    value.enabled = enabled != 0;
+  }
+  return make(std::is_same_v<Value, Stats> ? stats_type : difference_type, value);
+}
+
 #define TEALETPP_REPORTS                                      \
   {"to_dict", guarded<to_dict>, METH_NOARGS,                  \
    "to_dict($self, /)\n--\n\n"                                \
@@ -90,8 +129,16 @@ PyObject* efficiency_vs(PyObject* self, PyObject* arguments, PyObject* keywords)
        "The same as JSON text; an undefined ratio is null."}, \
       {"_repr_html_", guarded<to_html>, METH_NOARGS, "_repr_html_($self, /)\n--\n\n"}
 
+#define TEALETPP_COPIES(from_figures)                                         \
+  {"__reduce__", guarded<reduce>, METH_NOARGS, "__reduce__($self, /)\n--\n\n"},        \
+      {"__copy__", guarded<copy>, METH_NOARGS, "__copy__($self, /)\n--\n\n"},          \
+      {"__deepcopy__", guarded<copy>, METH_O, "__deepcopy__($self, memo, /)\n--\n\n"}, \
+      {"_from_figures", from_figures, METH_O | METH_CLASS,                    \
+       "_from_figures($type, figures, /)\n--\n\nFor pickle."}
+
 PyMethodDef stats_methods[] = {
     TEALETPP_REPORTS,
+    TEALETPP_COPIES((guarded<from_figures<Stats, &StatsField::value>>)),
     {"fixed_stack_bytes", as_method(guarded<fixed_stack_bytes>), METH_VARARGS | METH_KEYWORDS,
      "fixed_stack_bytes($self, /, stack_size)\n--\n\n"
      "What these tealets, main not counted, would take with stacks of this many bytes each."},
@@ -103,9 +150,11 @@ PyMethodDef stats_methods[] = {
 
 PyMethodDef difference_methods[] = {
     TEALETPP_REPORTS,
+    TEALETPP_COPIES((guarded<from_figures<StatsDifference, &StatsField::difference>>)),
     {nullptr, nullptr, 0, nullptr},
 };
 
+#undef TEALETPP_COPIES
 #undef TEALETPP_REPORTS
 
 // --- attributes ---
@@ -164,18 +213,25 @@ PyObject* subtract(PyObject* later, PyObject* earlier) {
   return make(difference_type, value_of<Stats>(later) - value_of<Stats>(earlier));
 }
 
-bool equal(const Stats& a, const Stats& b) {
+template <class Value>
+bool equal(const Value& a, const Value& b) {
   for (const StatsField& field : stats_fields) {
-    if (a.*field.value != b.*field.value) return false;
+    if constexpr (std::is_same_v<Value, Stats>) {
+      if (a.*field.value != b.*field.value) return false;
+    } else {
+      if (a.*field.difference != b.*field.difference) return false;
+    }
   }
-  return a.enabled == b.enabled;
+  if constexpr (std::is_same_v<Value, Stats>) return a.enabled == b.enabled;
+  return true;
 }
 
+template <class Value, PyTypeObject** type>
 PyObject* compare(PyObject* a, PyObject* b, int operation) {
-  if ((operation != Py_EQ && operation != Py_NE) || !PyObject_TypeCheck(b, stats_type)) {
+  if ((operation != Py_EQ && operation != Py_NE) || !PyObject_TypeCheck(b, *type)) {
     Py_RETURN_NOTIMPLEMENTED;
   }
-  return PyBool_FromLong(equal(value_of<Stats>(a), value_of<Stats>(b)) == (operation == Py_EQ));
+  return PyBool_FromLong(equal(value_of<Value>(a), value_of<Value>(b)) == (operation == Py_EQ));
 }
 
 PyObject* refuse_to_make(PyTypeObject* type, PyObject*, PyObject*) {
@@ -197,10 +253,12 @@ void deallocate(PyObject* self) {
   Py_DECREF(type);
 }
 
-template <class Value, PyMethodDef* methods, auto* attributes>
+// `padding` makes the sizes differ, or assigning to __class__ could make one type of the other.
+template <class Value, PyMethodDef* methods, auto* attributes, Py_ssize_t padding>
 void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
-  type.tp_basicsize = sizeof(StatsObject<Value>);
+  type.tp_basicsize = sizeof(StatsObject<Value>) + padding;
+  type.tp_hash = PyObject_HashNotImplemented;
   type.tp_methods = methods;
   type.tp_getset = attributes->data();
   type.tp_str = guarded<to_text>;
@@ -211,10 +269,15 @@ void set_up(PyHeapTypeObject* heap) {
 }
 
 void set_up_stats(PyHeapTypeObject* heap) {
-  set_up<Stats, stats_methods, &stats_attributes>(heap);
-  heap->ht_type.tp_richcompare = guarded<compare>;
-  heap->ht_type.tp_hash = PyObject_HashNotImplemented;
+  set_up<Stats, stats_methods, &stats_attributes, 0>(heap);
+  heap->ht_type.tp_richcompare = guarded<compare<Stats, &stats_type>>;
   heap->as_number.nb_subtract = guarded<subtract>;
+}
+
+void set_up_difference(PyHeapTypeObject* heap) {
+  constexpr Py_ssize_t other = sizeof(StatsObject<Stats>) - sizeof(StatsObject<StatsDifference>);
+  set_up<StatsDifference, difference_methods, &difference_attributes, other + 8>(heap);
+  heap->ht_type.tp_richcompare = guarded<compare<StatsDifference, &difference_type>>;
 }
 
 }  // namespace
@@ -223,8 +286,7 @@ PyObject* to_python(const Stats& stats) { return make(stats_type, stats); }
 
 void register_stats(py::module_& module) {
   const py::class_<StatsDifference> difference(
-      module, "StatsDifference",
-      py::custom_type_setup(set_up<StatsDifference, difference_methods, &difference_attributes>),
+      module, "StatsDifference", py::custom_type_setup(set_up_difference),
       "What happened between two snapshots: later less earlier.");
   const py::class_<Stats> stats(module, "Stats", py::custom_type_setup(set_up_stats),
                                 "A snapshot of a domain's statistics. Sizes are bytes. Immutable.");

@@ -5,6 +5,7 @@
 #include "errors.hpp"
 #include "guarded.hpp"
 #include "objects.hpp"
+#include "tools.hpp"
 
 namespace tealetpp {
 
@@ -27,17 +28,13 @@ Transfer arrive(PythonDomain& domain) {
   return arrived;
 }
 
-// Raises an exception that comes from elsewhere, consuming the reference. As with any `raise`, the
-// one that is being handled here is its context, unless it has one from there.
+// Raises an exception that comes from elsewhere, consuming the reference. As if its chain had been
+// raised from a function that was called here, the one that is being handled here is at its end.
 void raise_here(PyObject* exception) {
-  PyObject* context = PyException_GetContext(exception);
-  if (context != nullptr) {
-    Py_DECREF(context);
-    set_raised(exception);
-    return;
-  }
-  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception)), exception);
-  Py_DECREF(exception);
+  PyObject* handled = PyErr_GetHandledException();
+  add_context(exception, handled);
+  Py_XDECREF(handled);
+  set_raised(exception);
 }
 
 // The result of a switch: a new reference, or nullptr with an exception set.
@@ -72,15 +69,40 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   }
 }
 
+[[gnu::noinline, gnu::cold]] void tell_of_resumption(PythonDomain& domain) {
+  guard([&] { tell_tools_of_resumption(PyThreadState_Get(), domain.current().is_main()); });
+}
+
+// Tells trace and profile functions that the running tealet pauses for `target`. Their code may do
+// anything with that; then there is no switch.
+[[gnu::noinline, gnu::cold]] Errc tell_of_pause(TealetObject* target) {
+  PythonDomain& domain = target->domain();
+  const Node& self = domain.current();
+  const Node* const node = target->node();
+  const Status status = node->status;
+  guard([&] { tell_tools_of_pause(PyThreadState_Get(), self.is_main()); });
+  if (target->node() == node && node->status == status) return Errc::ok;
+  tell_of_resumption(domain);
+  return Errc::invalid;
+}
+
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
 // What has a name here is on every saved stack, so little has.
 template <class Jump>
-Errc with_paused_state(PythonDomain& domain, Jump jump) {
+Errc with_paused_state(TealetObject* target, Jump jump) {
+  PythonDomain& domain = target->domain();
   PyThreadState* const thread = PyThreadState_Get();
+  if (__builtin_expect(has_tool_at_pause(thread), 0)) {
+    const Errc code = tell_of_pause(target);
+    if (code != Errc::ok) return code;
+  }
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   const Errc code = jump();
-  paused.resume(thread, execution_of(domain.current()));
+  if (__builtin_expect(paused.resume(thread, execution_of(domain.current())), 0)) {
+    domain.tools_wait = code == Errc::ok;
+    if (!domain.tools_wait) tell_of_resumption(domain);
+  }
   return code;
 }
 
@@ -97,14 +119,11 @@ bool is_inside_exiting(const TealetObject* self) {
 
 // What is raised, or a normal end: only TealetExit is both.
 Transfer take_result(const TealetObject* self, PyObject* result) {
-  if (result == nullptr && (!PyErr_ExceptionMatches(tealet_exit) || is_inside_exiting(self))) {
-    return {Signal::error, take_raised()};
-  }
-  if (result == nullptr) {
-    PyErr_Clear();
-    result = Py_NewRef(Py_None);
-  }
-  return {Signal::value, result};
+  if (result != nullptr) return {Signal::value, result};
+  PyObject* raised = take_raised();
+  if (!is_inside_exiting(self)) raised = without_exit(raised);
+  if (raised != nullptr) return {Signal::error, raised};
+  return {Signal::value, Py_NewRef(Py_None)};
 }
 
 // --- the engine's callbacks ---
@@ -241,13 +260,23 @@ bool reaches_beyond(PythonDomain& domain, const Node& target) {
          has_begun_elsewhere(target);
 }
 
+[[gnu::noinline, gnu::cold]] PyObject* receive_for_tools(PythonDomain& domain) {
+  domain.tools_wait = false;
+  PyObject* const result = unpack(domain, arrive(domain));
+  tell_of_resumption(domain);
+  return result;
+}
+
 // What arrived with the switch that just returned. Here and in the next function is all that runs
 // Python code between a switch and its caller.
 //
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
 [[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
-  return guard([&] { return unpack(domain, arrive(domain)); });
+  return guard([&] {
+    if (__builtin_expect(domain.tools_wait, 0)) return receive_for_tools(domain);
+    return unpack(domain, arrive(domain));
+  });
 }
 
 // Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
@@ -265,7 +294,7 @@ bool reaches_beyond(PythonDomain& domain, const Node& target) {
   PythonDomain& domain = target->domain();
   Node& node = *target->node();
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
-  const Errc code = with_paused_state(domain, [&] { return code_of(domain.switch_to(node, out)); });
+  const Errc code = with_paused_state(target, [&] { return code_of(domain.switch_to(node, out)); });
   if (code == Errc::ok) return receive(domain);
   domain.free_data_stack(execution_of(node));
   return fail(target, code, out);
@@ -283,7 +312,7 @@ PyObject* exchange(TealetObject* target, Transfer out) {
     return fail(target, Errc::moved, out);
   }
   const Errc code =
-      with_paused_state(domain, [&] { return code_of(domain.switch_to(*target->node(), out)); });
+      with_paused_state(target, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.arrived());
 }
@@ -291,7 +320,7 @@ PyObject* exchange(TealetObject* target, Transfer out) {
 Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
   if (reaches_beyond(domain, *target->node())) return Errc::moved;
-  const Errc code = with_paused_state(domain, [&] { return domain.unwind(*target->node()); });
+  const Errc code = with_paused_state(target, [&] { return domain.unwind(*target->node()); });
   if (code == Errc::ok) result = receive(domain);
   return code;
 }
@@ -322,7 +351,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   Errc code = Errc::memory;
   if (domain.make_data_stack(execution)) {
     domain.call = call;
-    code = with_paused_state(domain, [&] {
+    code = with_paused_state(target, [&] {
       return code_of(domain.switch_to(*target->node(), {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);

@@ -203,7 +203,19 @@ PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t cou
       Py_RETURN_NONE;
     }
   }
-  return method_close(self, nullptr);
+  PyObject* result = method_close(self, nullptr);
+  // Whoever calls this without an `except` or `with` around it may still say what happened before.
+  if (result != nullptr || count < 2 || !PyExceptionInstance_Check(exception[1])) return result;
+  PyObject* raised = take_raised();
+  add_context(raised, exception[1]);
+  set_raised(raised);
+  return nullptr;
+}
+
+// For pickle and copy. A stack cannot be moved, nor be copied once Python frames are on it.
+PyObject* method_reduce(PyObject* self, PyObject*) {
+  PyErr_Format(PyExc_TypeError, "cannot pickle '%s' object", Py_TYPE(self)->tp_name);
+  return nullptr;
 }
 
 PyMethodDef methods[] = {
@@ -235,6 +247,8 @@ PyMethodDef methods[] = {
      "End this tealet: raise TealetExit at its pause point, let it unwind, free it.\n\n"
      "Does nothing if it has ended. On the running tealet it raises TealetExit. Raises what else\n"
      "leaves the tealet's function, and TealetError if it switches away instead of ending."},
+    {"__reduce__", guarded<method_reduce>, METH_NOARGS,
+     "__reduce__($self, /)\n--\n\nRaises TypeError: a tealet can be neither pickled nor copied."},
     {"__enter__", guarded<method_enter>, METH_NOARGS, "__enter__($self, /)\n--\n\n"},
     {"__exit__", as_method(guarded<method_exit>), METH_FASTCALL,
      "__exit__($self, *exception)\n--\n\nclose()."},
@@ -366,7 +380,12 @@ bool has_other_values(PyTypeObject* type) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(bases); ++i) {
       auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(bases, i));
       if (base == tealet_type || base == main_type) continue;
-      if (internals.registered_types_py.count(base) != 0) return true;
+      const auto known = internals.registered_types_py.find(base);
+      if (known == internals.registered_types_py.end()) continue;
+      // For a class made in Python pybind11 remembers the types that it derives from.
+      for (const py::detail::type_info* info : known->second) {
+        if (info->type == base) return true;
+      }
     }
     return false;
   });

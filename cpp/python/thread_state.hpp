@@ -156,6 +156,22 @@ inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept 
 #endif
 }
 
+#if PY_VERSION_HEX >= 0x030c0000
+// Whether a profiler is told by sys.monitoring when the function of this frame returns.
+inline bool is_profiled(const _PyInterpreterFrame* frame) noexcept {
+  constexpr int py_return = 2;              // PY_MONITORING_EVENT_PY_RETURN
+  constexpr unsigned profilers = 1U << 2U;  // sys.monitoring.PROFILER_ID
+  if (frame == nullptr) return false;
+#if PY_VERSION_HEX >= 0x030d0000
+  const auto* code = reinterpret_cast<const PyCodeObject*>(frame->f_executable);
+#else
+  const PyCodeObject* code = frame->f_code;
+#endif
+  const _PyCoMonitoringData* monitoring = code->_co_monitoring;
+  return monitoring != nullptr && (monitoring->active_monitors.tools[py_return] & profilers) != 0;
+}
+#endif
+
 // Shows the garbage collector what the frames of a paused execution own. Without that a tealet that
 // is referred to by its own variables would never be found. What lies on the frames' evaluation
 // stacks, or in C variables, stays hidden: it counts as referred to from outside, which is safe.
@@ -311,7 +327,8 @@ class PausedState {
 #endif
   }
 
-  [[gnu::noinline]] void resume(PyThreadState* thread, Execution& execution) noexcept {
+  // Returns whether there is a trace function.
+  [[gnu::noinline]] bool resume(PyThreadState* thread, Execution& execution) noexcept {
     thread->datastack_chunk = execution.data_stack;
     thread->datastack_top = data_top_;
     thread->datastack_limit = end_of_chunk(execution.data_stack);
@@ -345,6 +362,7 @@ class PausedState {
 #if PY_VERSION_HEX >= 0x030c0000
     c_stack_frames_.put_back();
 #endif
+    return thread->c_tracefunc != nullptr;
   }
 
 #if PY_VERSION_HEX < 0x030c0000

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 from . import __version__
 from ._demo import run_demo
@@ -17,26 +19,90 @@ from ._embedding import get_cmake_dir, get_include, get_pkgconfig_dir
 from ._sources import SourceError, read_sources
 
 EXIT_CHECK_FAILED = 1
+EXIT_NOT_WRITTEN = 1
 EXIT_BAD_INPUT = 2
+
+
+class OutputError(Exception):
+    """The output cannot be written; the cause says why."""
+
+
+def command() -> NoReturn:
+    """Run the command line as a process of its own. Ctrl-C ends it as SIGINT does."""
+    # Python's own handler raises an exception wherever that is; in a finalizer it would be lost.
+    # Who starts this in the background may want SIGINT ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _die_interrupted)
+    sys.exit(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
-    0: all is well. 1: a check of the demo failed. 2: bad input (argparse raises SystemExit(2)).
+    0: all is well, or the reader of the output has gone. 1: a check of the demo failed, or the
+    output could not be written. 2: bad input (argparse raises SystemExit(2)).
     """
-    # A file name may hold what the terminal's encoding has not.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _prepare_output()
     try:
         try:
             return _run(arguments)
         finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has seen enough. The interpreter would flush once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+            _write("")
+    except OutputError as error:
+        _drop(sys.stdout)
+        if isinstance(error.__cause__, BrokenPipeError):
+            return 0  # it has seen enough
+        _complain(f"tealetpp: {error}")
+        return EXIT_NOT_WRITTEN
+    finally:
+        _complain()
+
+
+def _prepare_output() -> None:
+    """Make the standard output something that can be written to or raises OSError."""
+    # A file name may hold what the terminal's encoding has not.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    # Python has None for what is closed.
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
+def _write(text: str) -> None:
+    """Write to the standard output at once. Raises OutputError if that fails."""
+    try:
+        if text:  # unbuffered, even nothing is written
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        raise OutputError(f"cannot write the output: {error.strerror}") from error
+
+
+def _complain(*lines: str) -> None:
+    """Write to the standard error. If that fails too, there is nobody to tell."""
+    try:
+        for line in lines:
+            sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except OSError:
+        _drop(sys.stderr)
+
+
+def _drop(stream: TextIO) -> None:
+    """Discard what is left in the stream: the interpreter flushes it once more at its end."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def _die_interrupted(*_: object) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, b"tealetpp: interrupted\n")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -51,15 +117,15 @@ def _demo(directory: str | None, limit: int | None, as_json: bool) -> int:
     begin = perf_counter()
     try:
         sources = read_sources(directory, limit)
-    except SourceError as error:
-        print(f"tealetpp demo: {error}", file=sys.stderr)
+    except (SourceError, OSError) as error:
+        _complain(f"tealetpp demo: {error}")
         return EXIT_BAD_INPUT
     read_seconds = perf_counter() - begin
     demo = run_demo(sources.read)
     demo.seconds = {"read": read_seconds, **demo.seconds}
-    print(demo_json(sources, demo) if as_json else demo_text(sources, demo))
+    _write((demo_json(sources, demo) if as_json else demo_text(sources, demo)) + "\n")
     if demo.failed:
-        print(f"tealetpp demo: {failed_text(demo)}", file=sys.stderr)
+        _complain(f"tealetpp demo: {failed_text(demo)}")
         return EXIT_CHECK_FAILED
     return 0
 
@@ -72,29 +138,42 @@ _FOLDERS = (
 )
 
 
-class _PrintFolder(argparse.Action):
-    """Print and exit, as ``--version`` does, but never fold a long line: a program reads it."""
+class _Print(argparse.Action):
+    """Print a line and exit. It is never folded, since a program may read it."""
 
-    def __init__(self, *, get_folder: Callable[[], str], **keywords: Any) -> None:
+    def __init__(self, *, get_line: Callable[[], str], **keywords: Any) -> None:
         super().__init__(nargs=0, default=argparse.SUPPRESS, **keywords)
-        self.get_folder = get_folder
+        self.get_line = get_line
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         try:
-            print(self.get_folder())
+            line = self.get_line()
         except FileNotFoundError as error:
             parser.error(str(error))
+        _write(f"{line}\n")
         parser.exit()
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that says so when it cannot print."""
+
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002
+        _write(self.format_help())
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tealetpp", description="Stackful coroutines that tell exactly what they cost."
     )
-    parser.add_argument("--version", action="version", version=f"tealetpp {__version__}")
+    parser.add_argument(
+        "--version",
+        action=_Print,
+        get_line=lambda: f"tealetpp {__version__}",
+        help="print the version",
+    )
     for option, get_folder, what in _FOLDERS:
         parser.add_argument(
-            option, action=_PrintFolder, get_folder=get_folder, help=f"print the folder of {what}"
+            option, action=_Print, get_line=get_folder, help=f"print the folder of {what}"
         )
     # With required=True argparse would ask for it rather than name an option that it knows not.
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
@@ -127,4 +206,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

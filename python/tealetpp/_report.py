@@ -79,6 +79,24 @@ def to_json(stats: Stats | StatsDifference) -> str:
     return json.dumps(to_json_values(stats), allow_nan=False)
 
 
+def reduce(stats: Stats | StatsDifference) -> tuple[object, ...]:
+    """What pickle needs: figures by name, so that versions with other figures can exchange them."""
+    figures = {name: getattr(stats, name) for name in FIELDS}
+    if isinstance(stats, StatsDifference):
+        return restore_difference, (figures,)
+    return restore, ({**figures, "enabled": stats.enabled},)
+
+
+def restore(figures: dict[str, int]) -> Stats:
+    """The Stats that reduce() took apart. Pickles refer to this function by its name."""
+    return Stats._from_figures(figures)  # noqa: SLF001
+
+
+def restore_difference(figures: dict[str, int]) -> StatsDifference:
+    """The same for a StatsDifference."""
+    return StatsDifference._from_figures(figures)  # noqa: SLF001
+
+
 def to_repr(stats: Stats | StatsDifference) -> str:
     """The fields by name, in the order of their definitions."""
     figures = ", ".join(f"{name}={getattr(stats, name)}" for name in FIELDS)

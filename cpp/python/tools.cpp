@@ -1,0 +1,264 @@
+#include "tools.hpp"
+
+#include <dlfcn.h>
+#include <frameobject.h>
+
+#include <cstring>
+#include <new>
+#include <vector>
+
+namespace tealetpp {
+
+namespace {
+
+// Whether `object` is of the type of this name, or of one derived from it.
+bool is_a(const PyObject* object, const char* type_name) {
+  if (object == nullptr) return false;
+  for (const PyTypeObject* type = Py_TYPE(object); type != nullptr; type = type->tp_base) {
+    if (std::strcmp(type->tp_name, type_name) == 0) return true;
+  }
+  return false;
+}
+
+// While a tool is told, nothing traces that, and no finalizer runs.
+class Telling {
+ public:
+  explicit Telling(PyThreadState* thread)
+      : thread_(thread), raised_(take_raised()), collects_(PyGC_Disable() != 0) {
+    PyThreadState_EnterTracing(thread);
+  }
+  ~Telling() {
+    PyThreadState_LeaveTracing(thread_);
+    if (collects_) PyGC_Enable();
+    set_raised(raised_);
+  }
+  Telling(const Telling&) = delete;
+  Telling& operator=(const Telling&) = delete;
+
+ private:
+  PyThreadState* thread_;
+  PyObject* raised_;
+  bool collects_;
+};
+
+// What goes wrong in a tool has nothing to do with who switches.
+void report(PyObject* tool) {
+  if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(tool);
+}
+
+// The frames of the running execution, innermost first.
+class Frames {
+ public:
+  explicit Frames(PyThreadState* thread) {
+    for (PyFrameObject* frame = PyThreadState_GetFrame(thread); frame != nullptr;
+         frame = PyFrame_GetBack(frame)) {
+      frames_.push_back(frame);
+    }
+    PyErr_Clear();
+  }
+  ~Frames() {
+    for (PyFrameObject* frame : frames_) Py_DECREF(reinterpret_cast<PyObject*>(frame));
+  }
+  Frames(const Frames&) = delete;
+  Frames& operator=(const Frames&) = delete;
+
+  auto begin() const { return frames_.begin(); }
+  auto end() const { return frames_.end(); }
+  auto rbegin() const { return frames_.rbegin(); }
+  auto rend() const { return frames_.rend(); }
+
+ private:
+  std::vector<PyFrameObject*> frames_;
+};
+
+// --- trace functions ---
+
+// Whether it is sys.settrace() that has set this function, which then calls one in Python: it is
+// part of the interpreter, as any slot of a built-in type is.
+bool calls_python(Py_tracefunc function) {
+  Dl_info ours{};
+  Dl_info interpreter{};
+  return dladdr(reinterpret_cast<void*>(function), &ours) != 0 &&
+         dladdr(reinterpret_cast<void*>(PyTuple_Type.tp_repr), &interpreter) != 0 &&
+         ours.dli_fbase == interpreter.dli_fbase;
+}
+
+// A function in Python sees what happens, and nothing else: a debugger would stop. The one that
+// keeps a stack is coverage's, where its tracer in C is missing.
+bool is_coverage_in_python(PyObject* function) {
+  return PyMethod_Check(function) && is_a(PyMethod_GET_SELF(function), "PyTracer");
+}
+
+bool is_coverage(PyObject* function) {
+  return is_a(function, "coverage.CTracer") || is_coverage_in_python(function);
+}
+
+// Of a generator that has yielded. Coverage takes the return of other frames for the end of the
+// function, which would be a branch that it takes; it does not ask which frame it is.
+PyFrameObject* make_yielded_frame() {
+  PyObject* names = PyDict_New();
+  if (names == nullptr) return nullptr;
+  PyObject* result = PyRun_String("def pause():\n    yield\ngenerator = pause()\nnext(generator)",
+                                  Py_file_input, names, names);
+  Py_XDECREF(result);
+  PyObject* generator = PyDict_GetItemString(names, "generator");  // kept by its frame's owner
+  PyObject* frame = generator != nullptr ? PyObject_GetAttrString(generator, "gi_frame") : nullptr;
+  Py_XINCREF(generator);  // for ever: the frame is part of it
+  Py_DECREF(names);
+  return reinterpret_cast<PyFrameObject*>(frame);
+}
+
+PyFrameObject* yielded_frame() {
+  static PyFrameObject* const frame = make_yielded_frame();
+  return frame;
+}
+
+void leave_in_coverage(PyObject* function, Py_tracefunc call, PyFrameObject* frame) {
+  PyFrameObject* const yielded = yielded_frame();
+  if (yielded == nullptr) return;
+  if (!is_coverage_in_python(function)) {
+    call(function, yielded, PyTrace_RETURN, Py_None);
+    return;
+  }
+  // One in Python is told of the end of frames only that it was told the beginning of.
+  PyObject* local = PyObject_GetAttrString(reinterpret_cast<PyObject*>(frame), "f_trace");
+  if (local != nullptr && local != Py_None) {
+    Py_XDECREF(PyObject_CallFunction(function, "OsO", yielded, "return", Py_None));
+  }
+  Py_XDECREF(local);
+}
+
+// Whether the frame pauses at an instruction with the argument 0: coverage takes that for the very
+// beginning of the function, and must be told where it is.
+bool looks_like_beginning(PyFrameObject* frame) {
+  PyCodeObject* code = PyFrame_GetCode(frame);
+  PyObject* bytes = PyCode_GetCode(code);
+  Py_DECREF(reinterpret_cast<PyObject*>(code));
+  if (bytes == nullptr) return false;
+  const Py_ssize_t argument = PyFrame_GetLasti(frame) + 1;
+  const bool is_zero =
+      argument > 0 && argument < PyBytes_GET_SIZE(bytes) && PyBytes_AS_STRING(bytes)[argument] == 0;
+  Py_DECREF(bytes);
+  return is_zero;
+}
+
+bool must_be_told(Py_tracefunc function, PyObject* object) {
+  return function != nullptr && object != nullptr &&
+         (is_coverage(object) || !calls_python(function));
+}
+
+// The function may remove itself, and set another one.
+bool is_still(const PyThreadState* thread, Py_tracefunc function, PyObject* object) {
+  return thread->c_tracefunc == function && thread->c_traceobj == object;
+}
+
+void tell_of_leaving(PyThreadState* thread, const Frames& frames) {
+  const Py_tracefunc function = thread->c_tracefunc;
+  PyObject* object = Py_XNewRef(thread->c_traceobj);
+  if (must_be_told(function, object)) {
+    const bool coverage = is_coverage(object);
+    for (PyFrameObject* frame : frames) {
+      if (!is_still(thread, function, object)) break;
+      if (coverage) {
+        leave_in_coverage(object, function, frame);
+      } else {
+        function(object, frame, PyTrace_RETURN, Py_None);
+      }
+      report(object);
+    }
+  }
+  Py_XDECREF(object);
+}
+
+void tell_of_entering(PyThreadState* thread, const Frames& frames) {
+  const Py_tracefunc function = thread->c_tracefunc;
+  PyObject* object = Py_XNewRef(thread->c_traceobj);
+  if (must_be_told(function, object)) {
+    const bool coverage = is_coverage(object);
+    for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
+      if (!is_still(thread, function, object)) break;
+      function(object, *frame, PyTrace_CALL, Py_None);
+      report(object);
+      if (!coverage || !looks_like_beginning(*frame)) continue;
+      function(object, *frame, PyTrace_LINE, Py_None);
+      report(object);
+    }
+  }
+  Py_XDECREF(object);
+}
+
+// --- cProfile ---
+
+constexpr const char* profiler = "_lsprof.Profiler";
+
+// cProfile takes the uppermost entry for the function that returns, whichever it is, and crashes if
+// that one was never called from where the next entry says. Without entries nothing happens then.
+// So each pause empties its stack, the only way that it has for it: it ends all calls now, and
+// counts them.
+void restart_profiler(PyObject* object) {
+  PyObject* result = PyObject_CallMethod(object, "disable", nullptr);
+  if (result != nullptr) Py_SETREF(result, PyObject_CallMethod(object, "enable", nullptr));
+  Py_XDECREF(result);
+  report(object);
+}
+
+#if PY_VERSION_HEX >= 0x030c0000
+
+// A new reference to the profiler that is in use; nullptr if none is.
+PyObject* running_profiler(PyThreadState*) {
+  constexpr int profiler_id = 2;     // sys.monitoring.PROFILER_ID
+  constexpr int py_return = 1 << 2;  // sys.monitoring.events.PY_RETURN
+  PyObject* monitoring = PySys_GetObject("monitoring");
+  if (monitoring == nullptr) return nullptr;
+  // There is no way to ask, but for what is replaced.
+  const auto replace = [&](PyObject* callback) {
+    return PyObject_CallMethod(monitoring, "register_callback", "iiO", profiler_id, py_return,
+                               callback);
+  };
+  PyObject* callback = replace(Py_None);
+  if (callback == nullptr) return nullptr;
+  PyObject* object = nullptr;
+  if (callback != Py_None) {
+    Py_XDECREF(replace(callback));
+    PyObject* self = PyCFunction_Check(callback) ? PyCFunction_GET_SELF(callback) : nullptr;
+    if (is_a(self, profiler)) object = Py_NewRef(self);
+  }
+  Py_DECREF(callback);
+  return object;
+}
+
+#else
+
+PyObject* running_profiler(PyThreadState* thread) {
+  if (thread->c_profilefunc == nullptr || !is_a(thread->c_profileobj, profiler)) return nullptr;
+  return Py_NewRef(thread->c_profileobj);
+}
+
+#endif
+
+}  // namespace
+
+void tell_tools_of_pause(PyThreadState* thread, bool is_main) {
+  if (thread->tracing != 0) return;  // it is a tool that switches
+  const Telling telling(thread);
+  try {
+    if (!is_main) tell_of_leaving(thread, Frames(thread));
+    PyObject* const running = running_profiler(thread);
+    PyErr_Clear();
+    if (running != nullptr) restart_profiler(running);
+    Py_XDECREF(running);
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then the tool goes wrong
+  }
+}
+
+void tell_tools_of_resumption(PyThreadState* thread, bool is_main) {
+  if (thread->tracing != 0 || is_main) return;
+  const Telling telling(thread);
+  try {
+    tell_of_entering(thread, Frames(thread));
+    PyErr_Clear();
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): as above
+  }
+}
+
+}  // namespace tealetpp
