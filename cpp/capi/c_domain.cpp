@@ -51,6 +51,16 @@ bool CDomain::is_gone() const noexcept {
   return true;
 }
 
+void CDomain::strand_neighbours() noexcept {
+  const core::Node* outer = nesting().outer();
+  while (outer != nullptr) {
+    const bool lost = outer->domain->status(*outer) == Status::Defunct;
+    core::Nesting& further = outer->domain->nesting();
+    further.strand(*outer);
+    outer = lost ? nullptr : further.outer();
+  }
+}
+
 Errc CDomain::check_caller(const char* here) const noexcept {
   if (const Errc code = check(); code != Errc::ok) return code;
   const std::ptrdiff_t distance = here < began_at ? began_at - here : here - began_at;

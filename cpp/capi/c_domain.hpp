@@ -43,6 +43,9 @@ struct CDomain final : private AllocatorResource, core::Domain {
   core::Node* make() noexcept { return create(extra_bytes, main()); }
   // Whether its tealets can never run again, since the one that it was begun in is gone.
   bool is_gone() const noexcept;
+  // If it is gone: strands all that lie where it does, which might still look for it on their way
+  // up.
+  void strand_neighbours() noexcept;
   // Whether the caller, which has its frame at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;
 

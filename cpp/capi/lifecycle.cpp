@@ -61,7 +61,11 @@ void tealet_alloc_free(void* ptr, void*) { std::free(ptr); }
 
 void tealet_finalize(tealet_t* tealet) {
   CDomain& domain = domain_of(tealet);
-  if (!domain.is_gone()) check_finalize(domain);
+  if (domain.is_gone()) {
+    domain.strand_neighbours();
+  } else {
+    check_finalize(domain);
+  }
   free_domain(domain);
 }
 

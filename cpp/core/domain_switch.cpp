@@ -64,7 +64,9 @@ inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept 
 }
 
 // Whether something must wait on the stack that is left.
-inline bool Domain::must_keep() const noexcept { return exceptions_->any() || nesting_.used_from_inside(); }
+inline bool Domain::must_keep() const noexcept {
+  return exceptions_->any() || nesting_.used_from_inside();
+}
 
 inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
   set_out(target, leaving, force);
@@ -94,17 +96,19 @@ Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
   return pause_for(target, {Signal::value, value}, exceptions_->any(), &tealetpp_switch_by_jump);
 }
 
-[[gnu::noinline]] Arrival Domain::jump_keeping(Save* to_save,
-                                                       Restore* to_restore) noexcept {
+[[gnu::noinline]] Arrival Domain::jump_keeping(Save* to_save, Restore* to_restore) noexcept {
   const ExceptionsInFlight in_flight = std::exchange(*exceptions_, {});
   Node* inside = nullptr;
   if (nesting_.used_from_inside()) {
     nesting_.forget_use_from_inside();
     if (!current_->is_main() && running_tealet != current_) inside = running_tealet;
   }
+  const Node* const paused = current_;
   const Arrival back = tealetpp_switch(to_save, to_restore, this);
   *exceptions_ = in_flight;
-  if (inside != nullptr) running_tealet = inside;
+  // A fork or a duplicate, which finds the same here, has none of the domains that were opened in
+  // the original. Not even at its address: it has hosted nothing yet.
+  if (inside != nullptr && current_ == paused && current_->hosts) running_tealet = inside;
   return back;
 }
 

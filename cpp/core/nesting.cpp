@@ -73,6 +73,8 @@ Errc Nesting::outside_or_moved() const noexcept {
   const Node* tealet = place();
   for (; tealet->domain != nullptr; tealet = tealet->domain->nesting().enclosing_) {
     if (&tealet->domain->current() != tealet) return Errc::outside;
+    // Of one that is stranded, what it was used from is gone.
+    if (tealet->domain->nesting().stranded()) return Errc::outside;
   }
   return place() == tealet ? Errc::outside : Errc::moved;
 }

@@ -241,6 +241,32 @@ static void test_two_deep_in_what_is_gone(void) {
   CHECK(upstream.blocks == 0);
 }
 
+static tealet_t* begins_inner_and_goes_out(tealet_t* current, void* arg) {
+  arg = main_tealet;
+  inner = tealet_initialize(&upstream.alloc, 0);
+  tealet_switch((tealet_t*)arg, NULL, TEALET_XFER_DEFAULT);
+  return current->main;
+}
+
+static tealet_t* begins_middle_that_hosts(tealet_t* current, void* arg) {
+  (void)arg;
+  middle = tealet_initialize(&upstream.alloc, 0);
+  tealet_run(tealet_new(middle), begins_inner_and_goes_out, NULL, NULL, TEALET_START_SWITCH);
+  return current->main;
+}
+
+/* What is asked of the innermost one looks no further than the one that is stranded. */
+static void test_use_two_deep_in_what_is_gone(void) {
+  begin();
+  CHECK(tealet_run(tealet_new(main_tealet), begins_middle_that_hosts, NULL, NULL,
+                   TEALET_START_SWITCH) == 0);
+  tealet_finalize(main_tealet);
+  CHECK(tealet_switch(inner, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
+  tealet_finalize(inner);
+  tealet_finalize(middle);
+  CHECK(upstream.blocks == 0);
+}
+
 /* A forced switch gives up the enclosing tealet. */
 static tealet_t* goes_out_by_force(tealet_t* current, void* arg) {
   upstream.left = 0;
@@ -269,6 +295,37 @@ static void test_in_a_defunct_tealet(void) {
   CHECK(upstream.blocks == 0);
 }
 
+/* Two domains there: a tealet of the first runs on top of one of the second. */
+static tealet_t* second;
+
+static tealet_t* enters_the_first(tealet_t* current, void* arg) {
+  tealet_run(tealet_new(inner), goes_out_by_force, &arg, NULL, TEALET_START_SWITCH);
+  return current->main;
+}
+
+static tealet_t* begins_two(tealet_t* current, void* arg) {
+  arg = current->main;
+  inner = tealet_initialize(&upstream.alloc, 0);
+  second = tealet_initialize(&upstream.alloc, 0);
+  tealet_run(tealet_new(second), enters_the_first, &arg, NULL, TEALET_START_SWITCH);
+  return current->main;
+}
+
+static void test_two_in_a_defunct_tealet(void) {
+  tealet_t* host;
+
+  begin();
+  host = tealet_new(main_tealet);
+  CHECK(tealet_run(host, begins_two, NULL, NULL, TEALET_START_SWITCH) == 0);
+  upstream.left = -1;
+  CHECK(tealet_status(host) == TEALET_STATUS_DEFUNCT);
+  tealet_finalize(second);
+  CHECK(tealet_switch(inner, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
+  tealet_finalize(inner);
+  tealet_finalize(main_tealet);
+  CHECK(upstream.blocks == 0);
+}
+
 int main(void) {
   test_what_ends_the_program();
   test_after_its_thread_has_ended();
@@ -276,6 +333,8 @@ int main(void) {
   test_in_a_child_without_its_thread();
   test_what_can_never_run_again();
   test_two_deep_in_what_is_gone();
+  test_use_two_deep_in_what_is_gone();
   test_in_a_defunct_tealet();
+  test_two_in_a_defunct_tealet();
   return checks_done();
 }

@@ -221,6 +221,57 @@ static void test_a_failed_use_from_a_tealet_that_is_gone(void) {
   finish();
 }
 
+/* The same in a tealet of that domain: neither a fork nor a duplicate goes on in it. */
+static tealet_t* forks_the_outer_tealet(tealet_t* current, void* arg) {
+  tealet_t* const host = tealet_current(outer);
+
+  CHECK(tealet_fork((tealet_t*)arg, NULL, TEALET_START_SWITCH) == 0);
+  if (tealet_current(outer) != host) {
+    check_inner_is_out_of_reach();
+    CHECK(tealet_switch(outer, NULL, TEALET_XFER_DEFAULT) == 0);
+    check_inner_is_out_of_reach();
+    tealet_exit(outer, NULL, TEALET_XFER_DEFAULT);
+  }
+  CHECK(tealet_current(inner) == current);
+  CHECK(tealet_switch(outer, NULL, TEALET_XFER_DEFAULT) == 0);
+  if (tealet_current(outer) != host) {
+    check_inner_is_out_of_reach();
+    tealet_exit(outer, NULL, TEALET_XFER_DEFAULT);
+  }
+  check_inner_is_usable();
+  return current->main;
+}
+
+static tealet_t* hosts_a_tealet_that_forks(tealet_t* current, void* arg) {
+  begin_inner();
+  CHECK(tealet_run(tealet_new(inner), forks_the_outer_tealet, &arg, NULL, TEALET_START_SWITCH) ==
+        0);
+  tealet_finalize(inner);
+  return current->main;
+}
+
+static void test_copies_made_inside_an_inner_domain(void) {
+  tealet_t* host;
+  tealet_t* copy;
+  tealet_t* twin;
+  void* arg;
+
+  begin();
+  host = tealet_new(outer);
+  copy = tealet_new(outer);
+  arg = copy;
+  CHECK(tealet_run(host, hosts_a_tealet_that_forks, &arg, NULL, TEALET_START_SWITCH) == 0);
+  CHECK(tealet_switch(copy, NULL, TEALET_XFER_DEFAULT) == 0);
+  CHECK(tealet_status(copy) == TEALET_STATUS_EXITED);
+  CHECK(tealet_switch(host, NULL, TEALET_XFER_DEFAULT) == 0);
+  twin = tealet_duplicate(host);
+  CHECK(tealet_switch(twin, NULL, TEALET_XFER_DEFAULT) == 0);
+  CHECK(tealet_status(twin) == TEALET_STATUS_EXITED);
+  CHECK(tealet_switch(host, NULL, TEALET_XFER_DEFAULT) == 0);
+  CHECK(tealet_status(host) == TEALET_STATUS_EXITED);
+  finish();
+}
+
 int main(void) {
   test_usable_while_its_tealet_runs();
   test_it_outlives_its_tealet();
@@ -228,5 +279,6 @@ int main(void) {
   test_the_outer_domain_from_within();
   test_a_failed_use_from_a_tealet_that_is_gone();
   test_a_fork_has_no_inner_domain();
+  test_copies_made_inside_an_inner_domain();
   return checks_done();
 }
