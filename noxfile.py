@@ -31,6 +31,8 @@ CLANG_TOOLS = ("clang-format==21.*", "clang-tidy==21.*")
 PYTHON_CHECKERS = ("ruff==0.17.*", "mypy==2.*")
 # What of the ``test`` extra is for which tests.
 BUILD_TOOLS = ("cmake", "nanobind", "ninja")
+# And which tests do without where there is no wheel of it.
+COMPILED = ("gevent", "greenlet")
 TESTS_THAT_BUILD = (
     "tests/test_embedding.py",
     "tests/test_instructions.py",
@@ -364,7 +366,7 @@ def aarch64_python(session: nox.Session) -> None:
     session.run(
         *("pip", "install", "--quiet", f"--target={site}"),
         *("--only-binary=:all:", "--platform=any", f"--python-version={str(version).split()[1]}"),
-        *(name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS)),
+        *(name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS + COMPILED)),
     )
     session.run(
         *(python, "-m", "pytest", *(f"--ignore={file}" for file in TESTS_THAT_BUILD)),

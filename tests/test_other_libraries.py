@@ -1,0 +1,220 @@
+"""Beside other libraries that switch C stacks: greenlet, and gevent which stands on it.
+
+Used wholly between two of their switches a domain works, one for each greenlet too. A tealet in
+whose middle they switch has its C stack moved away: until they have come back to it, its domain
+refuses to be used.
+"""
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from tealetpp import InvalidError, Main, Status
+
+greenlet = pytest.importorskip("greenlet")
+MOVED = "another library has moved the C stack"
+
+
+def deep(n, call):
+    return sorted([1], key=lambda _: deep(n - 1, call)) and None if n else call()
+
+
+def test_a_domain_in_each_greenlet_wholly_between_their_switches():
+    hub = greenlet.getcurrent()
+    results = {}
+
+    def body(n):
+        for step in range(5):
+            with Main() as main:
+                ts = [main.tealet(lambda k: [main.switch(k), main.switch(k + 1)]) for _ in range(3)]
+                assert [t.switch(n + k) for k, t in enumerate(ts)] == [n, n + 1, n + 2]
+                deep(n % 4, lambda: [t.switch(step) for t in ts])
+                assert [t.switch(step + 1) for t in ts] == [[step, step + 1]] * 3
+            hub.switch()
+        results[n] = "done"
+
+    gs = [greenlet.greenlet(body) for _ in range(8)]
+    for n, g in enumerate(gs):
+        deep(n % 3, lambda: g.switch(n))
+    while alive := [g for g in gs if not g.dead]:
+        for g in alive:
+            g.switch()
+    assert results == dict.fromkeys(range(8), "done")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_domain_in_each_greenlet_that_waits_inside_of_its_tealets(seed):
+    rng = random.Random(seed)
+    hub = greenlet.getcurrent()
+    results = {}
+
+    def body(tag):
+        with Main() as main:
+
+            def work(k):
+                mine = [tag, k] * 5
+                for step in range(10):
+                    hub.switch()  # waits for something, in the middle of a tealet
+                    assert main.switch((tag, k, step)) == ("for", tag, k)
+                    assert mine == [tag, k] * 5
+                return tag
+
+            ts = [main.tealet(work) for _ in range(3)]
+            for k, t in enumerate(ts):
+                assert t.switch(k) == (tag, k, 0)
+            while any(ts):
+                k = rng.choice([k for k, t in enumerate(ts) if t])
+                value = ts[k].switch(("for", tag, k))
+                assert value == tag or value[:2] == (tag, k)
+        results[tag] = "done"
+
+    gs = [greenlet.greenlet(lambda n=n: deep(n, lambda: body(n))) for n in range(5)]
+    while alive := [g for g in gs if not g.dead]:
+        rng.choice(alive).switch()
+    assert results == dict.fromkeys(range(5), "done")
+
+
+def test_moved_while_a_tealet_runs(main):
+    hub = greenlet.getcurrent()
+
+    def work():
+        mine = [1, 2, 3]
+        assert hub.switch("moved") == "back"
+        assert mine == [1, 2, 3]
+        return main.switch("works on")
+
+    def body():
+        t.switch()
+        return t.switch("to the end")
+
+    t = main.tealet(work)
+    paused = main.tealet(lambda: main.switch())
+    paused.switch()
+    other = greenlet.greenlet(body)
+    assert other.switch() == "moved"
+    calls = [paused.switch, paused.close, main.tealet, main.stub, main.close, main.switch, t.switch]
+    for call in calls:
+        with pytest.raises(InvalidError, match=MOVED) as caught:
+            call()
+        assert repr(main) in str(caught.value)
+    assert t.status is Status.RUNNING and paused.status is Status.SUSPENDED
+    # Another domain is nobody's business.
+    with Main() as another:
+        assert another.tealet(lambda: another.switch("fine")).switch() == "fine"
+    assert other.switch("back") == "to the end"
+    assert other.dead and not t
+    assert paused.switch() is None
+
+
+def test_a_domain_that_lies_in_such_a_tealet(main):
+    hub = greenlet.getcurrent()
+    inside = []
+
+    def work():
+        with Main() as inner:
+            inside[:] = [inner, inner.tealet(lambda: inner.switch("inner"))]
+            inside[1].switch()
+            hub.switch("moved")
+            return inside[1].switch("last")
+
+    t = main.tealet(work)
+    other = greenlet.greenlet(t.switch)
+    assert other.switch() == "moved"
+    inner, paused = inside
+    for call in (paused.switch, inner.tealet, inner.close):
+        with pytest.raises(InvalidError, match=MOVED):
+            call()
+    assert other.switch() == "last"
+
+
+def test_one_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
+    """What lies there belongs to others, and would be gone if they ran before it is left again."""
+    t = main.tealet(lambda: [main.switch(), main.switch()])
+    t.switch()
+
+    def resumes():
+        with pytest.raises(InvalidError, match=MOVED):
+            t.switch("from here")
+        return "refused"
+
+    def go():
+        g = greenlet.greenlet(resumes)
+        assert g.switch() == "refused"
+
+    deep(10, go)
+    assert t.status is Status.SUSPENDED
+    t.switch(1)
+    assert t.switch(2) == [1, 2]
+
+
+def test_a_paused_tealet_is_resumed_by_any_greenlet_that_reaches_as_far():
+    made = []
+    main = Main()
+
+    def begin():
+        t = main.tealet(lambda: [main.switch(), main.switch()])
+        t.switch()
+        return t
+
+    greenlet.greenlet(lambda: deep(3, lambda: made.append(begin()))).switch()
+    (t,) = made
+    results = []
+    greenlet.greenlet(lambda: results.append(t.switch("a"))).switch()
+    greenlet.greenlet(lambda: results.append(t.switch("b"))).switch()
+    assert results == [None, ["a", "b"]]
+    main.close()
+
+
+GEVENT = """
+import sys
+import gevent
+from tealetpp import InvalidError, Main
+
+def own(i):
+    with Main() as main:
+        def work():
+            for k in range(5):
+                gevent.sleep(0)
+                main.switch((i, k))
+            return "end"
+        t = main.tealet(work)
+        got = [t.switch()]
+        while t: got.append(t.switch())
+        return got
+
+jobs = [gevent.spawn(own, i) for i in range(10)]
+gevent.joinall(jobs, timeout=60)
+assert [job.value for job in jobs] == [[(i, k) for k in range(5)] + ["end"] for i in range(10)]
+
+shared = Main()
+def work(i):
+    for k in range(5):
+        gevent.sleep(0)                       # other greenlets run meanwhile
+        assert shared.switch((i, k)) == ("for", i, k)
+    return "end"
+def handler(i):
+    t = shared.tealet(work)
+    got, n = t.switch(i), 0
+    while t:
+        assert got == (i, n)
+        got = t.switch(("for", i, n)); n += 1
+    return got
+def deep(n, f): return deep(n - 1, f) if n else f()
+def refused(i):
+    try: return deep(i, lambda: handler(i))
+    except InvalidError as error: return "moved" if "moved the C stack" in str(error) else repr(error)
+jobs = [gevent.spawn(refused, i) for i in range(6)]
+gevent.joinall(jobs, timeout=60)
+print([job.value for job in jobs])
+"""
+
+
+def test_below_gevent():
+    pytest.importorskip("gevent")
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", GEVENT], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout == f"{['end'] + ['moved'] * 5}\n"
