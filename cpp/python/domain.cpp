@@ -24,10 +24,12 @@ PythonDomain::~PythonDomain() {
 }
 
 // The thread state itself tells whose execution runs, and the engine whose it must be.
-bool PythonDomain::is_plainly_usable(const PyThreadState* thread) const noexcept {
-  return nesting().is_plainly_usable() && thread_state_id(thread) == thread_state &&
-         outermost_handled(thread) == handled_by(thread, *tealet::core::running_tealet) &&
-         collecting_thread_state != thread_state;
+bool PythonDomain::is_plainly_usable() const noexcept {
+  if (!nesting().is_plainly_usable() || collecting_thread_state != 0) return false;
+  Node& running = *tealet::core::running_tealet;
+  const _PyErr_StackItem* const expected =
+      running.domain != nullptr ? &execution_of(running).handled : handled_by_thread;
+  return outermost_handled(PyThreadState_Get()) == expected;
 }
 
 Errc PythonDomain::usable() {
@@ -41,7 +43,7 @@ bool PythonDomain::can_switch() {
   return collecting_thread_state != thread_state && usable() == Errc::ok;
 }
 
-bool PythonDomain::check_thoroughly(PyThreadState*) {
+bool PythonDomain::check_thoroughly() {
   if (!is_open()) {
     PyErr_Format(invalid_error, "the domain of %R is closed", main_object->object());
     return false;

@@ -92,11 +92,7 @@ class PythonDomain : public tealet::core::Domain {
   ~PythonDomain();
 
   // Whether it can be used here and now, and `target` too. Sets an exception if not.
-  bool check() {
-    PyThreadState* const thread = PyThreadState_Get();
-    if (__builtin_expect(is_plainly_usable(thread), 1)) return true;
-    return check_thoroughly(thread);
-  }
+  bool check() { return __builtin_expect(is_plainly_usable(), 1) || check_thoroughly(); }
   bool check(TealetObject* target);
   // The same as a code; nothing is said of a collection.
   Errc usable();
@@ -134,7 +130,8 @@ class PythonDomain : public tealet::core::Domain {
   TealetObject* main_object = nullptr;     // borrowed
   TealetObject* current_object = nullptr;  // strong, unless it is main
   Call call;
-  std::uint64_t thread_state = 0;
+  std::uint64_t thread_state = 0;                       // its number
+  const _PyErr_StackItem* handled_by_thread = nullptr;  // outermost while no tealet runs
   bool closing = false;
   bool tools_wait = false;   // resumed, and trace functions are to be told of it
   bool adopting = false;    // the engine is changing the tree: nothing may switch
@@ -145,8 +142,8 @@ class PythonDomain : public tealet::core::Domain {
   PythonDomain* opened_after = nullptr;
 
  private:
-  bool is_plainly_usable(const PyThreadState* thread) const noexcept;
-  bool check_thoroughly(PyThreadState* thread);
+  bool is_plainly_usable() const noexcept;
+  bool check_thoroughly();
   void settle_thread();
 
   std::vector<TealetObject*> held_;

@@ -86,19 +86,49 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   return Errc::invalid;
 }
 
+// Whether `target` began beyond all that its main tealet has on the C stack now. Then that is the C
+// stack of another library's coroutine, and what lies beyond belongs to others.
+[[gnu::noinline]] bool has_begun_elsewhere(const Node& target) {
+  // Without such a library it is one C stack, from many places of which a program that embeds Python
+  // may call it.
+  static PyObject* const library = PyUnicode_InternFromString("greenlet");
+  PyObject* const modules = PyImport_GetModuleDict();
+  if (library == nullptr || modules == nullptr) return false;
+  if (PyDict_GetItemWithError(modules, library) == nullptr) {
+    PyErr_Clear();
+    return false;
+  }
+  return !reaches_on_c_stack(PyThreadState_Get(), target.far);
+}
+
+// The same, as far as a comparison tells that it cannot be. `here` is on the C stack.
+bool reaches_beyond(PythonDomain& domain, const Node& target, const void* here) {
+  return domain.current().is_main() && target.far > static_cast<const char*>(here) &&
+         has_begun_elsewhere(target);
+}
+
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
 // What has a name here is on every saved stack, so little has.
+// If nothing was switched, arrived() is `out`.
 template <class Jump>
-Errc with_paused_state(TealetObject* target, Jump jump) {
+Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
   PythonDomain& domain = target->domain();
   PyThreadState* const thread = PyThreadState_Get();
   if (__builtin_expect(has_tool_at_pause(thread), 0)) {
     const Errc code = tell_of_pause(target);
-    if (code != Errc::ok) return code;
+    if (code != Errc::ok) {
+      domain.arrived() = out;
+      return code;
+    }
   }
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
-  const Errc code = jump();
+  Errc code = Errc::moved;
+  if (__builtin_expect(reaches_beyond(domain, *target->node(), &paused), 0)) {
+    domain.arrived() = out;
+  } else {
+    code = jump();
+  }
   if (__builtin_expect(paused.resume(thread, execution_of(domain.current())), 0)) {
     domain.tools_wait = code == Errc::ok;
     if (!domain.tools_wait) tell_of_resumption(domain);
@@ -239,27 +269,6 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
   return true;
 }
 
-// Whether `target` began beyond all that its main tealet has on the C stack now. Then that is the C
-// stack of another library's coroutine, and what lies beyond belongs to others.
-[[gnu::noinline]] bool has_begun_elsewhere(const Node& target) {
-  // Without such a library it is one C stack, from many places of which a program that embeds Python
-  // may call it.
-  static PyObject* const library = PyUnicode_InternFromString("greenlet");
-  PyObject* const modules = PyImport_GetModuleDict();
-  if (library == nullptr || modules == nullptr) return false;
-  if (PyDict_GetItemWithError(modules, library) == nullptr) {
-    PyErr_Clear();
-    return false;
-  }
-  return !reaches_on_c_stack(PyThreadState_Get(), target.far);
-}
-
-bool reaches_beyond(PythonDomain& domain, const Node& target) {
-  return domain.current().is_main() &&
-         target.far > static_cast<const char*>(__builtin_frame_address(0)) && !target.is_main() &&
-         has_begun_elsewhere(target);
-}
-
 [[gnu::noinline, gnu::cold]] PyObject* receive_for_tools(PythonDomain& domain) {
   domain.tools_wait = false;
   PyObject* const result = unpack(domain, arrive(domain));
@@ -294,7 +303,7 @@ bool reaches_beyond(PythonDomain& domain, const Node& target) {
   PythonDomain& domain = target->domain();
   Node& node = *target->node();
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
-  const Errc code = with_paused_state(target, [&] { return code_of(domain.switch_to(node, out)); });
+  const Errc code = with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
   if (code == Errc::ok) return receive(domain);
   domain.free_data_stack(execution_of(node));
   return fail(target, code, out);
@@ -308,19 +317,15 @@ PyObject* exchange(TealetObject* target, Transfer out) {
   const Status status = target->node()->status;
   if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
-  if (__builtin_expect(reaches_beyond(domain, *target->node()), 0)) {
-    return fail(target, Errc::moved, out);
-  }
   const Errc code =
-      with_paused_state(target, [&] { return code_of(domain.switch_to(*target->node(), out)); });
+      with_paused_state(target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.arrived());
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
-  if (reaches_beyond(domain, *target->node())) return Errc::moved;
-  const Errc code = with_paused_state(target, [&] { return domain.unwind(*target->node()); });
+  const Errc code = with_paused_state(target, Transfer{}, [&] { return domain.unwind(*target->node()); });
   if (code == Errc::ok) result = receive(domain);
   return code;
 }
@@ -329,9 +334,6 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
                 PyObject* keywords) {
   PythonDomain& domain = target->domain();
   Execution& execution = execution_of(*target->node());
-  if (target->node()->status == Status::Stub && reaches_beyond(domain, *target->node())) {
-    return fail(target, Errc::moved, Transfer{});
-  }
   // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
   // there may run other tealets, or end this one, the arguments may be gone when that is done.
   const bool stack_stays = target->node()->status == Status::New && domain.arrives_quietly();
@@ -351,7 +353,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   Errc code = Errc::memory;
   if (domain.make_data_stack(execution)) {
     domain.call = call;
-    code = with_paused_state(target, [&] {
+    code = with_paused_state(target, Transfer{}, [&] {
       return code_of(domain.switch_to(*target->node(), {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);
