@@ -38,10 +38,14 @@ TESTS_THAT_BUILD = (
     "tests/test_instructions.py",
     "tests/test_overhead.py",
 )
-# AddressSanitizer keeps freed memory for a while, and so touches new pages all the time.
-TESTS_THAT_COUNT_PAGES = (
+TESTS_NOT_SANITIZED = (
+    # Freed memory is kept for a while, so new pages are touched all the time.
+    "tests/test_data_stack.py::test_a_thread_that_ends_leaves_no_chunk_behind",
     "tests/test_data_stack.py::test_calls_over_the_edge_of_the_first_chunk_map_no_memory_each_time",
     "tests/test_flat_memory.py",
+    # pthread_exit() unwinds frames without telling AddressSanitizer, which reports what is written
+    # there next, and may fail itself.
+    "tests/test_daemon_threads.py",
 )
 DEBUG_PYTHON = "python3.11-dbg"
 AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
@@ -289,7 +293,7 @@ def sanitize_python(session: nox.Session) -> None:
 
     session.run(
         *("python", "-m", "pytest", *(f"--ignore={file}" for file in TESTS_THAT_BUILD)),
-        *(f"--deselect={test}" for test in TESTS_THAT_COUNT_PAGES),
+        *(f"--deselect={test}" for test in TESTS_NOT_SANITIZED),
         *session.posargs,
         env={
             "PYTHONPATH": site,

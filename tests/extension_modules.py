@@ -19,11 +19,12 @@ def build_module(source, folder, *options):
         "Python_EXECUTABLE": sys.executable,
         "Python_INCLUDE_DIR": sysconfig.get_path("include"),
     }
+    flags = {}
     if hasattr(sys, "gettotalrefcount"):
         # Debian's headers for its debug build are links to the others, and the compiler follows.
-        variables |= {"CMAKE_C_FLAGS": "-DPy_DEBUG", "CMAKE_CXX_FLAGS": "-DPy_DEBUG"}
+        flags = {"CFLAGS": "-DPy_DEBUG", "CXXFLAGS": "-DPy_DEBUG"}
     set_variables = (f"-D{name}={value}" for name, value in variables.items())
-    return build(source, folder, *set_variables, *options)
+    return build(source, folder, *set_variables, *options, **flags)
 
 
 def run_python(folder, *args):
