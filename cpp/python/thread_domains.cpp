@@ -90,6 +90,7 @@ void ThreadDomains::remove(PythonDomain& domain) {
   if (domain.opened_before != nullptr) domain.opened_before->opened_after = domain.opened_after;
   domain.opened_before = domain.opened_after = nullptr;
   domain.on_thread = nullptr;
+  domain.may_settle = false;
 }
 
 void ThreadDomains::expect_settling() {
