@@ -183,6 +183,41 @@ def test_everything_works_while_garbage_is_collected_all_the_time(main, eager_gc
         assert t.switch(1) == [1, 2]
 
 
+def test_nothing_is_ended_while_finalizers_make_pending_calls(main, unraisable):
+    """The tealet waits for the main thread's next pending call, and a `__del__` makes those."""
+    unwound = []
+    source = """
+def run():
+    itself = cell
+    try:
+        main.switch()
+    finally:
+        unwound.append(add(1))
+def add(n):
+    return n + offset
+offset = 10
+"""
+
+    class Calls:
+        def __del__(self):
+            for _ in range(100):
+                len([])
+
+    def begin():
+        namespace = {"main": main, "unwound": unwound}
+        exec(source, namespace)
+        namespace["cell"] = t = main.tealet(namespace["run"])
+        for _ in range(3):
+            garbage = Calls()
+            garbage.itself, garbage.namespace = garbage, namespace
+        t.switch()
+
+    begin()
+    gc.collect()
+    assert unwound == [11], "right after the collection"
+    assert unraisable == []
+
+
 def test_a_finalizer_can_switch_but_not_while_garbage_is_collected(main, unraisable):
     log = []
 

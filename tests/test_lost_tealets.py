@@ -155,3 +155,24 @@ def test_figures_return_after_one_that_refused(unraisable):
         with pytest.raises(KeyError):
             t.throw(KeyError)
         assert current_figures(main.stats()) == begun
+
+
+def test_a_domain_that_goes_with_one_that_refused_while_something_waits_in_it():
+    main, kept = Main(), []
+
+    def run():
+        inner = Main()
+        t = inner.tealet(lambda: inner.switch())
+        t.switch()
+        kept[:] = [inner, t]
+        del t
+        refuse(main, [])
+
+    outer = main.tealet(run)
+    outer.switch()
+    del kept[1]  # its domain cannot be used here
+    with pytest.raises(Exception, match="refuses"):
+        main.close()
+    for call in (kept[0].tealet, kept[0].stub, kept[0].switch):
+        with pytest.raises(InvalidError, match="closed"):
+            call()

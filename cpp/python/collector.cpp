@@ -2,6 +2,7 @@
 
 #include "guarded.hpp"
 #include "registry.hpp"
+#include "thread_domains.hpp"
 
 namespace tealetpp {
 
@@ -22,6 +23,7 @@ PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count)
     collecting_thread_state = thread_state;
   } else if (collecting_thread_state == thread_state) {
     collecting_thread_state = 0;
+    ThreadDomains::collection_ended();
   }
   Py_RETURN_NONE;
 }

@@ -39,13 +39,25 @@ ThreadDomains* find() {
 
 // Whether one is under way: the interpreter takes a bounded number of them.
 bool pending = false;
+// Whether it was, but in the middle of a collection on its thread: finalizers make pending calls.
+bool put_off = false;
 
 int on_pending_call(void*) {
   pending = false;
+  ThreadDomains* const domains = find();
+  if (domains == nullptr) return 0;
+  if (collecting_thread_state == domains->thread_state()) {
+    put_off = true;
+    return 0;
+  }
   PyObject* const raised = take_raised();
-  if (ThreadDomains* const domains = find()) domains->settle(true);
+  domains->settle(true);
   set_raised(raised);
   return 0;
+}
+
+void expect_pending_call() {
+  if (!pending) pending = Py_AddPendingCall(guarded<on_pending_call>, nullptr) == 0;
 }
 
 }  // namespace
@@ -78,6 +90,7 @@ void ThreadDomains::remove(PythonDomain& domain) {
   if (domain.opened_before != nullptr) domain.opened_before->opened_after = domain.opened_after;
   domain.opened_before = domain.opened_after = nullptr;
   domain.on_thread = nullptr;
+  domain.may_settle = false;
 }
 
 void ThreadDomains::expect_settling() {
@@ -85,7 +98,11 @@ void ThreadDomains::expect_settling() {
     domain->may_settle = true;
   }
   // Only the main thread makes it. If too many wait already, there are the other occasions.
-  if (!pending) pending = Py_AddPendingCall(guarded<on_pending_call>, nullptr) == 0;
+  expect_pending_call();
+}
+
+void ThreadDomains::collection_ended() {
+  if (std::exchange(put_off, false)) expect_pending_call();
 }
 
 void ThreadDomains::settle(bool by_main) {

@@ -25,6 +25,8 @@ class ThreadDomains {
   // Ends what waits and can be ended here and now. Any code may run. With `by_main` only in domains
   // whose main tealet runs.
   void settle(bool by_main);
+  // What had to wait for the end of a collection can be ended soon.
+  static void collection_ended();
 
   // Of the domains that can be used here and now, the one opened last; nullptr if there is none.
   PythonDomain* innermost();
