@@ -12,13 +12,20 @@ namespace tealetpp {
 namespace {
 
 // In the dictionary of the thread state, which is cleared when that goes.
-constexpr const char* key = "tealetpp.domains";
+constexpr const char* name = "tealetpp.domains";
+
+// `name` as an object; nullptr with an exception set.
+PyObject* key() {
+  static PyObject* object = nullptr;
+  if (object == nullptr) object = PyUnicode_InternFromString(name);
+  return object;
+}
 
 // Those of a thread state that goes. It has no dictionary any more, or a new one that nobody clears.
 ThreadDomains* ending = nullptr;
 
 void thread_state_goes(PyObject* capsule) {
-  auto* domains = static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, key));
+  auto* domains = static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, name));
   ThreadDomains* const before = std::exchange(ending, domains);
   domains->end();
   ending = before;
@@ -31,10 +38,12 @@ ThreadDomains* find() {
     return ending;
   }
   PyObject* const dictionary = PyThreadState_GetDict();
-  PyObject* const capsule =
-      dictionary != nullptr ? PyDict_GetItemString(dictionary, key) : nullptr;
-  return capsule != nullptr ? static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, key))
-                            : nullptr;
+  PyObject* const capsule = dictionary != nullptr && key() != nullptr
+                                ? PyDict_GetItemWithError(dictionary, key())
+                                : nullptr;
+  if (capsule != nullptr) return static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, name));
+  PyErr_Clear();
+  return nullptr;
 }
 
 // Whether one is under way: the interpreter takes a bounded number of them.
@@ -70,9 +79,9 @@ ThreadDomains* ThreadDomains::of_this_thread() {
     PyErr_NoMemory();
     return nullptr;
   }
-  PyObject* const capsule = PyCapsule_New(domains, key, guarded<thread_state_goes>);
+  PyObject* const capsule = PyCapsule_New(domains, name, guarded<thread_state_goes>);
   if (capsule == nullptr) delete domains;
-  const bool kept = capsule != nullptr && PyDict_SetItemString(dictionary, key, capsule) == 0;
+  const bool kept = capsule != nullptr && key() != nullptr && PyDict_SetItem(dictionary, key(), capsule) == 0;
   Py_XDECREF(capsule);
   return kept ? domains : nullptr;
 }
