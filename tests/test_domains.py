@@ -220,6 +220,34 @@ def test_the_interpreter_ends_cleanly_from_inside_a_tealet():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 7
 
 
+def test_two_domains_in_a_tealet_that_is_gone(main, unraisable):
+    """It refuses to end, and is dropped: what was opened in it is over, too."""
+    kept = []
+
+    def outer(domain):
+        with Main() as first, Main() as second:
+            ts = [m.tealet(lambda m=m: m.switch("paused")) for m in (first, second)]
+            for t in ts:
+                assert t.switch() == "paused"
+            kept.extend([first, second, *ts])
+            while True:
+                try:
+                    domain.switch()
+                except TealetExit:
+                    pass
+
+    domain = Main()
+    kept.append(domain.tealet(outer))
+    kept[0].switch(domain)
+    with pytest.raises(TealetError):
+        domain.close()
+    assert [t.status for t in kept] == [Status.EXITED] * 5
+    for t in kept[1:]:
+        with pytest.raises(InvalidError):
+            t.switch()
+    assert main.tealet(lambda: "fine").switch() == "fine"
+
+
 # --- threads ---
 
 

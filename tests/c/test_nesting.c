@@ -272,6 +272,35 @@ static void test_copies_made_inside_an_inner_domain(void) {
   finish();
 }
 
+/* Two are begun one after the other in a tealet that is deleted then, or ends. */
+static tealet_t* first;
+
+static tealet_t* hosts_two_domains(tealet_t* current, void* arg) {
+  first = tealet_initialize(&upstream.alloc, 0);
+  begin_inner();
+  check_inner_is_usable();
+  if (arg == NULL) CHECK(tealet_switch(current->main, NULL, TEALET_XFER_DEFAULT) == 0);
+  return current->main;
+}
+
+static void test_two_domains_in_a_tealet_that_is_gone(int ends) {
+  tealet_t* host;
+  void* arg = ends ? token(1) : NULL;
+
+  begin();
+  host = tealet_new(outer);
+  CHECK(tealet_run(host, hosts_two_domains, &arg, NULL, TEALET_START_SWITCH) == 0);
+  tealet_delete(host);
+  check_inner_is_out_of_reach();
+  CHECK(tealet_switch(first, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
+  CHECK(tealet_switch(tealet_current(first), NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
+  /* In either order. */
+  tealet_finalize(ends ? first : inner);
+  CHECK(tealet_switch(ends ? inside : first, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
+  tealet_finalize(ends ? inner : first);
+  finish();
+}
+
 int main(void) {
   test_usable_while_its_tealet_runs();
   test_it_outlives_its_tealet();
@@ -280,5 +309,7 @@ int main(void) {
   test_a_failed_use_from_a_tealet_that_is_gone();
   test_a_fork_has_no_inner_domain();
   test_copies_made_inside_an_inner_domain();
+  test_two_domains_in_a_tealet_that_is_gone(0);
+  test_two_domains_in_a_tealet_that_is_gone(1);
   return checks_done();
 }
