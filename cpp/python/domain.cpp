@@ -1,5 +1,6 @@
 // PythonDomain: what the engine's domain needs to know, and keep, for Python.
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -87,7 +88,9 @@ void PythonDomain::hold(TealetObject* tealet, bool waiting) {
 void PythonDomain::let_go_of_held(TealetObject* tealet) {
   tealet->value.waiting = false;
   if (!std::exchange(tealet->value.held, false)) return;
-  held_.erase(std::remove(held_.begin(), held_.end(), tealet), held_.end());
+  // From the end, where settle_own() takes them.
+  const auto found = std::find(held_.rbegin(), held_.rend(), tealet);
+  if (found != held_.rend()) held_.erase(std::next(found).base());
   Py_DECREF(tealet->object());
 }
 
@@ -113,29 +116,33 @@ void PythonDomain::settle_thread() {
   on_thread->settle(false);
 }
 
+// The last one that waits; nullptr if none does.
+TealetObject* PythonDomain::last_waiting() const noexcept {
+  const auto found = std::find_if(held_.rbegin(), held_.rend(),
+                                  [](const TealetObject* tealet) { return tealet->value.waiting; });
+  return found != held_.rend() ? *found : nullptr;
+}
+
 void PythonDomain::settle_own() {
-  some_wait_ = false;
-  // Each of them once: what cannot be ended here and now waits again.
-  std::vector<TealetObject*> waiting;
-  try {
-    for (TealetObject* tealet : held_) {
-      if (std::exchange(tealet->value.waiting, false)) waiting.push_back(tealet);
-    }
-  } catch (const std::bad_alloc&) {
-    some_wait_ = true;
-  }
-  for (TealetObject* tealet : waiting) Py_INCREF(tealet->object());
-  ThreadDomains& domains = *on_thread;
-  for (TealetObject* tealet : waiting) {
+  // One at a time: while one waits for something in the middle of its end, others may go on here.
+  bool must_wait_again = false;
+  while (TealetObject* const tealet = must_wait_again ? nullptr : last_waiting()) {
+    Py_INCREF(tealet->object());
+    tealet->value.waiting = false;
+    ThreadDomains& domains = *on_thread;
     TealetObject* const before = std::exchange(domains.unwinding, tealet);
     // Somebody may have found it meanwhile, through the tree. If not, it ends with its last
     // reference.
     const bool must_end = std::exchange(tealet->value.must_end, false);
     if (must_end) end_unreachable(tealet);
     if (!must_end || tealet->node() == nullptr) let_go_of_held(tealet);
+    must_wait_again = tealet->value.waiting;
+    if (must_wait_again) tealet->value.must_end = must_end;
     Py_DECREF(tealet->object());
     domains.unwinding = before;
+    if (!is_open()) return;
   }
+  some_wait_ = must_wait_again;
   if (!closes_later_ || !is_open() || !current().is_main() || closing) return;
   closes_later_ = false;
   if (!close_domain(main_object)) PyErr_WriteUnraisable(main_object->object());

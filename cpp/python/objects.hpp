@@ -145,6 +145,7 @@ class PythonDomain : public tealet::core::Domain {
   bool is_plainly_usable() const noexcept;
   bool check_thoroughly();
   void settle_thread();
+  TealetObject* last_waiting() const noexcept;
 
   std::vector<TealetObject*> held_;
   bool some_wait_ = false;

@@ -129,10 +129,10 @@ void ThreadDomains::settle(bool by_main) {
       domain = domain->opened_before;
       continue;
     }
-    domain->may_settle = false;
     PyObject* const main = domain->main_object->object();
     Py_INCREF(main);
     domain->settle_own();
+    domain->may_settle = false;
     Py_DECREF(main);
     // Any domain may have been closed meanwhile, or opened.
     domain = last_opened_;
