@@ -102,6 +102,8 @@ void Nesting::strand(const Node& tealet) noexcept {
     nesting.unlink();
     nesting.home_ = nullptr;
     nesting.expected_ = &nowhere;
+    // It may be active still, if another library has moved the C stack.
+    nesting.enclosing_ = &nesting.thread_->ambient;
   }
 }
 

@@ -36,8 +36,8 @@ class Nesting {
   void entered(Node& to) noexcept {
     if (to.is_main()) {
       running_tealet = enclosing_;
-      enclosing_ = home_;
       expected_ = home_;
+      if (home_ != nullptr) enclosing_ = home_;
     } else {
       expected_ = running_tealet = &to;
     }
