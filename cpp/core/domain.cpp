@@ -104,6 +104,7 @@ void Domain::leave_tree(Node& node) noexcept {
 
 void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
+  nesting_.forget(node);
   nesting_.strand(node);
   if (node.stack != nullptr) {
     area_.let_go(memory_, *node.stack);

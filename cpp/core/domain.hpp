@@ -52,6 +52,9 @@ struct Face {
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
   void (*adopted)(Node& child);
+  // Whether the face tells which tealet runs: Nesting::correct_running(). If not, the engine notices
+  // only by the stack pointer that another library has moved the C stack.
+  bool knows_running = false;
 };
 
 struct ExceptionsInFlight;  // what the C++ runtime keeps for each thread: see domain_switch.cpp
@@ -78,6 +81,7 @@ class Domain {
   bool is_open() const noexcept { return main_ != nullptr; }
   // Whether it is not closed when the tealet in which it was opened ends, but waits, stranded.
   bool waits_stranded() const noexcept { return face_.close == nullptr; }
+  bool knows_running() const noexcept { return face_.knows_running; }
 
   // Where it lies among the domains of its thread.
   Nesting& nesting() noexcept { return nesting_; }

@@ -6,7 +6,25 @@ namespace tealet::core {
 
 const Node Nesting::nowhere;
 
+namespace {
+
+// Whether the caller may run in `tealet`: not where the stack pointer is farther than it began.
+[[gnu::noinline]] bool may_be_on_stack(const Node& tealet) noexcept {
+  return tealet.domain == nullptr || static_cast<char*>(__builtin_frame_address(0)) < tealet.far;
+}
+
+}  // namespace
+
+// With another library's coroutines on this thread, the tealet that ran last may be in one of them.
+void Nesting::leave_moved() const noexcept {
+  if (self_.knows_running()) return;
+  while (!may_be_on_stack(*running_tealet)) {
+    running_tealet = running_tealet->domain->nesting().enclosing_;
+  }
+}
+
 void Nesting::join(ThreadContext& thread) noexcept {
+  leave_moved();
   thread_ = &thread;
   thread.refer();
   opened_ = ++thread.domains_opened;
@@ -48,9 +66,16 @@ Errc Nesting::check_enclosing() const noexcept {
   if (thread_ == nullptr) return Errc::outside;
   if (thread_ != this_thread) return Errc::thread;
   if (stranded()) return Errc::outside;
+  leave_moved();
   const Node* tealet = running_tealet;
   while (tealet != place()) {
-    if (tealet->domain == nullptr) return outside_or_moved();
+    if (tealet->domain == nullptr) {
+      const Errc code = outside_or_moved();
+      if (code != Errc::moved || self_.knows_running() || !may_be_on_stack(*place())) return code;
+      // Another library has switched back to it.
+      running_tealet = place();
+      break;
+    }
     const Nesting& nesting = tealet->domain->nesting();
     if (nesting.opened_ < opened_) return Errc::outside;
     tealet = nesting.enclosing_;
@@ -65,7 +90,7 @@ Errc Nesting::check_enclosing() const noexcept {
   return Errc::ok;
 }
 
-const Node* Nesting::place() const noexcept { return is_active() ? &self_.current() : home_; }
+Node* Nesting::place() const noexcept { return is_active() ? &self_.current() : home_; }
 
 // The running tealets do not lead here. Nor should they if a tealet on the way up from here was
 // paused by a switch.

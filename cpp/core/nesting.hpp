@@ -66,6 +66,11 @@ class Nesting {
   // A domain that was opened in `tealet`, one of this domain's, and is to be closed when that ends;
   // nullptr if there is none.
   Domain* to_close_in(const Node& tealet) const noexcept;
+  // `tealet`, one of this domain's, is gone. It does not run, unless another library has moved the C
+  // stack away while it did.
+  void forget(const Node& tealet) const noexcept {
+    if (__builtin_expect(running_tealet == &tealet, 0)) running_tealet = enclosing_;
+  }
   // Leaves those that were opened in `tealet`, which is gone, where they are.
   void strand(const Node& tealet) noexcept;
 
@@ -73,7 +78,8 @@ class Nesting {
   Errc check_enclosing() const noexcept;
   bool is_active() const noexcept;
   // While the domain is active, its running tealet; while it is idle, where it was opened.
-  const Node* place() const noexcept;
+  Node* place() const noexcept;
+  void leave_moved() const noexcept;
   Errc outside_or_moved() const noexcept;
   void unlink() noexcept;
 

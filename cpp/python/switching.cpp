@@ -250,7 +250,8 @@ void adopted(Node& child) {
   domain.adopting = adopting;
 }
 
-constexpr tealet::core::Face face{guarded<run>, guarded<release>, guarded<close>, guarded<adopted>};
+constexpr tealet::core::Face face{guarded<run>, guarded<release>, guarded<close>, guarded<adopted>,
+                                     true};
 
 // The arguments, borrowed if the function is certain to take its own references before anything
 // else can run, which is so for Python functions called without keywords; else in a tuple, `owned`.
