@@ -275,7 +275,9 @@ def test_one_that_refused_and_ended_later_is_freed(main, unraisable):
     assert main.previous.switch() is True
     gc.collect()
     assert gone() is None
-    assert not [o for o in gc.get_objects() if isinstance(o, Tealet) and o.main is main and o is not main]
+    assert not [
+        o for o in gc.get_objects() if isinstance(o, Tealet) and o.main is main and o is not main
+    ]
 
 
 def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):

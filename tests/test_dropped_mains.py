@@ -68,7 +68,9 @@ def test_in_a_cycle_that_another_thread_collects(unraisable):
 
 
 @pytest.mark.parametrize("pause", [False, True])
-@pytest.mark.parametrize("drop", [lambda walks: walks.clear(), lambda walks: in_a_thread(walks.clear)])
+@pytest.mark.parametrize(
+    "drop", [lambda walks: walks.clear(), lambda walks: in_a_thread(walks.clear)]
+)
 @pytest.mark.parametrize("cycle", [False, True])
 def test_in_a_dropped_generator(pause, drop, cycle, unraisable):
     log = []

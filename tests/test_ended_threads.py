@@ -94,10 +94,7 @@ LOSES = pytest.mark.leaves_behind("what C functions on an ended thread's stack o
 
 @pytest.mark.parametrize(
     "pause",
-    [
-        pytest.param(pause, marks=LOSES) if pause in BELOW_C else pause
-        for pause in PAUSES
-    ],
+    [pytest.param(pause, marks=LOSES) if pause in BELOW_C else pause for pause in PAUSES],
     ids=lambda pause: pause.__name__,
 )
 def test_what_its_tealets_own_is_given_back(pause):

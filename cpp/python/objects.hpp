@@ -114,7 +114,8 @@ class PythonDomain : public tealet::core::Domain {
   void hold(TealetObject* tealet, bool waiting);
   // No longer. It may be freed.
   void let_go_of_held(TealetObject* tealet);
-  // Ends a tealet, or closes the domain if that is main, at the next occasion, whoever refers to it.
+  // Ends a tealet, or closes the domain if that is main, at the next occasion, whoever refers to
+  // it.
   void end_later(TealetObject* tealet);
   void forget_to_close();
   // Ends what waits here. The domain can be used here and now.
@@ -133,7 +134,7 @@ class PythonDomain : public tealet::core::Domain {
   std::uint64_t thread_state = 0;                       // its number
   const _PyErr_StackItem* handled_by_thread = nullptr;  // outermost while no tealet runs
   bool closing = false;
-  bool tools_wait = false;   // resumed, and trace functions are to be told of it
+  bool tools_wait = false;  // resumed, and trace functions are to be told of it
   bool adopting = false;    // the engine is changing the tree: nothing may switch
   bool may_settle = false;  // something waits on this thread
   // Among the open domains of its thread.

@@ -99,8 +99,8 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
   PyFrameObject* const object = std::exchange(frame->frame_obj, nullptr);
   frame->stacktop = filled(frame);
   frame->previous = nullptr;
-  const auto size = reinterpret_cast<char*>(&frame->localsplus[frame->stacktop]) -
-                    reinterpret_cast<char*>(frame);
+  const auto size =
+      reinterpret_cast<char*>(&frame->localsplus[frame->stacktop]) - reinterpret_cast<char*>(frame);
   std::memcpy(static_cast<void*>(object->_f_frame_data), frame, static_cast<std::size_t>(size));
   object->f_frame = reinterpret_cast<_PyInterpreterFrame*>(object->_f_frame_data);
   object->f_frame->owner = FRAME_OWNED_BY_FRAME_OBJECT;

@@ -89,8 +89,8 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
 // Whether `target` began beyond all that its main tealet has on the C stack now. Then that is the C
 // stack of another library's coroutine, and what lies beyond belongs to others.
 [[gnu::noinline]] bool has_begun_elsewhere(const Node& target) {
-  // Without such a library it is one C stack, from many places of which a program that embeds Python
-  // may call it.
+  // Without such a library it is one C stack, from many places of which a program that embeds
+  // Python may call it.
   static PyObject* const library = PyUnicode_InternFromString("greenlet");
   PyObject* const modules = PyImport_GetModuleDict();
   if (library == nullptr || modules == nullptr) return false;
@@ -303,7 +303,8 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
   PythonDomain& domain = target->domain();
   Node& node = *target->node();
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
-  const Errc code = with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
+  const Errc code =
+      with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
   if (code == Errc::ok) return receive(domain);
   domain.free_data_stack(execution_of(node));
   return fail(target, code, out);
@@ -317,15 +318,16 @@ PyObject* exchange(TealetObject* target, Transfer out) {
   const Status status = target->node()->status;
   if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
-  const Errc code =
-      with_paused_state(target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
+  const Errc code = with_paused_state(
+      target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.arrived());
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
-  const Errc code = with_paused_state(target, Transfer{}, [&] { return domain.unwind(*target->node()); });
+  const Errc code =
+      with_paused_state(target, Transfer{}, [&] { return domain.unwind(*target->node()); });
   if (code == Errc::ok) result = receive(domain);
   return code;
 }

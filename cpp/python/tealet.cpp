@@ -358,10 +358,10 @@ int slot_clear(PyObject* self) {
   return 0;
 }
 
-// In a cycle that the garbage collector is about to break, on whatever thread: it must not, since the
-// stack of a paused tealet may borrow anything in its reach. So the tealet lives on, and ends at the
-// next occasion; with its frames the cycle goes too. Until it has ended that happens each time that
-// the collector finds it.
+// In a cycle that the garbage collector is about to break, on whatever thread: it must not, since
+// the stack of a paused tealet may borrow anything in its reach. So the tealet lives on, and ends
+// at the next occasion; with its frames the cycle goes too. Until it has ended that happens each
+// time that the collector finds it.
 void slot_finalize(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
   allow_finalizing_again(self);

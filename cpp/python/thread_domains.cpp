@@ -21,7 +21,8 @@ PyObject* key() {
   return object;
 }
 
-// Those of a thread state that goes. It has no dictionary any more, or a new one that nobody clears.
+// Those of a thread state that goes. It has no dictionary any more, or a new one that nobody
+// clears.
 ThreadDomains* ending = nullptr;
 
 void thread_state_goes(PyObject* capsule) {
@@ -81,7 +82,8 @@ ThreadDomains* ThreadDomains::of_this_thread() {
   }
   PyObject* const capsule = PyCapsule_New(domains, name, guarded<thread_state_goes>);
   if (capsule == nullptr) delete domains;
-  const bool kept = capsule != nullptr && key() != nullptr && PyDict_SetItem(dictionary, key(), capsule) == 0;
+  const bool kept =
+      capsule != nullptr && key() != nullptr && PyDict_SetItem(dictionary, key(), capsule) == 0;
   Py_XDECREF(capsule);
   return kept ? domains : nullptr;
 }

@@ -1,9 +1,9 @@
 // What a Python thread has of domains: the open ones, and when to end what waits for it.
 //
 // A tealet can be ended only on its own thread, and a collection, the last reference, or a dropped
-// generator may come on any. What cannot be ended at once waits in its domain for the next occasion:
-// the thread's next switch, creation or closing of a tealet, in whichever of its domains. On the
-// main thread there is another one if main tealets run: a pending call of the interpreter.
+// generator may come on any. What cannot be ended at once waits in its domain for the next
+// occasion: the thread's next switch, creation or closing of a tealet, in whichever of its domains.
+// On the main thread there is another one if main tealets run: a pending call of the interpreter.
 #pragma once
 
 #include <cstdint>
