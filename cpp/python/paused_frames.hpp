@@ -5,8 +5,8 @@
 
 namespace tealetpp {
 
-// `descriptor` is a method by which a tealet pauses: what the interpreter has on the evaluation
-// stack of a frame that calls it, below the tealet and the arguments. Borrowed, for good.
+// Registers a method that pauses its caller. `descriptor` is what the interpreter has on the
+// evaluation stack of the calling frame, below the tealet and the arguments. Borrowed for good.
 void add_pausing_method(PyObject* descriptor);
 
 // Ends `execution`, which is paused and never runs again: drops what its frames and the rest of it
