@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import subprocess
 import sys
 import threading
 import weakref
@@ -112,7 +111,7 @@ def test_a_tealet_in_a_dropped_generator(main, unraisable):
     log = []
 
     def walk():
-        itself = cell
+        itself = cell  # noqa: F821 (deleted only after this has run)
 
         def run():
             try:

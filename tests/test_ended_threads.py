@@ -66,7 +66,7 @@ def pauses_in_an_except_block(main, thing):
 
 
 def pauses_in_a_computation(main, thing):
-    return [thing, (lambda *args: args)(thing, main.switch(thing))]
+    return [thing, (lambda *args: args)(thing, main.switch(thing))]  # noqa: PLC3002
 
 
 variable = contextvars.ContextVar("variable")
