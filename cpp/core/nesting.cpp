@@ -59,7 +59,7 @@ Errc Nesting::check_enclosing() const noexcept {
     used_from_inside_ = true;
   } else {
     enclosing_ = running_tealet;
-    // If no switch follows, this holds no longer than here: whatever is done next must climb again.
+    // Without a switch this holds for the current call only: the next one must climb again.
     expected_ = enclosing_ == home_ ? home_ : &nowhere;
   }
   return Errc::ok;
@@ -67,8 +67,8 @@ Errc Nesting::check_enclosing() const noexcept {
 
 const Node* Nesting::place() const noexcept { return is_active() ? &self_.current() : home_; }
 
-// The running tealets do not lead here. Nor should they if a tealet on the way up from here was
-// paused by a switch.
+// The climb from the running tealet did not end here. Errc::outside if that is right, since a
+// switch has paused a tealet on the way up from here; else Errc::moved.
 Errc Nesting::outside_or_moved() const noexcept {
   const Node* tealet = place();
   for (; tealet->domain != nullptr; tealet = tealet->domain->nesting().enclosing_) {

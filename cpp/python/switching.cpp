@@ -28,8 +28,8 @@ Transfer arrive(PythonDomain& domain) {
   return arrived;
 }
 
-// Raises an exception that comes from elsewhere, consuming the reference. As if its chain had been
-// raised from a function that was called here, the one that is being handled here is at its end.
+// Raises an exception that comes from elsewhere, consuming the reference. The exception that is
+// being handled here becomes the end of its chain, as if a function called here had raised it.
 void raise_here(PyObject* exception) {
   PyObject* handled = PyErr_GetHandledException();
   add_context(exception, handled);
@@ -73,8 +73,8 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   guard([&] { tell_tools_of_resumption(PyThreadState_Get(), domain.current().is_main()); });
 }
 
-// Tells trace and profile functions that the running tealet pauses for `target`. Their code may do
-// anything with that; then there is no switch.
+// Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
+// their code has changed what `target` is.
 [[gnu::noinline, gnu::cold]] Errc tell_of_pause(TealetObject* target) {
   PythonDomain& domain = target->domain();
   const Node& self = domain.current();
@@ -101,7 +101,7 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   return !reaches_on_c_stack(PyThreadState_Get(), target.far);
 }
 
-// The same, as far as a comparison tells that it cannot be. `here` is on the C stack.
+// The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
 bool reaches_beyond(PythonDomain& domain, const Node& target, const void* here) {
   return domain.current().is_main() && target.far > static_cast<const char*>(here) &&
          has_begun_elsewhere(target);
