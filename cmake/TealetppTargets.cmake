@@ -12,7 +12,7 @@ function(tealetpp_configure target)
     target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:C,CXX>:-Werror>")
   endif()
   if(TEALETPP_BUILD_FUZZERS)
-    # Tells the fuzzer where it has been.
+    # Coverage for libFuzzer.
     target_compile_options(${target} PRIVATE
       "$<$<COMPILE_LANGUAGE:C,CXX>:-fsanitize=fuzzer-no-link>")
   endif()
@@ -21,16 +21,16 @@ function(tealetpp_configure target)
     target_compile_options(${target} PRIVATE -fsanitize=${TEALETPP_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${TEALETPP_SANITIZE})
     if("thread" IN_LIST sanitizers)
-      # ThreadSanitizer keeps a stack of its own, by function entries and exits, for each thread. It
-      # knows nothing of tealets, and that it keeps none is all that helps: reports show one frame.
+      # ThreadSanitizer keeps a call stack per thread, by function entries and exits. Switches break
+      # it, so it is turned off: reports show one frame.
       target_compile_options(${target} PRIVATE
         "$<$<COMPILE_LANG_AND_ID:C,GNU>:--param=tsan-instrument-func-entry-exit=0>"
         "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:--param=tsan-instrument-func-entry-exit=0>"
         "$<$<COMPILE_LANG_AND_ID:C,Clang>:SHELL:-mllvm -tsan-instrument-func-entry-exit=0>"
         "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-mllvm -tsan-instrument-func-entry-exit=0>")
     endif()
-    # The library needs the part of the sanitizer's runtime that is for C++. clang leaves it to the
-    # program, which does not bring it if linked as C.
+    # The library needs the C++ part of the sanitizer's runtime. clang expects it in the program, and
+    # links it only into C++ programs.
     get_target_property(type ${target} TYPE)
     if(type STREQUAL "EXECUTABLE")
       set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)

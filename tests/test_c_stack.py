@@ -362,7 +362,8 @@ def test_nested_lists_as_deep_as_plain_python_shows_them():
             print(deepest())
             print(main.tealet(deepest).switch())
             sys.setrecursionlimit(100_000)
-            print(main.tealet(lambda: ends_in_recursion_error(lambda n: repr(nest(n, 1)), 900)).switch())
+            t = main.tealet(lambda: ends_in_recursion_error(lambda n: repr(nest(n, 1)), 900))
+            print(t.switch())
         """
     )
     assert int(lines[1]) >= int(lines[0])

@@ -99,7 +99,7 @@ def test_on_another_thread(drop_another):
             reuse_freed_memory()
             main.tealet(int).switch()
 
-    for thread in on_worker(work):
+    for thread in on_worker(work):  # noqa: B007 (used below)
         gc.collect()
         if drop_another:
             box.clear()
@@ -167,7 +167,7 @@ def test_the_turn_of_its_domain_comes_with_the_end_of_that_tealet(main):
 
 
 def test_garbage_that_leads_back_to_the_tealet_that_it_lies_in(main):
-    """Each could be ended only after the other, if what waits counted as a reference from outside."""
+    """Waiting tealets are no references from outside: each would wait for the other to end."""
     log = []
 
     def make():
@@ -275,7 +275,9 @@ def test_one_that_refused_and_ended_later_is_freed(main, unraisable):
     assert main.previous.switch() is True
     gc.collect()
     assert gone() is None
-    assert not [o for o in gc.get_objects() if isinstance(o, Tealet) and o.main is main and o is not main]
+    assert not [
+        o for o in gc.get_objects() if isinstance(o, Tealet) and o.main is main and o is not main
+    ]
 
 
 def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
@@ -367,6 +369,6 @@ def test_c_code_goes_on_with_what_it_borrows(unraisable):
             yield
             main.tealet(int).switch()
 
-    for thread in on_worker(work):
+    for thread in on_worker(work):  # noqa: B007 (used below)
         gc.collect()
     assert calls == [(1, thread), (2, thread)]

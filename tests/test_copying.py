@@ -1,4 +1,4 @@
-"""What can be pickled and copied; and no way leads to an object without a value."""
+"""Pickling and copying; no way makes an object without a value."""
 
 import copy
 import copyreg

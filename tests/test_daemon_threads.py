@@ -1,8 +1,8 @@
 """Daemon threads that use tealets while the process ends.
 
-CPython up to 3.13 ends such a thread wherever it waits for the global interpreter lock, by unwinding
-its C stack: see cpp/python/guarded.hpp. Where that is, is a matter of chance, so each program runs
-several times, and most of them wait in the middle of what they are about. Ask for more runs with
+CPython up to 3.13 ends such a thread wherever it waits for the global interpreter lock, by
+unwinding its C stack: see cpp/python/guarded.hpp. The place is a matter of chance. So each program
+runs several times, and most of them wait in the middle of what they test. Ask for more runs with
 
     nox -s tests -- tests/test_daemon_threads.py --daemon-runs=100
 """

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import subprocess
 import sys
 import threading
 import weakref
@@ -68,7 +67,9 @@ def test_in_a_cycle_that_another_thread_collects(unraisable):
 
 
 @pytest.mark.parametrize("pause", [False, True])
-@pytest.mark.parametrize("drop", [lambda walks: walks.clear(), lambda walks: in_a_thread(walks.clear)])
+@pytest.mark.parametrize(
+    "drop", [lambda walks: walks.clear(), lambda walks: in_a_thread(walks.clear)]
+)
 @pytest.mark.parametrize("cycle", [False, True])
 def test_in_a_dropped_generator(pause, drop, cycle, unraisable):
     log = []
@@ -110,7 +111,7 @@ def test_a_tealet_in_a_dropped_generator(main, unraisable):
     log = []
 
     def walk():
-        itself = cell
+        itself = cell  # noqa: F821 (deleted only after this has run)
 
         def run():
             try:

@@ -66,7 +66,7 @@ def pauses_in_an_except_block(main, thing):
 
 
 def pauses_in_a_computation(main, thing):
-    return [thing, (lambda *args: args)(thing, main.switch(thing))]
+    return [thing, (lambda *args: args)(thing, main.switch(thing))]  # noqa: PLC3002
 
 
 variable = contextvars.ContextVar("variable")
@@ -94,10 +94,7 @@ LOSES = pytest.mark.leaves_behind("what C functions on an ended thread's stack o
 
 @pytest.mark.parametrize(
     "pause",
-    [
-        pytest.param(pause, marks=LOSES) if pause in BELOW_C else pause
-        for pause in PAUSES
-    ],
+    [pytest.param(pause, marks=LOSES) if pause in BELOW_C else pause for pause in PAUSES],
     ids=lambda pause: pause.__name__,
 )
 def test_what_its_tealets_own_is_given_back(pause):

@@ -204,7 +204,8 @@ def handler(i):
 def deep(n, f): return deep(n - 1, f) if n else f()
 def refused(i):
     try: return deep(i, lambda: handler(i))
-    except InvalidError as error: return "moved" if "moved the C stack" in str(error) else repr(error)
+    except InvalidError as error:
+        return "moved" if "moved the C stack" in str(error) else repr(error)
 jobs = [gevent.spawn(refused, i) for i in range(6)]
 gevent.joinall(jobs, timeout=60)
 print([job.value for job in jobs])

@@ -342,7 +342,7 @@ def test_a_profile_counts_each_call_once(profile):
 
 
 def test_a_profile_that_begins_and_ends_in_tealets(profile, main):
-    """Each return finds other calls below it than it had."""
+    """Each call returns on top of other calls than it began on."""
 
     def first(switch):
         profile.enable()
@@ -375,7 +375,7 @@ def test_a_profile_of_dropped_tealets(profile):
 
 
 def test_calls_that_return_out_of_order_do_no_harm(tmp_path):
-    """The end of a call below which another function is than the one that called it."""
+    """A call ends on top of another function than the one that called it."""
     (tmp_path / "program.py").write_text(
         textwrap.dedent("""\
         from tealetpp import Main

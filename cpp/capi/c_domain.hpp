@@ -41,10 +41,10 @@ struct CDomain final : private AllocatorResource, core::Domain {
 
   // A new tealet, child of main: the C face makes no use of the tree.
   core::Node* make() noexcept { return create(extra_bytes, main()); }
-  // Whether its tealets can never run again, since the one that it was begun in is gone.
+  // Whether its tealets can never run again, since a tealet that it lies in is gone.
   bool is_gone() const noexcept;
-  // If it is gone: strands all that lie where it does, which might still look for it on their way
-  // up.
+  // Precondition: is_gone(). Strands every domain that was begun in the tealets that this one lies
+  // in, so that none climbs through this one once it is freed.
   void strand_neighbours() noexcept;
   // Whether the caller, which has its frame at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;

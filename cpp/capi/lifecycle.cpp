@@ -24,7 +24,7 @@ void free_domain(CDomain& domain) noexcept {
   TEALET_ALLOC_FREE(&allocator, &domain);
 }
 
-// Ends the program rather than free a stack that somebody runs on, or is to run on.
+// Aborts unless main runs: the running tealet would lose its stack.
 void check_finalize(CDomain& domain) noexcept {
   if (domain.current().is_main()) return;
   const auto* main = static_cast<void*>(handle_of(domain.main()));

@@ -41,8 +41,8 @@ void Domain::close() noexcept {
   memory_.set_cache_bytes(0);  // what faces still refer to goes straight back in the end
 }
 
-// Not inlined, as extent() is not: of a large frame that they were made part of, they would see the
-// far end.
+// noinline, as is extent(): inlined into a large frame, they would measure from that frame's far
+// end.
 [[gnu::noinline]] Errc Domain::check_room() const noexcept {
   return __builtin_frame_address(0) > stack_.lowest_start ? Errc::ok : Errc::no_room;
 }

@@ -106,8 +106,8 @@ Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
   const Node* const paused = current_;
   const Arrival back = tealetpp_switch(to_save, to_restore, this);
   *exceptions_ = in_flight;
-  // A fork or a duplicate, which finds the same here, has none of the domains that were opened in
-  // the original. Not even at its address: it has hosted nothing yet.
+  // A fork or a duplicate returns here too, but has none of the domains that were opened in the
+  // original. It may even have the original's address; then `hosts` tells them apart.
   if (inside != nullptr && current_ == paused && current_->hosts) running_tealet = inside;
   return back;
 }

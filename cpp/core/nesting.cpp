@@ -67,24 +67,25 @@ Errc Nesting::check_enclosing() const noexcept {
   if (thread_ != this_thread) return Errc::thread;
   if (stranded()) return Errc::outside;
   leave_moved();
+  bool older_runs = false;
   const Node* tealet = running_tealet;
-  while (tealet != place()) {
-    if (tealet->domain == nullptr) {
-      const Errc code = outside_or_moved();
-      if (code != Errc::moved || self_.knows_running() || !may_be_on_stack(*place())) return code;
-      // Another library has switched back to it.
-      running_tealet = place();
-      break;
-    }
-    const Nesting& nesting = tealet->domain->nesting();
-    if (nesting.opened_ < opened_) return Errc::outside;
-    tealet = nesting.enclosing_;
+  for (; tealet != place() && tealet->domain != nullptr;
+       tealet = tealet->domain->nesting().enclosing_) {
+    if (tealet->domain->nesting().opened_ < opened_) older_runs = true;
+  }
+  if (tealet != place()) {
+    const Errc code = outside_or_moved();
+    if (code != Errc::moved || self_.knows_running() || !may_be_on_stack(*place())) return code;
+    // Another library has switched back to it.
+    running_tealet = place();
+  } else if (older_runs) {
+    return Errc::outside;
   }
   if (is_active()) {
     used_from_inside_ = true;
   } else {
     enclosing_ = running_tealet;
-    // If no switch follows, this holds no longer than here: whatever is done next must climb again.
+    // Without a switch this holds for the current call only: the next one must climb again.
     expected_ = enclosing_ == home_ ? home_ : &nowhere;
   }
   return Errc::ok;
@@ -92,8 +93,8 @@ Errc Nesting::check_enclosing() const noexcept {
 
 Node* Nesting::place() const noexcept { return is_active() ? &self_.current() : home_; }
 
-// The running tealets do not lead here. Nor should they if a tealet on the way up from here was
-// paused by a switch.
+// The climb from the running tealet did not end here. Errc::outside if that is right, since a
+// switch has paused a tealet on the way up from here; else Errc::moved.
 Errc Nesting::outside_or_moved() const noexcept {
   const Node* tealet = place();
   for (; tealet->domain != nullptr; tealet = tealet->domain->nesting().enclosing_) {

@@ -43,13 +43,13 @@ class Nesting {
     }
   }
 
-  // Whether the domain may be used from inside a tealet of another one, that runs in its running
-  // tealet. Known from check(), and until told otherwise.
+  // Whether the domain may be in use from a tealet of another domain, which runs inside this one's
+  // running tealet. check() sets it, forget_use_from_inside() resets it.
   bool used_from_inside() const noexcept { return used_from_inside_; }
   void forget_use_from_inside() noexcept { used_from_inside_ = false; }
 
-  // Tells that `tealet` is the innermost that runs on this thread, which only an API can know where
-  // another library switches C stacks, too.
+  // Makes `tealet` the innermost running one of this thread. Only a face can know which one it is
+  // when another library switches C stacks, too.
   static void correct_running(Node& tealet) noexcept { running_tealet = &tealet; }
 
   // The thread that opened the domain; nullptr once it is closed.
@@ -71,7 +71,7 @@ class Nesting {
   void forget(const Node& tealet) const noexcept {
     if (__builtin_expect(running_tealet == &tealet, 0)) running_tealet = enclosing_;
   }
-  // Leaves those that were opened in `tealet`, which is gone, where they are.
+  // Makes the domains that were opened in `tealet`, which is gone, stranded.
   void strand(const Node& tealet) noexcept;
 
  private:
@@ -85,7 +85,7 @@ class Nesting {
 
   Domain& self_;
   ThreadContext* thread_ = nullptr;    // one of its owners
-  std::uint64_t opened_ = 0;           // the how-manyth of its thread
+  std::uint64_t opened_ = 0;           // counts the domains that its thread opened
   Node* home_ = nullptr;               // where it was opened: a tealet, or the thread's `ambient`
   mutable Node* enclosing_ = nullptr;  // what runs when main does, next time
   // What runs if the domain can be used, as far as one comparison tells. While idle: its home, or

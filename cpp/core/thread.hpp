@@ -9,8 +9,9 @@
 
 namespace tealet::core {
 
-// A thread that has opened a domain. It outlives the thread while a domain of it does, so no other
-// thread ever has the same address as far as any domain can tell.
+// What the engine keeps for a thread that has opened a domain. Its owners are the thread and its
+// open domains; the last one frees it. So no other thread's has the same address while a domain is
+// open.
 class ThreadContext {
  public:
   ThreadContext() noexcept { ambient.status = Status::Running; }

@@ -33,8 +33,8 @@ PyObject* new_instance(PyTypeObject* type, PyObject*, PyObject*) {
 
 void guard_base_type() {
   py::handle base = py::detail::get_internals().instance_base;
-  // Types that inherited the function before would not be the same as their base any more, and
-  // CPython asks for that.
+  // CPython requires that a type and its base have the same tp_new. A type that has inherited the
+  // old one would break that.
   if (py::len(base.attr("__subclasses__")()) != 0) return;
   reinterpret_cast<PyTypeObject*>(base.ptr())->tp_new = guarded<new_instance>;
 }

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "collector.hpp"
-#include "thread_domains.hpp"
 #include "errors.hpp"
 #include "objects.hpp"
+#include "thread_domains.hpp"
 
 namespace tealetpp {
 

@@ -17,13 +17,12 @@ void set_error(Errc code, TealetObject* tealet);
 void register_errors(py::module_& module);
 
 // Appends `handled`, which may be nullptr, to the chain of contexts that begins with `exception`,
-// as far as it is not part of it. No cycle comes of that.
+// unless the chain has it already. Never makes a cycle.
 void add_context(PyObject* exception, PyObject* handled);
 
-// What of an exception that leaves a tealet's function is more than TealetExit; nullptr if nothing
-// is. Consumes the reference, returns a new one. May run any code.
-//
-// `except*` makes a group of the exceptions that pass it, in some versions of a single one too.
+// The part of an exception that is not TealetExit; nullptr if there is none. Exceptions that pass
+// an `except*` arrive in a group; in some versions of Python even a single one does. Consumes the
+// reference, returns a new one. May run any code.
 PyObject* without_exit(PyObject* raised);
 
 }  // namespace tealetpp

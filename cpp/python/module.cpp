@@ -13,8 +13,9 @@ namespace {
 
 // The types are the same for the whole process.
 bool is_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
-// No garbage is collected meanwhile, for that may run any code. In pybind11's functions, which are
-// all over this, nothing must: see guarded.hpp. What the module needs done in Python is guarded.
+
+// Turns the garbage collector off meanwhile. It may run any code, and no Python code may run inside
+// of pybind11's functions: see guarded.hpp. The Python code that the module needs is guarded.
 class GarbageStays {
  public:
   GarbageStays() noexcept : was_enabled_(PyGC_Disable() != 0) {}

@@ -3,8 +3,8 @@
 // pybind11 makes the types; the objects are laid out here, in one block each, because there may be
 // a million of them. All methods and slots are plain entries of the type and not functions that
 // pybind11 dispatches: its dispatcher keeps a per-thread list on the C stack that must be left in
-// the order in which it was entered, and a switch in between would break that order. And it catches
-// what guarded.hpp is about.
+// the order in which it was entered, and a switch in between would break that order. It also
+// catches the unwinding that guarded.hpp keeps away.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -39,7 +39,7 @@ struct Tealet {
   TealetObject* main;     // strong, except in the main tealet itself
   TealetObject* parent;   // strong while the node exists; nullptr for main
   std::uint32_t exiting;  // when TealetExit was raised at its pause point, counted; 0 if not
-  bool held;              // its domain owns a reference: nobody else may, but it has not ended
+  bool held;              // its domain owns a reference: see PythonDomain::hold()
   bool waiting;           // it is to be ended at the next occasion
   bool must_end;          // then it is ended whoever refers to it
 };
@@ -109,13 +109,14 @@ class PythonDomain : public tealet::core::Domain {
     return !may_settle &&
            (current_object == main_object || Py_REFCNT(current_object->object()) > 1);
   }
-  // Owns a reference to `tealet` from now on, which nobody else may refer to and which has not
-  // ended: it cannot be ended right now, and waits for the next occasion; or it has refused to.
+  // Owns a reference to `tealet`, which has not ended, and which nobody else may refer to. With
+  // `waiting` it is ended at the next occasion; without, it has refused to end.
   void hold(TealetObject* tealet, bool waiting);
-  // No longer. It may be freed.
+  // Gives up that reference, if there is one. This may free `tealet`.
   void let_go_of_held(TealetObject* tealet);
-  // Ends a tealet, or closes the domain if that is main, at the next occasion, whoever refers to it.
+  // At the next occasion, ends `tealet`, whoever refers to it; if it is main, closes the domain.
   void end_later(TealetObject* tealet);
+  // Takes end_later() of main back.
   void forget_to_close();
   // Ends what waits here. The domain can be used here and now.
   void settle_own();
@@ -133,7 +134,7 @@ class PythonDomain : public tealet::core::Domain {
   std::uint64_t thread_state = 0;                       // its number
   const _PyErr_StackItem* handled_by_thread = nullptr;  // outermost while no tealet runs
   bool closing = false;
-  bool tools_wait = false;   // resumed, and trace functions are to be told of it
+  bool tools_wait = false;  // resumed, and trace functions are to be told of it
   bool adopting = false;    // the engine is changing the tree: nothing may switch
   bool may_settle = false;  // something waits on this thread
   // Among the open domains of its thread.
@@ -188,11 +189,11 @@ TealetObject* new_object();
 PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node);
 // Ends a tealet and returns then; false with an exception set.
 bool close_tealet(TealetObject* tealet);
-// Ends a tealet that nobody can reach any more. Should that have to wait, or should it refuse, then
-// its domain holds it.
+// Ends a tealet that nobody can reach any more. If it cannot be ended now, or refuses, its domain
+// holds it.
 void end_unreachable(TealetObject* tealet);
-// Without unwinding, and whatever it is: for one that has not begun, or can never be resumed. What
-// its frames own is dropped. On any thread.
+// Ends a tealet without unwinding: one that has not begun, or can never be resumed. Drops what its
+// frames own. On any thread.
 void discard_tealet(TealetObject* tealet);
 // Opens the domain of a Main object. False with an exception set.
 bool open_domain(TealetObject* main, std::size_t limit);

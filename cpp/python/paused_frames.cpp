@@ -11,14 +11,6 @@ namespace tealetpp {
 
 namespace {
 
-PyCodeObject* code_of(const _PyInterpreterFrame* frame) noexcept {
-#if PY_VERSION_HEX >= 0x030d0000
-  return reinterpret_cast<PyCodeObject*>(frame->f_executable);
-#else
-  return frame->f_code;
-#endif
-}
-
 bool is_held(const _PyInterpreterFrame* frame) noexcept {
   return frame->frame_obj != nullptr && Py_REFCNT(frame->frame_obj) > 1;
 }
@@ -30,8 +22,9 @@ struct Instruction {
   int opcode = -1;
   int argument = 0;
 };
+
 Instruction instruction_of(const _PyInterpreterFrame* frame) {
-  PyObject* const bytes = PyCode_GetCode(code_of(frame));
+  PyObject* const bytes = PyCode_GetCode(code_of_frame(frame));
   if (bytes == nullptr) {
     PyErr_Clear();
     return {};
@@ -43,7 +36,7 @@ Instruction instruction_of(const _PyInterpreterFrame* frame) {
 #endif
   const auto* const at = reinterpret_cast<const unsigned char*>(PyBytes_AS_STRING(bytes)) +
                          (reinterpret_cast<const char*>(now) -
-                          reinterpret_cast<const char*>(_PyCode_CODE(code_of(frame))));
+                          reinterpret_cast<const char*>(_PyCode_CODE(code_of_frame(frame))));
   const Instruction found{at[0], at[1]};
   Py_DECREF(bytes);
   return found;
@@ -56,15 +49,15 @@ bool is_call(int opcode) noexcept {
   return opcode == CALL;
 }
 
-// Finds out how far the evaluation stack of a frame is filled that has called a pausing method. The
-// interpreter has that in a variable, and what lies beyond is left over from other calls; but there
-// must be the method, the tealet and as many arguments as the instruction says. If that method is
-// there more than once, the first counts: an outer call, of which this one computes an argument, so
-// what is filled is never taken for more than it is.
+// Sets `stacktop` of a frame that has called a pausing method. The interpreter keeps the top in a
+// variable, and slots beyond it hold leftovers of other calls. But the stack ends with the method,
+// the tealet and as many arguments as the instruction says. If the method is there twice, the first
+// counts. It may belong to an outer call whose argument this one computes; so the top found is
+// never too high.
 void find_stack_top(_PyInterpreterFrame* frame) {
   const Instruction instruction = instruction_of(frame);
   if (!is_call(instruction.opcode)) return;
-  const PyCodeObject* const code = code_of(frame);
+  const PyCodeObject* const code = code_of_frame(frame);
   const int full = code->co_nlocalsplus + code->co_stacksize;
   for (int i = code->co_nlocalsplus; i + 2 + instruction.argument <= full; ++i) {
     PyObject* const method = frame->localsplus[i];
@@ -75,14 +68,14 @@ void find_stack_top(_PyInterpreterFrame* frame) {
   }
 }
 
-// How far its locals and its evaluation stack are filled. That of a frame which called a C function
-// is in a variable of the interpreter; what is certain then are the locals.
+// How many locals and entries of the evaluation stack are filled. Where the top is unknown, since
+// the frame has called a C function, only the locals count.
 int filled(const _PyInterpreterFrame* frame) noexcept {
-  const int locals = code_of(frame)->co_nlocalsplus;
+  const int locals = code_of_frame(frame)->co_nlocalsplus;
   return frame->stacktop > locals ? frame->stacktop : locals;
 }
 
-// Gives each frame that somebody holds a frame object to go back to, while it can be found.
+// Sets f_back of each frame object that somebody holds, while the chain still leads there.
 void link_held_frames(const _PyInterpreterFrame* newest) {
   for (const _PyInterpreterFrame* frame = newest; frame != nullptr; frame = frame->previous) {
     if (frame->owner != FRAME_OWNED_BY_THREAD || !is_held(frame)) continue;
@@ -99,8 +92,8 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
   PyFrameObject* const object = std::exchange(frame->frame_obj, nullptr);
   frame->stacktop = filled(frame);
   frame->previous = nullptr;
-  const auto size = reinterpret_cast<char*>(&frame->localsplus[frame->stacktop]) -
-                    reinterpret_cast<char*>(frame);
+  const auto size =
+      reinterpret_cast<char*>(&frame->localsplus[frame->stacktop]) - reinterpret_cast<char*>(frame);
   std::memcpy(static_cast<void*>(object->_f_frame_data), frame, static_cast<std::size_t>(size));
   object->f_frame = reinterpret_cast<_PyInterpreterFrame*>(object->_f_frame_data);
   object->f_frame->owner = FRAME_OWNED_BY_FRAME_OBJECT;
@@ -109,8 +102,8 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
   Py_DECREF(as_object);
 }
 
-// The generator is in the middle of running, and would be for ever. Its frame stays part of it, and
-// holds a reference until clear().
+// Completes a generator that would stay in the middle of running for ever. Its frame stays part of
+// it, and holds a reference to it until clear().
 void end_generator(_PyInterpreterFrame* frame) noexcept {
   PyGenObject* const generator = _PyFrame_GetGenerator(frame);
   frame->stacktop = filled(frame);
@@ -140,7 +133,7 @@ void clear(_PyInterpreterFrame* frame) {
 #endif
 }
 
-// Nobody but the frames' own chain leads to what is left of them after this. Runs no code.
+// Takes the frames off everything but their own chain, and returns that. Runs no code.
 _PyInterpreterFrame* detach(_PyInterpreterFrame* newest) noexcept {
   _PyInterpreterFrame* left = nullptr;
   _PyInterpreterFrame** link = &left;

@@ -5,9 +5,9 @@
 
 namespace tealetpp {
 
-// Gives pybind11's base type a function that makes objects and never throws: pybind11's own does, for
-// a type without a C++ value (such as the base type itself) and without memory. To be called before
-// there are types of ours.
+// Gives pybind11's base type a function that makes objects and never throws: pybind11's own does,
+// for a type without a C++ value (such as the base type itself) and without memory. To be called
+// before there are types of ours.
 void guard_base_type();
 
 void register_status(py::module_& module);

@@ -129,11 +129,11 @@ PyObject* from_figures(PyObject*, PyObject* figures) {
        "The same as JSON text; an undefined ratio is null."}, \
       {"_repr_html_", guarded<to_html>, METH_NOARGS, "_repr_html_($self, /)\n--\n\n"}
 
-#define TEALETPP_COPIES(from_figures)                                         \
+#define TEALETPP_COPIES(from_figures)                                                  \
   {"__reduce__", guarded<reduce>, METH_NOARGS, "__reduce__($self, /)\n--\n\n"},        \
       {"__copy__", guarded<copy>, METH_NOARGS, "__copy__($self, /)\n--\n\n"},          \
       {"__deepcopy__", guarded<copy>, METH_O, "__deepcopy__($self, memo, /)\n--\n\n"}, \
-      {"_from_figures", from_figures, METH_O | METH_CLASS,                    \
+      {"_from_figures", from_figures, METH_O | METH_CLASS,                             \
        "_from_figures($type, figures, /)\n--\n\nFor pickle."}
 
 PyMethodDef stats_methods[] = {

@@ -28,8 +28,8 @@ Transfer arrive(PythonDomain& domain) {
   return arrived;
 }
 
-// Raises an exception that comes from elsewhere, consuming the reference. As if its chain had been
-// raised from a function that was called here, the one that is being handled here is at its end.
+// Raises an exception that comes from elsewhere, consuming the reference. The exception that is
+// being handled here becomes the end of its chain, as if a function called here had raised it.
 void raise_here(PyObject* exception) {
   PyObject* handled = PyErr_GetHandledException();
   add_context(exception, handled);
@@ -73,8 +73,8 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   guard([&] { tell_tools_of_resumption(PyThreadState_Get(), domain.current().is_main()); });
 }
 
-// Tells trace and profile functions that the running tealet pauses for `target`. Their code may do
-// anything with that; then there is no switch.
+// Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
+// their code has changed what `target` is.
 [[gnu::noinline, gnu::cold]] Errc tell_of_pause(TealetObject* target) {
   PythonDomain& domain = target->domain();
   const Node& self = domain.current();
@@ -89,8 +89,8 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
 // Whether `target` began beyond all that its main tealet has on the C stack now. Then that is the C
 // stack of another library's coroutine, and what lies beyond belongs to others.
 [[gnu::noinline]] bool has_begun_elsewhere(const Node& target) {
-  // Without such a library it is one C stack, from many places of which a program that embeds Python
-  // may call it.
+  // Without such a library it is one C stack, from many places of which a program that embeds
+  // Python may call it.
   static PyObject* const library = PyUnicode_InternFromString("greenlet");
   PyObject* const modules = PyImport_GetModuleDict();
   if (library == nullptr || modules == nullptr) return false;
@@ -101,7 +101,7 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   return !reaches_on_c_stack(PyThreadState_Get(), target.far);
 }
 
-// The same, as far as a comparison tells that it cannot be. `here` is on the C stack.
+// The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
 bool reaches_beyond(PythonDomain& domain, const Node& target, const void* here) {
   return domain.current().is_main() && target.far > static_cast<const char*>(here) &&
          has_begun_elsewhere(target);
@@ -304,7 +304,8 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
   PythonDomain& domain = target->domain();
   Node& node = *target->node();
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
-  const Errc code = with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
+  const Errc code =
+      with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
   if (code == Errc::ok) return receive(domain);
   domain.free_data_stack(execution_of(node));
   return fail(target, code, out);
@@ -318,15 +319,16 @@ PyObject* exchange(TealetObject* target, Transfer out) {
   const Status status = target->node()->status;
   if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
   PythonDomain& domain = target->domain();
-  const Errc code =
-      with_paused_state(target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
+  const Errc code = with_paused_state(
+      target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.arrived());
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
-  const Errc code = with_paused_state(target, Transfer{}, [&] { return domain.unwind(*target->node()); });
+  const Errc code =
+      with_paused_state(target, Transfer{}, [&] { return domain.unwind(*target->node()); });
   if (code == Errc::ok) result = receive(domain);
   return code;
 }

@@ -63,8 +63,8 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 
 namespace {
 
-// A new reference to what throw() shall raise in `tealet`, which is ready for it; nullptr with an
-// exception set.
+// A new reference to the exception that throw() raises in `tealet`; nullptr with an exception set,
+// also if `tealet` is not ready for it.
 PyObject* prepare_throw(TealetObject* tealet, PyObject* exception) {
   if (PyExceptionClass_Check(exception)) {
     exception = PyObject_CallNoArgs(exception);
@@ -204,7 +204,7 @@ PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t cou
     }
   }
   PyObject* result = method_close(self, nullptr);
-  // Whoever calls this without an `except` or `with` around it may still say what happened before.
+  // A caller may pass an exception that it is not handling.
   if (result != nullptr || count < 2 || !PyExceptionInstance_Check(exception[1])) return result;
   PyObject* raised = take_raised();
   add_context(raised, exception[1]);
@@ -358,10 +358,10 @@ int slot_clear(PyObject* self) {
   return 0;
 }
 
-// In a cycle that the garbage collector is about to break, on whatever thread: it must not, since the
-// stack of a paused tealet may borrow anything in its reach. So the tealet lives on, and ends at the
-// next occasion; with its frames the cycle goes too. Until it has ended that happens each time that
-// the collector finds it.
+// In a cycle that the garbage collector is about to break, on whatever thread: it must not, since
+// the stack of a paused tealet may borrow anything in its reach. So the tealet lives on, and ends
+// at the next occasion; with its frames the cycle goes too. Until it has ended that happens each
+// time that the collector finds it.
 void slot_finalize(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
   allow_finalizing_again(self);
@@ -391,7 +391,8 @@ bool has_other_values(PyTypeObject* type) {
   });
 }
 
-// In place of pybind11's, which calls Python's API from where destructors and handlers wait.
+// Replaces pybind11's, which calls Python's API inside of destructors and handlers: see
+// guarded.hpp.
 PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
   if (has_other_values(type)) {
     PyErr_Format(PyExc_TypeError, "%s cannot also derive from other extension types",
@@ -408,7 +409,7 @@ int slot_init(PyObject* self, PyObject*, PyObject*) {
   return -1;
 }
 
-// What calling Tealet, Main or a subclass does. In place of pybind11's, as above.
+// Makes an object when Tealet, Main or a subclass is called. Replaces pybind11's, as above.
 PyObject* call_type(PyObject* type, PyObject* arguments, PyObject* keywords) {
   PyObject* self = PyType_Type.tp_call(type, arguments, keywords);
   if (self == nullptr || !PyObject_TypeCheck(self, tealet_type)) return self;

@@ -21,7 +21,8 @@ PyObject* key() {
   return object;
 }
 
-// Those of a thread state that goes. It has no dictionary any more, or a new one that nobody clears.
+// The domains of a thread state that is being deleted. Its dictionary is gone, or a new one that
+// nobody clears.
 ThreadDomains* ending = nullptr;
 
 void thread_state_goes(PyObject* capsule) {
@@ -46,9 +47,10 @@ ThreadDomains* find() {
   return nullptr;
 }
 
-// Whether one is under way: the interpreter takes a bounded number of them.
+// Whether a pending call is queued: the interpreter's queue is short.
 bool pending = false;
-// Whether it was, but in the middle of a collection on its thread: finalizers make pending calls.
+// Whether a pending call came in the middle of a collection on its thread, where finalizers may
+// make it, and must be made again.
 bool put_off = false;
 
 int on_pending_call(void*) {
@@ -81,7 +83,8 @@ ThreadDomains* ThreadDomains::of_this_thread() {
   }
   PyObject* const capsule = PyCapsule_New(domains, name, guarded<thread_state_goes>);
   if (capsule == nullptr) delete domains;
-  const bool kept = capsule != nullptr && key() != nullptr && PyDict_SetItem(dictionary, key(), capsule) == 0;
+  const bool kept =
+      capsule != nullptr && key() != nullptr && PyDict_SetItem(dictionary, key(), capsule) == 0;
   Py_XDECREF(capsule);
   return kept ? domains : nullptr;
 }
@@ -106,7 +109,7 @@ void ThreadDomains::expect_settling() {
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     domain->may_settle = true;
   }
-  // Only the main thread makes it. If too many wait already, there are the other occasions.
+  // Only the main thread makes pending calls. If the queue is full, the other occasions remain.
   expect_pending_call();
 }
 
@@ -122,7 +125,7 @@ void ThreadDomains::settle(bool by_main) {
   PyObject* const raised = take_raised();
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
-    // With the C stack used up it is for those who called this further up.
+    // Without room on the C stack, it is left to a settle() farther up.
     const bool can_be = domain->may_settle && (!by_main || domain->current().is_main()) &&
                         domain->usable() == Errc::ok && domain->check_room() == Errc::ok;
     if (!can_be) {
@@ -175,7 +178,7 @@ void ThreadDomains::discard_stranded() {
 }
 
 void ThreadDomains::end() {
-  // The whole interpreter ends: what is left goes with the process.
+  // The interpreter shuts down: what is left goes with the process.
   if (is_finalizing()) {
     while (last_opened_ != nullptr) remove(*last_opened_);
     return;

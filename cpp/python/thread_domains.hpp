@@ -1,9 +1,10 @@
-// What a Python thread has of domains: the open ones, and when to end what waits for it.
+// The open domains of a Python thread, and the occasions to end what waits in them.
 //
 // A tealet can be ended only on its own thread, and a collection, the last reference, or a dropped
-// generator may come on any. What cannot be ended at once waits in its domain for the next occasion:
-// the thread's next switch, creation or closing of a tealet, in whichever of its domains. On the
-// main thread there is another one if main tealets run: a pending call of the interpreter.
+// generator may come on any. What cannot be ended at once waits in its domain for the next
+// occasion: the thread's next switch, creation or closing of a tealet, in whichever of its domains.
+// The main thread has one more, for domains whose main tealet runs: a pending call of the
+// interpreter.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ class ThreadDomains {
 
   // Of the domains that can be used here and now, the one opened last; nullptr if there is none.
   PythonDomain* innermost();
-  // Another library may have switched C stacks: tells the engine which tealet runs.
+  // Tells the engine which tealet runs: another library may have switched C stacks.
   void correct_running();
 
   // Ends those whose tealet is gone, without unwinding.

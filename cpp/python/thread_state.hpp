@@ -156,18 +156,21 @@ inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept 
 #endif
 }
 
+inline PyCodeObject* code_of_frame(const _PyInterpreterFrame* frame) noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  return reinterpret_cast<PyCodeObject*>(frame->f_executable);
+#else
+  return frame->f_code;
+#endif
+}
+
 #if PY_VERSION_HEX >= 0x030c0000
 // Whether a profiler is told by sys.monitoring when the function of this frame returns.
 inline bool is_profiled(const _PyInterpreterFrame* frame) noexcept {
   constexpr int py_return = 2;              // PY_MONITORING_EVENT_PY_RETURN
   constexpr unsigned profilers = 1U << 2U;  // sys.monitoring.PROFILER_ID
   if (frame == nullptr) return false;
-#if PY_VERSION_HEX >= 0x030d0000
-  const auto* code = reinterpret_cast<const PyCodeObject*>(frame->f_executable);
-#else
-  const PyCodeObject* code = frame->f_code;
-#endif
-  const _PyCoMonitoringData* monitoring = code->_co_monitoring;
+  const _PyCoMonitoringData* monitoring = code_of_frame(frame)->_co_monitoring;
   return monitoring != nullptr && (monitoring->active_monitors.tools[py_return] & profilers) != 0;
 }
 #endif
@@ -184,14 +187,10 @@ inline int visit_execution(const Execution& execution, visitproc visit, void* ar
   for (const _PyInterpreterFrame* frame = execution.paused_frame; frame != nullptr;
        frame = frame->previous) {
     if (frame->owner != FRAME_OWNED_BY_THREAD) continue;  // a generator shows its own
-#if PY_VERSION_HEX >= 0x030d0000
-    auto* code = reinterpret_cast<PyCodeObject*>(frame->f_executable);
-    Py_VISIT(frame->f_funcobj);
-#elif PY_VERSION_HEX >= 0x030c0000
-    PyCodeObject* code = frame->f_code;
+    PyCodeObject* const code = code_of_frame(frame);
+#if PY_VERSION_HEX >= 0x030c0000
     Py_VISIT(frame->f_funcobj);
 #else
-    PyCodeObject* code = frame->f_code;
     Py_VISIT(frame->f_func);
 #endif
     Py_VISIT(code);

@@ -41,7 +41,7 @@ class Telling {
   bool collects_;
 };
 
-// What goes wrong in a tool has nothing to do with who switches.
+// An error in a tool is not raised in the tealet that switches.
 void report(PyObject* tool) {
   if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(tool);
 }
@@ -73,8 +73,8 @@ class Frames {
 
 // --- trace functions ---
 
-// Whether it is sys.settrace() that has set this function, which then calls one in Python: it is
-// part of the interpreter, as any slot of a built-in type is.
+// Whether sys.settrace() has set this function, which then calls one in Python. It is part of the
+// interpreter's binary, as is any slot of a built-in type.
 bool calls_python(Py_tracefunc function) {
   Dl_info ours{};
   Dl_info interpreter{};
@@ -93,8 +93,8 @@ bool is_coverage(PyObject* function) {
   return is_a(function, "coverage.CTracer") || is_coverage_in_python(function);
 }
 
-// Of a generator that has yielded. Coverage takes the return of other frames for the end of the
-// function, which would be a branch that it takes; it does not ask which frame it is.
+// The frame of a generator that has yielded. Coverage does not ask whose frame returns; but for any
+// other frame it records a branch to the end of the function.
 PyFrameObject* make_yielded_frame() {
   PyObject* names = PyDict_New();
   if (names == nullptr) return nullptr;
@@ -120,7 +120,7 @@ void leave_in_coverage(PyObject* function, Py_tracefunc call, PyFrameObject* fra
     call(function, yielded, PyTrace_RETURN, Py_None);
     return;
   }
-  // One in Python is told of the end of frames only that it was told the beginning of.
+  // A tracer in Python gets a return only for frames whose call it got.
   PyObject* local = PyObject_GetAttrString(reinterpret_cast<PyObject*>(frame), "f_trace");
   if (local != nullptr && local != Py_None) {
     Py_XDECREF(PyObject_CallFunction(function, "OsO", yielded, "return", Py_None));
@@ -191,10 +191,9 @@ void tell_of_entering(PyThreadState* thread, const Frames& frames) {
 
 constexpr const char* profiler = "_lsprof.Profiler";
 
-// cProfile takes the uppermost entry for the function that returns, whichever it is, and crashes if
-// that one was never called from where the next entry says. Without entries nothing happens then.
-// So each pause empties its stack, the only way that it has for it: it ends all calls now, and
-// counts them.
+// cProfile takes its top entry for the function that returns, whichever it is, and crashes if the
+// next entry never called that one. With an empty stack it ignores the return. So each pause
+// empties the stack by the only way that cProfile has: it ends and counts all calls.
 void restart_profiler(PyObject* object) {
   PyObject* result = PyObject_CallMethod(object, "disable", nullptr);
   if (result != nullptr) Py_SETREF(result, PyObject_CallMethod(object, "enable", nullptr));
@@ -210,7 +209,7 @@ PyObject* running_profiler(PyThreadState*) {
   constexpr int py_return = 1 << 2;  // sys.monitoring.events.PY_RETURN
   PyObject* monitoring = PySys_GetObject("monitoring");
   if (monitoring == nullptr) return nullptr;
-  // There is no way to ask, but for what is replaced.
+  // register_callback() returns the previous callback; nothing else does.
   const auto replace = [&](PyObject* callback) {
     return PyObject_CallMethod(monitoring, "register_callback", "iiO", profiler_id, py_return,
                                callback);

@@ -93,10 +93,11 @@ TEALET_API tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize);
  * its tealets is invalid from then on.
  *
  * Only in its main tealet: while another one runs, on whatever thread, this prints a line and calls
- * abort(). On another thread than its own only if that one does not use it meanwhile, nor a domain
- * that it was begun in; it may have ended. But a domain that was begun in a tealet that has ended,
- * was deleted or is defunct cannot run any more, and may be finalized whichever of its tealets ran
- * last.
+ * abort(). A domain that was begun in a tealet that has ended, was deleted or is defunct cannot run
+ * any more; it may be finalized whichever of its tealets ran last.
+ *
+ * Another thread may call this if the domain's own thread has ended, or meanwhile uses neither the
+ * domain nor one that it was begun in.
  */
 TEALET_API void tealet_finalize(tealet_t* tealet);
 
@@ -241,9 +242,9 @@ TEALET_API void tealet_reset_peak_stats(tealet_t* tealet);
 
 /* Gives the main tealet a far end, so that it can be forked: a promise that nothing at or above
  * `far_boundary` needs to be saved while other tealets run. Take the address of a variable of a
- * caller, into which the compiler does not inline what works with forks: variables of one function
- * lie in any order. TEALET_ERR_INVAL unless `tealet` is main and runs, and `far_boundary` is above
- * the stack pointer.
+ * caller, and keep the compiler from inlining the code that forks into that caller: the variables
+ * of one function lie in any order. TEALET_ERR_INVAL unless `tealet` is main and runs, and
+ * `far_boundary` is above the stack pointer.
  */
 TEALET_API int tealet_set_far(tealet_t* tealet, void* far_boundary);
 

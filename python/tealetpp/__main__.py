@@ -29,8 +29,8 @@ class OutputError(Exception):
 
 def command() -> NoReturn:
     """Run the command line as a process of its own. Ctrl-C ends it as SIGINT does."""
-    # Python's own handler raises an exception wherever that is; in a finalizer it would be lost.
-    # Who starts this in the background may want SIGINT ignored.
+    # Python's own handler raises an exception, which would be lost in a finalizer. A shell that
+    # starts this in the background may have SIGINT ignored; then it stays ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _die_interrupted)
     sys.exit(main())
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputError as error:
         _drop(sys.stdout)
         if isinstance(error.__cause__, BrokenPipeError):
-            return 0  # it has seen enough
+            return 0  # the reader has seen enough
         _complain(f"tealetpp: {error}")
         return EXIT_NOT_WRITTEN
     finally:
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare_output() -> None:
-    """Make the standard output something that can be written to or raises OSError."""
+    """Let the standard output take any text; if it is closed, writing raises OSError."""
     # A file name may hold what the terminal's encoding has not.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -155,7 +155,7 @@ class _Print(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that says so when it cannot print."""
+    """An argument parser that raises OutputError if it cannot print the help."""
 
     def print_help(self, file: object = None) -> None:  # noqa: ARG002
         _write(self.format_help())
