@@ -76,6 +76,7 @@ Node* Domain::duplicate(const Node& original) noexcept {
   twin->held_by = original.held_by;
   twin->marks = original.marks;
   twin->far = original.far;
+  twin->marked = original.marked;
   twin->status = original.status;
   return twin;
 }

@@ -184,6 +184,9 @@ class Domain {
   // Bytes of `node` on the heap now, shared ones in full; and how deep its stack is.
   std::size_t saved_bytes(const Node& node) const noexcept;
   std::size_t extent(const Node& node) const noexcept;
+  // Whether the caller may run in `tealet`, for all that can be seen: the stack pointer is nearer
+  // than its far end, and there is its mark. Other libraries may have moved it away.
+  static bool may_be_on_stack(const Node& tealet) noexcept;
   // No tealet but main has ever had bytes at or above this address.
   const char* highest_far() const noexcept { return highest_far_; }
 

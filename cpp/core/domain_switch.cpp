@@ -10,6 +10,7 @@
 //  5. A failed allocation leaves everything as it was and is reported; or, if the switch is forced,
 //     a stack that could not be saved is lost and its tealets are defunct. Main's is never lost,
 //     and a switch to main can always be forced.
+#include <atomic>
 #include <cstdlib>
 #include <utility>
 
@@ -336,6 +337,10 @@ void Domain::free_ended() noexcept {
   ended_ = nullptr;
 }
 
+// How far from its far end a tealet has its mark: a variable of on_begin(), which is always as far
+// from where that begins.
+static std::atomic<std::ptrdiff_t> mark_to_far{0};
+
 // The outermost frame of every tealet, with that of Face::run: both are on every saved stack.
 [[gnu::no_sanitize_address]] Arrival Domain::on_begin(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
@@ -344,10 +349,22 @@ void Domain::free_ended() noexcept {
   forget_poison(self.deepest_near_, self.target_->far);
 #endif
   self.enter();
+  void* volatile mark = domain;
+  mark_to_far.store(self.entry_ - reinterpret_cast<char*>(const_cast<void**>(&mark)),
+                    std::memory_order_relaxed);
+  self.current_->marked = self.current_->far == self.entry_;
   if (self.current_->status == Status::Stub) self.wait_as_stub();
   // From here on it may be any of the stub's duplicates that runs.
   self.current_->status = Status::Running;
   self.end(self.face_.run(*self.current_, self.transfer_));
+}
+
+[[gnu::noinline, gnu::no_sanitize_address]] bool Domain::may_be_on_stack(
+    const Node& tealet) noexcept {
+  if (static_cast<char*>(__builtin_frame_address(0)) >= tealet.far) return false;
+  if (!tealet.marked) return true;
+  const char* const mark = tealet.far - mark_to_far.load(std::memory_order_relaxed);
+  return *reinterpret_cast<void* const volatile*>(mark) == tealet.domain;
 }
 
 void Domain::wait_as_stub() noexcept {
@@ -401,6 +418,7 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
     return near;
   }
   copy.far = original.far;
+  copy.marked = original.marked;
   if (copy.far > self.highest_far_) self.highest_far_ = copy.far;
   Node& paused = self.fork_leaves_ ? original : copy;
   paused.stack = saved;

@@ -6,19 +6,10 @@ namespace tealet::core {
 
 const Node Nesting::nowhere;
 
-namespace {
-
-// Whether the caller may run in `tealet`: not where the stack pointer is farther than it began.
-[[gnu::noinline]] bool may_be_on_stack(const Node& tealet) noexcept {
-  return tealet.domain == nullptr || static_cast<char*>(__builtin_frame_address(0)) < tealet.far;
-}
-
-}  // namespace
-
 // With another library's coroutines on this thread, the tealet that ran last may be in one of them.
 void Nesting::leave_moved() const noexcept {
   if (self_.knows_running()) return;
-  while (!may_be_on_stack(*running_tealet)) {
+  while (running_tealet->domain != nullptr && !Domain::may_be_on_stack(*running_tealet)) {
     running_tealet = running_tealet->domain->nesting().enclosing_;
   }
 }
@@ -75,7 +66,9 @@ Errc Nesting::check_enclosing() const noexcept {
   }
   if (tealet != place()) {
     const Errc code = outside_or_moved();
-    if (code != Errc::moved || self_.knows_running() || !may_be_on_stack(*place())) return code;
+    if (code != Errc::moved || self_.knows_running() || !Domain::may_be_on_stack(*place())) {
+      return code;
+    }
     // Another library has switched back to it.
     running_tealet = place();
   } else if (older_runs) {

@@ -38,7 +38,10 @@ struct Node {
   Status status = Status::New;
   bool main = false;
   std::uint8_t marks = 0;
-  bool hosts = false;  // a domain was opened in this tealet
+  bool hosts : 1;   // a domain was opened in this tealet
+  bool marked : 1;  // Domain::on_begin() has left its mark at the far end
+
+  Node() noexcept : hosts(false), marked(false) {}
 
   void* extra() noexcept { return this + 1; }
   std::size_t extra_size() const noexcept { return extra_unit * extra_units; }
