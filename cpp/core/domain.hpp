@@ -227,6 +227,7 @@ class Domain {
   static Save on_plain_save;
   static Restore on_restore;
   static Restore on_begin;
+  static Restore on_begin_marked;
   static Save on_fork;
   static Restore on_forked;
   bool save(char* near) noexcept;
@@ -239,6 +240,7 @@ class Domain {
   Arrival not_switched(Errc code) noexcept { return {static_cast<long>(code), this}; }
   Arrival failure() noexcept;
   void wait_as_stub() noexcept;
+  [[noreturn]] void run_here() noexcept;
   [[noreturn]] void end(Transfer out) noexcept;
 
   Node* make_node(std::size_t extra) noexcept;

@@ -71,7 +71,8 @@ inline bool Domain::must_keep() const noexcept {
 
 inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
   set_out(target, leaving, force);
-  Restore* const restore = target.far == nullptr ? &on_begin : &on_restore;
+  Restore* const to_begin = face_.knows_running ? &on_begin : &on_begin_marked;
+  Restore* const restore = target.far == nullptr ? to_begin : &on_restore;
   if (__builtin_expect(must_keep(), 0)) return jump_keeping(&on_save, restore);
   return tealetpp_switch(&on_save, restore, this);
 }
@@ -127,7 +128,7 @@ Errc Domain::start(Node& fresh, Transfer out, char* far) noexcept {
 }
 
 Errc Domain::capture(Node& fresh, char* far) noexcept {
-  fresh.status = Status::Stub;  // on_begin() reads it
+  fresh.status = Status::Stub;  // run_here() reads it
   Node* const previous = previous_;
   Errc code = start(fresh, {}, far);
   previous_ = previous;  // it is not the stub that switched to the running tealet
@@ -337,12 +338,33 @@ void Domain::free_ended() noexcept {
   ended_ = nullptr;
 }
 
-// How far from its far end a tealet has its mark: a variable of on_begin(), which is always as far
-// from where that begins.
+// What follows is the outermost frame of every tealet. With that of Face::run it is on every saved
+// stack.
+
+[[gnu::always_inline]] inline void Domain::run_here() noexcept {
+  if (current_->status == Status::Stub) wait_as_stub();
+  // From here on it may be any of the stub's duplicates that runs.
+  current_->status = Status::Running;
+  end(face_.run(*current_, transfer_));
+}
+
+[[gnu::no_sanitize_address]] Arrival Domain::on_begin(void* domain) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  if (__builtin_expect(self.failed_, 0)) return self.failure();
+#if TEALETPP_ASAN
+  forget_poison(self.deepest_near_, self.target_->far);
+#endif
+  self.enter();
+  self.run_here();
+}
+
+// How far from its far end a tealet has its mark: a variable of the function below, which is always as
+// far from where that begins.
 static std::atomic<std::ptrdiff_t> mark_to_far{0};
 
-// The outermost frame of every tealet, with that of Face::run: both are on every saved stack.
-[[gnu::no_sanitize_address]] Arrival Domain::on_begin(void* domain) noexcept {
+// The same where the face does not know which tealet runs: it leaves a mark at the far end, unless
+// that is farther than where the tealet begins.
+[[gnu::no_sanitize_address]] Arrival Domain::on_begin_marked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (__builtin_expect(self.failed_, 0)) return self.failure();
 #if TEALETPP_ASAN
@@ -353,10 +375,7 @@ static std::atomic<std::ptrdiff_t> mark_to_far{0};
   mark_to_far.store(self.entry_ - reinterpret_cast<char*>(const_cast<void**>(&mark)),
                     std::memory_order_relaxed);
   self.current_->marked = self.current_->far == self.entry_;
-  if (self.current_->status == Status::Stub) self.wait_as_stub();
-  // From here on it may be any of the stub's duplicates that runs.
-  self.current_->status = Status::Running;
-  self.end(self.face_.run(*self.current_, self.transfer_));
+  self.run_here();
 }
 
 [[gnu::noinline, gnu::no_sanitize_address]] bool Domain::may_be_on_stack(

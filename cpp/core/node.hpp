@@ -39,7 +39,7 @@ struct Node {
   bool main = false;
   std::uint8_t marks = 0;
   bool hosts : 1;   // a domain was opened in this tealet
-  bool marked : 1;  // Domain::on_begin() has left its mark at the far end
+  bool marked : 1;  // Domain::on_begin_marked() has left its mark at the far end
 
   Node() noexcept : hosts(false), marked(false) {}
 
