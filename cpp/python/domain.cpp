@@ -117,7 +117,13 @@ void PythonDomain::settle_own() {
   std::vector<TealetObject*> waiting;
   try {
     for (TealetObject* tealet : held_) {
-      if (std::exchange(tealet->value.waiting, false)) waiting.push_back(tealet);
+      if (!tealet->value.waiting) continue;
+      if (tealet->node() != nullptr && is_on_another_stack(*this, *tealet->node())) {
+        some_wait_ = true;
+        continue;
+      }
+      tealet->value.waiting = false;
+      waiting.push_back(tealet);
     }
   } catch (const std::bad_alloc&) {
     some_wait_ = true;

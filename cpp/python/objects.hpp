@@ -180,6 +180,8 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
 // Raises TealetExit in a paused tealet. `result` is what the next switch to the caller brings, as
 // with exchange(). If it is not ok nothing has switched; no exception is set then.
 Errc unwind(TealetObject* target, PyObject*& result);
+// Whether a paused tealet cannot be resumed here, since another library has switched C stacks.
+bool is_on_another_stack(PythonDomain& domain, const Node& node);
 
 // --- lifetime.cpp: nor may this ---
 

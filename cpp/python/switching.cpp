@@ -267,6 +267,14 @@ bool reaches_beyond(PythonDomain& domain, const Node& target) {
   return result;
 }
 
+}  // namespace
+
+bool is_on_another_stack(PythonDomain& domain, const Node& node) {
+  return reaches_beyond(domain, node);
+}
+
+namespace {
+
 // What arrived with the switch that just returned. Here and in the next function is all that runs
 // Python code between a switch and its caller.
 //

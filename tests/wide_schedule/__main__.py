@@ -4,6 +4,7 @@
 """
 
 import argparse
+import ast  # noqa: F401  (of traceback: no thread is to import while it may lose its turn)
 import collections
 import faulthandler
 import json
@@ -14,7 +15,7 @@ import sys
 import time
 import traceback
 
-PATIENCE = 300  # seconds, after which a schedule counts as hanging
+PATIENCE = 60  # seconds, after which a schedule counts as hanging
 
 
 def play_here(seed, *, verbose):

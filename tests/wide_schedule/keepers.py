@@ -52,7 +52,12 @@ class Switcher:
                 world.fail("__del__: RecursionError")
         else:
             if got != 2 or (foretold is not None and not may_be_refused):
-                world.fail(f"__del__: got {got!r}, {foretold} was foretold for {self.domain}")
+                thread = self.domain.thread
+                world.fail(
+                    f"__del__: got {got!r}, {foretold} was foretold for {self.domain} of"
+                    f" {self.domain.home!r}, in which {self.domain.current!r} runs, where"
+                    f" {thread.running!r} runs, {world.collecting == ident}"
+                )
 
 
 class Phoenix:

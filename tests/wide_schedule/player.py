@@ -123,9 +123,10 @@ class Player:
         for domain in thread.domains:
             if domain.home is fate:
                 domain.may_close = True
-        if receiver is None or receiver.status == "running":
-            thread.running, fate.domain.current = fate.closer or (None, fate.domain.main)
-        else:
+        if fate.exiting and fate.closer is not None:
+            # The receiver may not know yet that it runs: it is about to be unwound, too.
+            thread.running, fate.domain.current = fate.closer
+        elif receiver is not None:
             thread.enter(receiver)
         fate.status = "ended"
         thread.handles.pop(fate, None)

@@ -3,6 +3,7 @@
 import gc
 import sys
 import threading
+import traceback
 
 from tealetpp import Main, TealetExit
 
@@ -48,13 +49,12 @@ def run_thread(world, thread):
         play_thread(world, thread)
     except BaseException as error:
         if isinstance(error, AssertionError | Wrong | Exception | TealetExit):
-            import traceback
-
             world.fail("".join(traceback.format_exception(error)))
         else:
             raise
     finally:
         thread.left = 0
+        thread.has_stopped = thread.may_check = True
         sys.settrace(None)
         sys.setprofile(None)
         world.turns.leave(thread, thread.rng)
@@ -72,6 +72,15 @@ def play_thread(world, thread):
         act(player, 0)
     sys.settrace(None)
     sys.setprofile(None)
+    thread.has_stopped = True
+    while not all(other.has_stopped for other in world.threads):
+        world.turns.give(thread, thread.rng)
+    player.kept.clear()
+    for found in (thread.inbox, thread.risen):  # of others
+        found.clear()
+    thread.may_check = True
+    while not all(other.may_check for other in world.threads):
+        world.turns.give(thread, thread.rng)
     thread.leaves_open = thread.index > 0 and thread.rng.random() < 0.3
     if thread.leaves_open:
         leave_open(world, thread)
@@ -131,6 +140,14 @@ def wind_up(world, thread, player):
                 world.fail(f"{fate!r} of {domain} was not found by the collector")
         if domain.plain and not domain.closed and main.current is not None:
             world.fail(f"{domain} was dropped and is still open, {[f for f in domain.fates]}")
+            import types
+            def show(o, d, seen):
+                for r in gc.get_referrers(o):
+                    if id(r) in seen or type(r) is types.FrameType: continue
+                    seen.add(id(r)); print("   "*d, type(r), repr(r)[:150], file=sys.stderr)
+                    if d < 4: show(r, d+1, seen)
+            print(sys.getrefcount(main), domain.home, type(main), file=sys.stderr)
+            show(main, 0, set())
         try:
             ops.closing(player, main.close)
         except Exception as error:
