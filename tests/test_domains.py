@@ -571,3 +571,35 @@ def test_both_an_inner_tealet_and_its_outer_one_are_closed(main):
     t.close()
     assert t.status is Status.EXITED
     assert log == []
+
+
+def test_a_domain_opened_later_is_an_occasion_to_close_what_waits():
+    """On a thread of its own, where no pending call does it."""
+    log = []
+
+    def generate():
+        with Main() as main:
+
+            def run():
+                try:
+                    main.switch()
+                finally:
+                    log.append(threading.current_thread())
+
+            t = main.tealet(run)
+            t.switch()
+            yield t
+
+    def work():
+        generator = generate()
+        garbage = [generator]
+        garbage.append(garbage)
+        next(generator)
+        del generator, garbage
+        gc.collect()
+        assert log == []
+        with Main() as later:
+            later.tealet(int).switch()
+        assert log == [threading.current_thread()]
+
+    assert on_thread(work) == ("value", None)

@@ -116,10 +116,12 @@ void PythonDomain::settle_thread() {
   on_thread->settle(false);
 }
 
-// The last one that waits; nullptr if none does.
-TealetObject* PythonDomain::last_waiting() const noexcept {
-  const auto found = std::find_if(held_.rbegin(), held_.rend(),
-                                  [](const TealetObject* tealet) { return tealet->value.waiting; });
+// The last one that waits and can be ended here; nullptr if none does.
+TealetObject* PythonDomain::last_waiting() {
+  const auto found = std::find_if(held_.rbegin(), held_.rend(), [this](TealetObject* tealet) {
+    const Node* const node = tealet->node();
+    return tealet->value.waiting && (node == nullptr || !is_on_another_stack(*this, *node));
+  });
   return found != held_.rend() ? *found : nullptr;
 }
 
@@ -142,7 +144,8 @@ void PythonDomain::settle_own() {
     domains.unwinding = before;
     if (!is_open()) return;
   }
-  some_wait_ = must_wait_again;
+  some_wait_ = std::any_of(held_.begin(), held_.end(),
+                           [](const TealetObject* tealet) { return tealet->value.waiting; });
   if (!closes_later_ || !is_open() || !current().is_main() || closing) return;
   closes_later_ = false;
   if (!close_domain(main_object)) PyErr_WriteUnraisable(main_object->object());

@@ -103,7 +103,7 @@ void end_unreachable(TealetObject* tealet) {
   const bool paused = domain.status(node) == Status::Suspended;
   if (&node == &domain.current()) {
     // Reachable after all: it runs.
-  } else if (paused && !domain.can_switch()) {
+  } else if (paused && (!domain.can_switch() || is_on_another_stack(domain, node))) {
     domain.hold(tealet, true);
   } else if (!paused) {
     discard_tealet(tealet);

@@ -146,7 +146,7 @@ class PythonDomain : public tealet::core::Domain {
   bool is_plainly_usable() const noexcept;
   bool check_thoroughly();
   void settle_thread();
-  TealetObject* last_waiting() const noexcept;
+  TealetObject* last_waiting();
 
   std::vector<TealetObject*> held_;
   bool some_wait_ = false;
@@ -179,6 +179,8 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
 // Raises TealetExit in a paused tealet. `result` is what the next switch to the caller brings, as
 // with exchange(). If it is not ok nothing has switched; no exception is set then.
 Errc unwind(TealetObject* target, PyObject*& result);
+// Whether a paused tealet cannot be resumed here, since another library has switched C stacks.
+bool is_on_another_stack(PythonDomain& domain, const Node& node);
 
 // --- lifetime.cpp: nor may this ---
 

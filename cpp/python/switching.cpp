@@ -325,6 +325,10 @@ PyObject* exchange(TealetObject* target, Transfer out) {
   return fail(target, code, domain.arrived());
 }
 
+bool is_on_another_stack(PythonDomain& domain, const Node& node) {
+  return reaches_beyond(domain, node, __builtin_frame_address(0));
+}
+
 Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
   const Errc code =

@@ -91,6 +91,7 @@ ThreadDomains* ThreadDomains::of_this_thread() {
 
 void ThreadDomains::add(PythonDomain& domain) {
   domain.on_thread = this;
+  domain.may_settle = some_wait_;
   domain.opened_before = last_opened_;
   if (last_opened_ != nullptr) last_opened_->opened_after = &domain;
   last_opened_ = &domain;
@@ -106,6 +107,7 @@ void ThreadDomains::remove(PythonDomain& domain) {
 }
 
 void ThreadDomains::expect_settling() {
+  some_wait_ = true;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     domain->may_settle = true;
   }
@@ -118,9 +120,11 @@ void ThreadDomains::collection_ended() {
 }
 
 void ThreadDomains::settle(bool by_main) {
+  some_wait_ = false;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     // Where it cannot be done now, the domain's own next use is an occasion.
     domain->may_settle = domain->has_waiting();
+    some_wait_ = some_wait_ || domain->may_settle;
   }
   PyObject* const raised = take_raised();
   PythonDomain* domain = last_opened_;

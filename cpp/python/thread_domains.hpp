@@ -44,6 +44,7 @@ class ThreadDomains {
 
  private:
   PythonDomain* last_opened_ = nullptr;
+  bool some_wait_ = false;  // perhaps: what is opened next is told
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
 };
 

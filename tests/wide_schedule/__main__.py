@@ -1,0 +1,96 @@
+"""Random schedules as wide as programs: see README of this folder in schedule.py and world.py.
+
+``python tests/wide_schedule --seed 17`` plays one; ``--seconds 60`` new ones for as long.
+"""
+
+import argparse
+import ast  # noqa: F401  (of traceback: no thread is to import while it may lose its turn)
+import collections
+import faulthandler
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+
+PATIENCE = 60  # seconds, after which a schedule counts as hanging
+
+
+def play_here(seed, *, verbose):
+    """Plays one schedule in this process, which it may bring down. Returns its exit status."""
+    import schedule
+    from world import World
+
+    world = World(seed)
+    try:
+        counts = world.play(schedule.occasion, schedule.run_thread)
+    except BaseException:
+        traceback.print_exc()
+        if verbose:
+            print(*world.log, sep="\n", file=sys.stderr)
+        return 1, None
+    return 0, counts
+
+
+def play_apart(seed):
+    """The same in a forked process. Returns what it counted; None if it went wrong."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        faulthandler.dump_traceback_later(PATIENCE, exit=True)
+        status, counts = play_here(seed, verbose=True)
+        if status == 0:
+            os.write(writing, json.dumps(counts).encode())
+        sys.stderr.flush()
+        os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    if status == 0 and text:
+        return json.loads(text)
+    how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status >> 8}"
+    command = f"PYTHONHASHSEED=0 {sys.executable} {os.path.dirname(__file__)} --seed {seed}"
+    print(f"seed {seed} failed with {how}; again with:\n    {command}", flush=True)
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, help="the first one")
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=None)
+    parser.add_argument("--keep-going", action="store_true", help="after a failure, too")
+    parser.add_argument("--here", action="store_true", help="in this process, for a debugger")
+    options = parser.parse_args()
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    faulthandler.enable()
+    import schedule  # noqa: F401  (once for all)
+
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**9)
+    if options.here:
+        return play_here(seed, verbose=True)[0]
+    end = time.monotonic() + options.seconds if options.seconds is not None else None
+    counts, played, failed = collections.Counter(), 0, 0
+    while time.monotonic() < end if end is not None else played < options.count:
+        found = play_apart(seed)
+        seed, played = seed + 1, played + 1
+        if found is None:
+            failed += 1
+            if not options.keep_going:
+                break
+        else:
+            counts.update(found)
+    for name, number in sorted(counts.items()):
+        print(f"{number:10} {name}")
+    print(f"{played} schedules, {counts['operations']} operations, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

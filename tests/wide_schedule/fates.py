@@ -1,0 +1,102 @@
+"""What must come of each tealet and each domain. Nothing here refers to a tealet or a Main."""
+
+import weakref
+
+from tealetpp import InvalidError, ThreadError
+
+
+class Fate:
+    """One tealet, or the main one of a domain."""
+
+    def __init__(self, name, domain, status="new"):
+        self.name = name
+        self.domain = domain
+        self.status = status  # new, stub, paused, running, ended
+        self.resumes = self  # which tealet runs innermost when this one is resumed
+        self.cause = None  # why it may be unwound, if it may
+        self.exiting = False
+        self.refuses = 0  # how often it will refuse to end
+        self.fails = False  # whether it raises another exception when it is unwound
+        self.lost = False  # may never unwind
+        self.must_be_found = False  # by the collector
+        self.unwound = 0
+        self.closer = None  # what ran, here and in its domain, when it was made to unwind
+        self.witness = None  # a weak reference to an object that its locals own
+
+    def __repr__(self):
+        return f"{self.name} ({self.status})"
+
+
+class DomainRecord:
+    """One domain, and where it lies among those of its thread."""
+
+    def __init__(self, name, thread, home, limit):
+        self.name = name
+        self.thread = thread
+        self.home = home  # the tealet that it was opened in
+        self.limit = limit
+        self.opened = thread.count_domain()
+        self.main = self.current = Fate(f"main of {name}", self, "running")
+        self.enclosing = home  # what ran when main did last
+        self.fates = []
+        self.closing = self.may_close = self.closed = False
+        self.plain = True  # whether all its tealets pause in main.switch(), and refer to none
+        self.ref = None
+
+    def __repr__(self):
+        return f"domain {self.name}"
+
+    def of(self, main):
+        self.ref = weakref.ref(main)
+        return self
+
+    def is_lost(self):
+        """Whether it ended, or may end, without unwinding."""
+        return self.main.lost or (
+            self.home is not None and (self.home.lost or self.home.domain.is_lost())
+        )
+
+    def is_enclosing_exiting(self):
+        outer = self.home
+        while outer is not None:
+            if outer.exiting:
+                return True
+            outer = outer.domain.home
+        return False
+
+
+class Nesting:
+    """Which tealet runs on a thread, and so which of its domains can be used."""
+
+    def __init__(self):
+        self.running = None
+        self.domains_opened = 0
+
+    def count_domain(self):
+        self.domains_opened += 1
+        return self.domains_opened
+
+    def enter(self, fate):
+        domain = fate.domain
+        domain.current = fate
+        fate.status = "running"
+        self.running = fate.resumes
+
+    def leads_to(self, domain):
+        is_active = domain.current is not domain.main
+        place = domain.current if is_active else domain.home
+        tealet = self.running
+        while tealet is not place:
+            if tealet is None or tealet.domain.opened < domain.opened:
+                return False
+            tealet = tealet.domain.enclosing
+        return True
+
+    def foretell(self, domain, here):
+        """The exception that using `domain` from the thread `here` gets; None if it can be used."""
+        main = domain.ref()
+        if main is None or domain.closed or (domain.home and domain.home.status == "ended"):
+            return InvalidError
+        if domain.thread is not here:
+            return ThreadError
+        return None if self.leads_to(domain) else InvalidError

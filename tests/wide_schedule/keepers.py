@@ -1,0 +1,86 @@
+"""Objects with a `__del__`, which frames, cycles and other threads own."""
+
+import threading
+
+from tealetpp import InvalidError, Main, Status, ThreadError
+
+from world import Wrong
+
+
+class MainWithDict(Main):
+    """A subclass: its objects can be in cycles of their own."""
+
+
+class MainWithDel(Main):
+    def __init__(self, world, **arguments):
+        super().__init__(**arguments)
+        self.world = world
+
+    def __del__(self):
+        self.world.counts["Main.__del__"] += 1
+        self.stats()
+        assert self.main is self
+
+
+class Switcher:
+    """Switches when it is deleted, which is refused during a collection and elsewhere."""
+
+    def __init__(self, world, domain, main):
+        self.world = world
+        self.domain = domain
+        self.main = main
+
+    def __del__(self):
+        world = self.world
+        world.counts["__del__ that switches"] += 1
+        ident = threading.get_ident()
+        here = world.by_ident.get(ident)
+        foretold = self.domain.thread.foretell(self.domain, here)
+        may_be_refused = self.domain.closing or self.domain.may_close
+        if world.collecting == ident and self.domain.thread is here:
+            foretold = InvalidError
+        try:
+            got = self.main.tealet(lambda number: number + 1).switch(1)
+        except (InvalidError, ThreadError) as error:
+            if not isinstance(error, foretold or ()) and not may_be_refused:
+                world.fail(f"__del__: {error!r}, {foretold} was foretold for {self.domain}")
+        except MemoryError:
+            if self.domain.limit is None:
+                world.fail("__del__: MemoryError")
+        except RecursionError:
+            if here is None or not here.shields:
+                world.fail("__del__: RecursionError")
+        else:
+            if got != 2 or (foretold is not None and not may_be_refused):
+                thread = self.domain.thread
+                world.fail(
+                    f"__del__: got {got!r}, {foretold} was foretold for {self.domain} of"
+                    f" {self.domain.home!r}, in which {self.domain.current!r} runs, where"
+                    f" {thread.running!r} runs, {world.collecting == ident}"
+                )
+
+
+class Phoenix:
+    """Comes back to life, once, with what it holds."""
+
+    def __init__(self, thread, held):
+        self.thread = thread
+        self.held = held
+        self.itself = self
+
+    def __del__(self):
+        self.thread.world.counts["resurrected"] += 1
+        if not self.thread.done:
+            self.thread.risen.append(self)
+
+
+class TurnGiver:
+    """Lets other threads run when it is deleted, even in the middle of a collection."""
+
+    def __init__(self, world):
+        self.world = world
+
+    def __del__(self):
+        here = self.world.by_ident.get(threading.get_ident())
+        if here is not None and here in self.world.turns.waiting and not self.world.in_child:
+            self.world.turns.give(here, here.rng)

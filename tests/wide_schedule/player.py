@@ -1,0 +1,241 @@
+"""What a body does while it runs, and what it checks whenever control comes back to it."""
+
+import contextvars
+import functools
+import sys
+import threading
+
+from tealetpp import TealetError, TealetExit
+
+from ways_down import WAYS_DOWN
+from world import Boom, Witness, Wrong, weak
+
+whose = contextvars.ContextVar("whose", default=None)
+DEEPEST = 7
+
+
+class NotMe:
+    """What one that refuses to end hands to its closer, which must not receive it."""
+
+
+class Player:
+    def __init__(self, world, thread, fate, operations):
+        self.world = world
+        self.thread = thread
+        self.fate = fate  # of the tealet whose function this is; None at the bottom of a thread
+        self.operations = operations
+        self.kept = []  # its locals, which others can be in a cycle with
+        self.cycle = None
+        self.leaves = False
+        self.namespace = None
+
+    # --- the course of a body ---
+
+    @classmethod
+    def begin(cls, world, thread, fate, operations, namespace, arrived):
+        self = cls(world, thread, fate, operations)
+        self.namespace = namespace() if namespace is not None else None
+        self.check_place(fate)
+        world.receive(fate, arrived)
+        if fate.must_be_found == "local":
+            self.cycle = self.kept = [fate.domain.ref().current]
+        whose.set(fate)
+        return self
+
+    def take_witness(self):
+        """What only one local variable refers to."""
+        witness = Witness()
+        self.fate.witness = weak(witness)
+        return witness
+
+    def check_place(self, fate):
+        if threading.get_ident() != self.thread.ident:
+            raise Wrong(f"{fate!r} runs on another thread")
+        current = fate.domain.ref().current
+        if self.world.by_id.get(id(current)) is not fate:
+            raise Wrong(f"{fate!r} runs, but {current!r} should, {self.world.by_id.get(id(current))!r}")
+
+    def step(self, act, level):
+        """Does one thing. False if it is time to return to a less deep level."""
+        thread = self.thread
+        if self.fate is not None and self.fate.must_be_found:
+            return self.wait_to_be_found()
+        if thread.done or self.leaves:
+            return False
+        choice = thread.rng.random()
+        if choice < 0.15 and level < DEEPEST:
+            way = thread.rng.choice(WAYS_DOWN)
+            self.world.counts[way.__name__] += 1
+            way(functools.partial(act, self, level + 1))
+        elif choice < 0.25 and level > 0:
+            return False
+        else:
+            thread.left -= 1
+            self.operate(self.operations.choose(thread.rng), act, level)
+        return True
+
+    def operate(self, operation, act=None, level=DEEPEST):
+        world, thread = self.world, self.thread
+        world.counts["operations"] += 1
+        world.counts[operation.__name__] += 1
+        if not world.in_child:
+            world.log.append((thread.index, self.fate, operation.__name__))
+        running = thread.running
+        operation(self, act, level)
+        thread.running = running
+
+    def wait_to_be_found(self):
+        main = self.fate.domain.main
+        if self.thread.done:
+            self.fate.must_be_found = None
+        else:
+            self.switch_to(main, lambda main: main.switch)
+        return True
+
+    def returns(self):
+        return self.deliver("value", self.world.token())
+
+    def raises(self, error):
+        if isinstance(error, Boom) and error.token not in self.world.unwinding_errors:
+            self.deliver("error", error.token)
+
+    def deliver(self, kind, token):
+        """Foretells who gets what this one returns or raises."""
+        parent = self.fate.domain.ref().current.parent
+        receiver = self.world.by_id.get(id(parent))
+        while kind == "error" and receiver.status == "new":
+            receiver.status = "ended"
+            parent = parent.parent
+            receiver = self.world.by_id.get(id(parent))
+        self.world.sent[token] = receiver
+        return token
+
+    def ends(self, is_intact):
+        """The last thing that a body does."""
+        fate, world, thread = self.fate, self.world, self.thread
+        if not is_intact:
+            raise Wrong(f"what {fate!r} needs was cleared")
+        self.check_place(fate)
+        fate.unwound += 1
+        if fate.unwound != 1:
+            raise Wrong(f"{fate!r} ends again")
+        receiver = world.fate_of(fate.domain.ref().current.parent)
+        for domain in thread.domains:
+            if domain.home is fate:
+                domain.may_close = True
+        if fate.exiting and fate.closer is not None:
+            # The receiver may not know yet that it runs: it is about to be unwound, too.
+            thread.running, fate.domain.current = fate.closer
+        elif receiver is not None:
+            thread.enter(receiver)
+        fate.status = "ended"
+        thread.handles.pop(fate, None)
+
+    # --- switching ---
+
+    def switch_to(self, target, method, token=None):
+        """Calls what `method` finds of the tealet, and checks what comes of it."""
+        if token is None:
+            token = self.world.send(target)
+        tealet = target.domain.ref() if target is target.domain.main else self.thread.handles[target]
+        call = functools.partial(method(tealet), token)
+        del tealet
+        return self.exchange(target, call, token)
+
+    def exchange(self, target, call, token):
+        world, thread, domain = self.world, self.thread, target.domain
+        me, running, was = domain.current, thread.running, target.status
+        if me is domain.main:
+            domain.enclosing = running
+        if target is not domain.main and domain.main.status == "paused" and was == "running":
+            raise Wrong(f"{target!r} runs already")
+        mine, handled = whose.get(), sys.exc_info()[1]
+        while True:
+            me.status, me.resumes = "paused", running
+            thread.enter(target)
+            got, what = "value", None
+            try:
+                what = call()
+            except Boom as boom:
+                got, what = "error", boom.token
+                boom.__traceback__ = boom.__context__ = None
+            except TealetExit as exit:
+                got = "exit"
+                exit.__traceback__ = None
+            except MemoryError:
+                if domain.limit is None:
+                    raise
+                got = "nothing"
+            except RecursionError:
+                if not thread.shields:
+                    raise
+                got = "nothing"
+            call = None
+            closer = thread.running, domain.current
+            domain.current, me.status, thread.running = me, "running", running
+            if whose.get() is not mine or sys.exc_info()[1] is not handled:
+                raise Wrong(f"{me!r} has the context or the handled exception of another")
+            self.check_place(me)
+            if got == "exit":
+                target, call = self.be_unwound(me, closer)
+                running = me.resumes
+                continue
+            if got == "nothing":
+                world.sent.pop(token, None)
+                target.status = was
+            elif not (got == "error" and what in world.unwinding_errors):
+                if what is NotMe:
+                    raise Wrong(f"{me!r} received what is for its closer")
+                world.receive(me, what)
+            else:
+                world.unwinding_errors[what] += 1
+            return got
+
+    def be_unwound(self, me, closer):
+        """Raises TealetExit, or returns whom to switch to instead, and how."""
+        world, thread, domain = self.world, self.thread, me.domain
+        if not (me.cause or domain.closing or domain.may_close):
+            if domain.is_enclosing_exiting():
+                raise TealetExit
+            raise Wrong(f"{me!r} is unwound for no reason")
+        if me is domain.main:
+            raise TealetExit
+        world.counts["unwound"] += 1
+        me.exiting = True
+        me.closer = closer
+        previous = domain.ref().previous
+        if me.refuses and previous is not None and not world.in_child:
+            me.refuses -= 1
+            me.exiting = False
+            world.refused["done"] += 1
+            if domain.closing or domain.may_close:
+                me.lost = True
+            target = closer[1]
+            me.resumes = thread.running
+            return target, Refusal(self, me, closer, previous)
+        self.operations.while_unwinding(self)
+        if me.fails:
+            token = world.token()
+            world.unwinding_errors[token] = 0
+            raise Boom(token)
+        raise TealetExit
+
+
+class Refusal:
+    """Switches back to the closer, which still believes that it runs."""
+
+    def __init__(self, player, me, closer, previous):
+        self.thread = player.thread
+        self.me = me
+        self.closer = closer
+        self.previous = previous
+
+    def __call__(self):
+        self.thread.running, self.me.domain.current = self.closer
+        previous, self.previous = self.previous, None
+        return previous.switch(NotMe)
+
+
+def saw(world, error):
+    """Takes note of what a close() raised. False if it was not foretold."""
+    return isinstance(error, (Boom, TealetError)) and world.saw(error)

@@ -1,0 +1,45 @@
+"""Who may run: one thread at a time, in an order that the seed decides; or all of them."""
+
+import _thread
+import time
+
+
+class Turns:
+    def __init__(self, lock_step):
+        self.lock_step = lock_step
+        self.waiting = {}  # a lock each
+        self.holder = None
+
+    def join(self, thread):
+        self.waiting[thread] = _thread.allocate_lock()
+        self.waiting[thread].acquire()
+
+    def wait(self, thread):
+        if self.lock_step:
+            self.waiting[thread].acquire()
+
+    def begin(self, first):
+        if self.lock_step:
+            self.pass_to(first)
+
+    def pass_to(self, thread):
+        self.holder = thread
+        self.waiting[thread].release()
+
+    def give(self, me, rng):
+        """Lets another thread run; returns when it is this one's turn again."""
+        if not self.lock_step:
+            time.sleep(0)
+            return
+        others = [thread for thread in self.waiting if thread is not me]
+        # What is deleted just after the turn was passed on finds another holder.
+        if others and self.holder is me:
+            mine = self.waiting[me]
+            self.pass_to(rng.choice(others))
+            mine.acquire()
+
+    def leave(self, me, rng):
+        """Its thread ends."""
+        del self.waiting[me]
+        if self.lock_step and self.waiting:
+            self.pass_to(rng.choice(list(self.waiting)))

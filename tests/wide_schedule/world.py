@@ -1,0 +1,245 @@
+"""What all threads of one schedule share, and what must hold in the end."""
+
+import collections
+import gc
+import random
+import sys
+import threading
+import traceback
+import warnings
+import weakref
+
+from tealetpp import TealetError, _tealetpp
+
+from fates import DomainRecord, Fate, Nesting
+from turns import Turns
+
+
+class Boom(Exception):
+    def __init__(self, token):
+        super().__init__(token)
+        self.token = token
+
+
+class Wrong(BaseException):
+    """The library has not done what was foretold. Not to be caught by `except Exception`."""
+
+
+class Witness:
+    """Owned by the locals of one body: with them it goes."""
+
+
+class Thread(Nesting):
+    """What one thread of the schedule has."""
+
+    def __init__(self, world, index, operations):
+        super().__init__()
+        self.world = world
+        self.index = index
+        self.rng = random.Random(f"{world.seed} {index}")
+        self.left = operations
+        self.domains = []
+        self.mains = {}  # domain record -> Main
+        self.handles = {}  # fate -> Tealet
+        self.inbox = []  # what others have handed over
+        self.risen = []  # what came back from a collection
+        self.shields = 0  # within what may be refused for want of stack
+        self.leaves_open = self.has_stopped = self.may_check = False
+        self.ident = None
+
+    @property
+    def done(self):
+        return self.left <= 0
+
+    def expected_here(self, domain):
+        """As Nesting.foretell(), from the running thread."""
+        ident = threading.get_ident()
+        here = self.world.by_ident.get(ident)
+        return domain.thread.foretell(domain, here)
+
+
+class World:
+    def __init__(self, seed):
+        self.seed = seed
+        rng = self.rng = random.Random(seed)
+        self.turns = Turns(lock_step=rng.random() < 0.85)
+        operations = rng.choice([60, 150, 400])
+        count = rng.choice([1, 1, 2, 3])
+        self.threads = [Thread(self, i, operations) for i in range(count)]
+        self.by_ident = {}
+        self.by_id = {}  # id() of a tealet -> its fate
+        self.sent = {}  # token -> who must get it
+        self.unwinding_errors = {}  # token -> how often it was seen
+        self.refused = collections.Counter()
+        self.fates = []
+        self.last = 0
+        self.failures = []
+        self.collecting = None  # the thread that does
+        self.warned = 0
+        self.counts = collections.Counter()
+        self.log = collections.deque(maxlen=60)
+        self.fork_allowed = rng.random() < 0.3
+        self.eager = rng.choice([None, None, (1, 2, 2), (7, 2, 2), (50, 2, 2)])
+        self.in_child = False
+        self.blind = False
+        # Only then: where it is, more is checked.
+        self.greenlet = import_greenlet() if rng.random() < 0.15 else None
+        self.left_open = []
+
+    # --- tokens ---
+
+    def token(self):
+        self.last += 1
+        return self.last
+
+    def send(self, fate):
+        token = self.token()
+        self.sent[token] = fate
+        return token
+
+    def receive(self, me, token):
+        to = self.sent.pop(token, None)
+        if to is not me and not (to is not None and to.status == "ended"):
+            raise Wrong(f"{me!r} received {token}, which is for {to!r}")
+
+    def fate_of(self, tealet):
+        fate = self.by_id.get(id(tealet))
+        return None if fate is None or fate.status == "ended" else fate
+
+    def know(self, tealet, fate):
+        self.by_id[id(tealet)] = fate
+        self.fates.append(fate)
+
+    def new_domain(self, thread, home, limit):
+        domain = DomainRecord(f"{thread.index}.{self.token()}", thread, home, limit)
+        thread.domains.append(domain)
+        return domain
+
+    def new_fate(self, domain, status="new"):
+        fate = Fate(f"{domain.name}/{self.token()}", domain, status)
+        domain.fates.append(fate)
+        return fate
+
+    # --- what is reported elsewhere ---
+
+    def on_collection(self, phase, info):
+        self.collecting = threading.get_ident() if phase == "start" else None
+
+    def on_unraisable(self, args):
+        try:
+            self.look_at_unraisable(args)
+        except RecursionError:
+            self.blind = True  # too deep in a recursion to see what it was
+
+    def look_at_unraisable(self, args):
+        error = args.exc_value
+        if self.saw(error):
+            return
+        thread = self.by_ident.get(threading.get_ident())
+        if isinstance(error, RecursionError) and thread is not None and thread.shields:
+            return
+        lines = traceback.format_exception(args.exc_type, error, args.exc_traceback)
+        self.fail(f"unraisable in {args.err_msg}: " + "".join(lines))
+
+    def saw(self, error):
+        """Whether it is one that a tealet that was unwound has brought about."""
+        if isinstance(error, Boom) and error.token in self.unwinding_errors:
+            self.unwinding_errors[error.token] += 1
+            error.__traceback__ = error.__context__ = None
+            return True
+        if type(error) is TealetError and "refuses" in str(error):
+            self.refused["seen"] += 1
+            error.__traceback__ = error.__context__ = None
+            return True
+        return False
+
+    def on_warning(self, message, category, *_):
+        if category is ResourceWarning and "thread has ended" in str(message):
+            self.warned += 1
+        elif category is not DeprecationWarning:  # a fork while there are threads
+            self.fail(f"warned: {message}")
+
+    def fail(self, text):
+        self.failures.append(text)
+
+    # --- the whole ---
+
+    def play(self, first, run_thread):
+        """Runs it all. Raises Wrong if anything was not as foretold; returns the counts."""
+        gc.collect()
+        before = _tealetpp._census()
+        thresholds = gc.get_threshold()
+        warnings.simplefilter("always")
+        warnings.showwarning = self.on_warning
+        sys.unraisablehook = self.on_unraisable
+        threading.excepthook = lambda args: self.fail(
+            "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
+        )
+        gc.callbacks.insert(0, self.on_collection)  # it must not know of an end before the library
+        if self.eager is not None:
+            gc.set_threshold(*self.eager)
+        others = []
+        for thread in self.threads:
+            self.turns.join(thread)
+        for thread in self.threads[1:]:
+            others.append(threading.Thread(target=run_thread, args=(self, thread)))
+            others[-1].start()
+        self.turns.begin(self.threads[0])
+        run_thread(self, self.threads[0])
+        for other in others:
+            other.join()
+        first()  # an occasion for what waits here
+        gc.set_threshold(*thresholds)
+        self.end_of_threads()
+        for _ in range(4):
+            gc.collect()
+            first()
+        self.check_end(before)
+        return self.counts
+
+    def end_of_threads(self):
+        for domain, main in self.left_open:
+            main.close()
+            if main.stats().bytes_allocated:
+                self.fail(f"{domain}: memory is left")
+            domain.closed = True
+        self.left_open.clear()
+        leaving = sum(thread.leaves_open for thread in self.threads)
+        if self.warned != leaving and not self.failures:
+            self.fail(f"{leaving} threads left domains open, {self.warned} warnings")
+        for thread in self.threads:
+            for found in (thread.mains, thread.handles, thread.inbox, thread.risen):
+                found.clear()
+
+    def check_end(self, before):
+        for fate in self.fates:
+            begun = fate.witness is not None
+            if begun and fate.status != "ended" and not fate.domain.is_lost() and not fate.lost:
+                self.fail(f"{fate!r} was never unwound")
+            if begun and fate.witness() is not None:
+                self.fail(f"the locals of {fate!r} still live")
+        if self.refused["done"] != self.refused["seen"] and not self.blind:
+            self.fail(f"refused to end: {dict(self.refused)}")
+        for token, seen in self.unwinding_errors.items():
+            if seen != 1 and not self.blind:
+                self.fail(f"the exception {token} of one that was unwound was seen {seen} times")
+        after = _tealetpp._census()
+        if any(fate.lost or fate.domain.is_lost() for fate in self.fates):
+            # What C functions on the stack of one that did not unwind refer to stays, maybe a Main.
+            before, after = ({**found, "domains": None} for found in (before, after))
+        if after != before:
+            self.fail(f"left behind: {before} before, {after} after")
+        if self.failures:
+            raise Wrong("\n".join(self.failures))
+
+
+def import_greenlet():
+    try:
+        import greenlet
+    except ImportError:
+        return None
+    return greenlet
+
+
+def weak(obj):
+    return weakref.ref(obj)
