@@ -372,3 +372,27 @@ def test_c_code_goes_on_with_what_it_borrows(unraisable):
     for thread in on_worker(work):  # noqa: B007 (used below)
         gc.collect()
     assert calls == [(1, thread), (2, thread)]
+
+
+def test_a_finalizer_of_a_class_assigned_later():
+    """It takes the place of what keeps a collected tealet whole. So the collector finds none."""
+
+    class Mine(Tealet):
+        __slots__ = ()
+
+        def __del__(self):
+            pass
+
+    log = []
+    with Main() as main:
+        t = begin(main, log)
+        t().__class__ = Mine
+        gc.collect()
+        kept = reuse_freed_memory()
+        main.tealet(int).switch()
+        assert t().status is Status.SUSPENDED
+        t().__class__ = Tealet
+        gc.collect()
+        main.tealet(int).switch()
+        assert log == [(16, 3, where())]
+        del kept

@@ -323,3 +323,73 @@ def test_after_a_fork_the_child_can_drop_what_its_lost_threads_had():
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout == "parent EXITED\n"
+
+
+def test_two_threads_may_end_at_the_same_time():
+    """What the second one drops after the first is gone still belongs to the second."""
+    first_ends, second_ends, first_is_gone = (threading.Event() for _ in range(3))
+    opened, ts = [], []
+
+    class Calls:
+        def __init__(self, call):
+            self.call = call
+
+        def __del__(self):
+            self.call()
+
+    def in_the_middle_of_the_first():
+        first_ends.set()
+        second_ends.wait(10)
+
+    def in_the_middle_of_the_second():
+        second_ends.set()
+        first_is_gone.wait(10)
+        opened.append(Main())
+
+    def work(call):
+        main = Main()
+        ts.append(main.tealet(lambda kept: main.switch()))
+        ts[-1].switch(Calls(call))
+
+    def work_after_the_first():
+        first_ends.wait(10)
+        work(in_the_middle_of_the_second)
+
+    second = threading.Thread(target=lambda: in_a_thread(work_after_the_first))
+    second.start()
+    in_a_thread(lambda: work(in_the_middle_of_the_first))
+    first_is_gone.set()
+    second.join()
+    assert [main.status for main in opened] == [Status.EXITED]
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        "variable = contextvars.ContextVar('variable'); variable.set(kept)",
+        "codecs.register(lambda name, kept=kept: None)",
+        "os.register_at_fork(before=lambda kept=kept: None)",
+    ],
+    ids=["context", "codec", "fork"],
+)
+@pytest.mark.parametrize(
+    "what",
+    ["main", "main.tealet(int)", "paused()", "hosts()"],
+)
+def test_what_the_interpreter_drops_after_its_threads(keep, what):
+    program = f"""
+import codecs, contextvars, os
+from tealetpp import Main
+main = Main()
+def paused():
+    t = main.tealet(main.switch); t.switch(); return t
+def hosts():
+    t = main.tealet(lambda: (Main(), main.switch())); t.switch(); return t
+kept = {what}
+{keep}
+del kept, main
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", program], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -335,6 +335,8 @@ int slot_bool(PyObject* self) {
   return status != Status::New && status != Status::Exited;
 }
 
+void slot_finalize(PyObject* self);
+
 int slot_traverse(PyObject* self, visitproc visit, void* arg) {
   const TealetObject* tealet = as_tealet(self);
   Py_VISIT(Py_TYPE(self));
@@ -346,6 +348,9 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) {
   if (tealet->node() == nullptr) return 0;
   // What a main tealet has paused is its callers': they own what their frames refer to.
   if (tealet->is_main()) return 0;
+  // Assigning to __class__ may have given it a __del__, which is called in place of slot_finalize().
+  // Then the collector must not find it: nothing would keep what its paused frames use.
+  if (Py_TYPE(self)->tp_finalize != static_cast<destructor>(guarded<slot_finalize>)) return 0;
   return visit_execution(execution_of(*tealet->node()), visit, arg);
 }
 

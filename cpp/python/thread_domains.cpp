@@ -21,22 +21,27 @@ PyObject* key() {
   return object;
 }
 
-// The domains of a thread state that is being deleted. Its dictionary is gone, or a new one that
-// nobody clears.
+// Those of thread states that go. These have no dictionary any more, or a new one that nobody
+// clears. Several threads may end at once, and in any order: what is dropped may run any code.
 ThreadDomains* ending = nullptr;
 
 void thread_state_goes(PyObject* capsule) {
   auto* domains = static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, name));
-  ThreadDomains* const before = std::exchange(ending, domains);
+  // When the interpreter ends, what is left goes with the process. Until then its last objects may
+  // still drop tealets and mains.
+  if (is_finalizing()) return;
+  domains->next_ending = std::exchange(ending, domains);
   domains->end();
-  ending = before;
+  ThreadDomains** link = &ending;
+  while (*link != domains) link = &(*link)->next_ending;
+  *link = domains->next_ending;
   delete domains;
 }
 
 // Those of the running thread, if it has any. No exception is set.
 ThreadDomains* find() {
-  if (ending != nullptr && ending->thread_state() == thread_state_id(PyThreadState_Get())) {
-    return ending;
+  for (ThreadDomains* domains = ending; domains != nullptr; domains = domains->next_ending) {
+    if (domains->thread_state() == thread_state_id(PyThreadState_Get())) return domains;
   }
   PyObject* const dictionary = PyThreadState_GetDict();
   PyObject* const capsule = dictionary != nullptr && key() != nullptr
@@ -182,11 +187,6 @@ void ThreadDomains::discard_stranded() {
 }
 
 void ThreadDomains::end() {
-  // The interpreter shuts down: what is left goes with the process.
-  if (is_finalizing()) {
-    while (last_opened_ != nullptr) remove(*last_opened_);
-    return;
-  }
   if (last_opened_ == nullptr) return;
   PyObject* const raised = take_raised();
   int ended = 0;

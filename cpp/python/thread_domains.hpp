@@ -40,7 +40,8 @@ class ThreadDomains {
   void end();
   std::uint64_t thread_state() const noexcept { return thread_state_; }
 
-  TealetObject* unwinding = nullptr;  // borrowed: what settle() is ending
+  TealetObject* unwinding = nullptr;     // borrowed: what settle() is ending
+  ThreadDomains* next_ending = nullptr;  // among those whose thread state goes
 
  private:
   PythonDomain* last_opened_ = nullptr;
