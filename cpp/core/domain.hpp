@@ -52,8 +52,8 @@ struct Face {
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
   void (*adopted)(Node& child);
-  // Whether the face tells which tealet runs: Nesting::correct_running(). If not, the engine notices
-  // only by the stack pointer that another library has moved the C stack.
+  // Whether the face tells which tealet runs: Nesting::correct_running(). If not, the engine
+  // notices only by the stack pointer that another library has moved the C stack.
   bool knows_running = false;
 };
 

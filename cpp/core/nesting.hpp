@@ -66,8 +66,8 @@ class Nesting {
   // A domain that was opened in `tealet`, one of this domain's, and is to be closed when that ends;
   // nullptr if there is none.
   Domain* to_close_in(const Node& tealet) const noexcept;
-  // `tealet`, one of this domain's, is gone. It does not run, unless another library has moved the C
-  // stack away while it did.
+  // `tealet`, one of this domain's, is gone. It does not run, unless another library has moved the
+  // C stack away while it did.
   void forget(const Node& tealet) const noexcept {
     if (__builtin_expect(running_tealet == &tealet, 0)) running_tealet = enclosing_;
   }

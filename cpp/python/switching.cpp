@@ -251,7 +251,7 @@ void adopted(Node& child) {
 }
 
 constexpr tealet::core::Face face{guarded<run>, guarded<release>, guarded<close>, guarded<adopted>,
-                                     true};
+                                  true};
 
 // The arguments, borrowed if the function is certain to take its own references before anything
 // else can run, which is so for Python functions called without keywords; else in a tuple, `owned`.

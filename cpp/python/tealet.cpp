@@ -348,8 +348,9 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) {
   if (tealet->node() == nullptr) return 0;
   // What a main tealet has paused is its callers': they own what their frames refer to.
   if (tealet->is_main()) return 0;
-  // Assigning to __class__ may have given it a __del__, which is called in place of slot_finalize().
-  // Then the collector must not find it: nothing would keep what its paused frames use.
+  // Assigning to __class__ may have given it a __del__, which is called in place of
+  // slot_finalize(). Then the collector must not find it: nothing would keep what its paused frames
+  // use.
   if (Py_TYPE(self)->tp_finalize != static_cast<destructor>(guarded<slot_finalize>)) return 0;
   return visit_execution(execution_of(*tealet->node()), visit, arg);
 }

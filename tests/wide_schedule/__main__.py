@@ -10,7 +10,6 @@ import faulthandler
 import json
 import os
 import random
-import signal
 import sys
 import time
 import traceback

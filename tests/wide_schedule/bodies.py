@@ -58,7 +58,10 @@ def make(begin, OFFSET, PATTERN, SUM, itself=None):
     return body
 """
 
-COMPILED = {True: compile(WITH_GLOBALS, "<body>", "exec"), False: compile(WITH_CELLS, "<body>", "exec")}
+COMPILED = {
+    True: compile(WITH_GLOBALS, "<body>", "exec"),
+    False: compile(WITH_CELLS, "<body>", "exec"),
+}
 
 
 class Callable:
@@ -66,7 +69,8 @@ class Callable:
         self.function = function
         self.itself = self
 
-    # Not with a star: such a call keeps its function on the evaluation stack, which no collector sees.
+    # Not with a star: such a call keeps its function on the evaluation stack, which the
+    # collector does not see.
     def __call__(self, arrived):
         return self.function(arrived)
 

@@ -2,9 +2,7 @@
 
 import threading
 
-from tealetpp import InvalidError, Main, Status, ThreadError
-
-from world import Wrong
+from tealetpp import InvalidError, Main, ThreadError
 
 
 class MainWithDict(Main):

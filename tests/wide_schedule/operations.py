@@ -1,15 +1,13 @@
 """What players do to tealets: create, switch, throw, close, drop, tie and hand over."""
 
 import functools
-import sys
-import weakref
-
-from tealetpp import InvalidError, Main, Status, Tealet, TealetError, TealetExit, ThreadError
 
 from bodies import Callable, make_body
 from keepers import MainWithDel, MainWithDict
 from player import Player, saw
 from world import Boom, Wrong
+
+from tealetpp import InvalidError, Main, Status, TealetError, TealetExit, ThreadError
 
 
 def usable_domains(player):
@@ -96,7 +94,7 @@ def create(player, *_):
 
 
 def create_lonely(player, *_):
-    """One that only its own variables refer to, as soon as it has paused: a collector must find it."""
+    """Only its own variables refer to it once it has paused: a collector must find it."""
     thread, world = player.thread, player.world
     domain = pick_domain(player)
     if domain is None or domain.limit is not None or domain.current is not domain.main:
@@ -384,7 +382,9 @@ def nest(player, act, level):
 def close_main(player, *_):
     thread = player.thread
     idle = [
-        d for d in usable_domains(player) if d.current is d.main and d in thread.mains and not d.closing
+        d
+        for d in usable_domains(player)
+        if d.current is d.main and d in thread.mains and not d.closing
     ]
     if len(idle) < 2:
         return

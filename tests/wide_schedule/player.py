@@ -5,10 +5,10 @@ import functools
 import sys
 import threading
 
-from tealetpp import TealetError, TealetExit
-
 from ways_down import WAYS_DOWN
 from world import Boom, Witness, Wrong, weak
+
+from tealetpp import TealetError, TealetExit
 
 whose = contextvars.ContextVar("whose", default=None)
 DEEPEST = 7
@@ -53,7 +53,9 @@ class Player:
             raise Wrong(f"{fate!r} runs on another thread")
         current = fate.domain.ref().current
         if self.world.by_id.get(id(current)) is not fate:
-            raise Wrong(f"{fate!r} runs, but {current!r} should, {self.world.by_id.get(id(current))!r}")
+            raise Wrong(
+                f"{fate!r} runs, but {current!r} should, {self.world.by_id.get(id(current))!r}"
+            )
 
     def step(self, act, level):
         """Does one thing. False if it is time to return to a less deep level."""
@@ -137,7 +139,9 @@ class Player:
         """Calls what `method` finds of the tealet, and checks what comes of it."""
         if token is None:
             token = self.world.send(target)
-        tealet = target.domain.ref() if target is target.domain.main else self.thread.handles[target]
+        tealet = (
+            target.domain.ref() if target is target.domain.main else self.thread.handles[target]
+        )
         call = functools.partial(method(tealet), token)
         del tealet
         return self.exchange(target, call, token)
@@ -159,9 +163,9 @@ class Player:
             except Boom as boom:
                 got, what = "error", boom.token
                 boom.__traceback__ = boom.__context__ = None
-            except TealetExit as exit:
+            except TealetExit as ends:
                 got = "exit"
-                exit.__traceback__ = None
+                ends.__traceback__ = None
             except MemoryError:
                 if domain.limit is None:
                     raise

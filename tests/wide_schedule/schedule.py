@@ -5,13 +5,13 @@ import sys
 import threading
 import traceback
 
-from tealetpp import Main, TealetExit
-
 import operations as ops
 import surroundings
 from bodies import make_body
 from player import Player
-from world import Boom, World, Wrong
+from world import World, Wrong
+
+from tealetpp import Main, TealetExit
 
 ALL = ops.CREATING | ops.SWITCHING | ops.ENDING | ops.DOMAINS | surroundings.AROUND
 WHILE_UNWINDING = [
@@ -136,16 +136,25 @@ def wind_up(world, thread, player):
             domain.closed = True
             continue
         for fate in domain.fates:
-            if fate.must_be_found and fate.status == "paused" and thread.foretell(domain, thread) is None:
+            if (
+                fate.must_be_found
+                and fate.status == "paused"
+                and thread.foretell(domain, thread) is None
+            ):
                 world.fail(f"{fate!r} of {domain} was not found by the collector")
         if domain.plain and not domain.closed and main.current is not None:
             world.fail(f"{domain} was dropped and is still open, {[f for f in domain.fates]}")
             import types
+
             def show(o, d, seen):
                 for r in gc.get_referrers(o):
-                    if id(r) in seen or type(r) is types.FrameType: continue
-                    seen.add(id(r)); print("   "*d, type(r), repr(r)[:150], file=sys.stderr)
-                    if d < 4: show(r, d+1, seen)
+                    if id(r) in seen or type(r) is types.FrameType:
+                        continue
+                    seen.add(id(r))
+                    print("   " * d, type(r), repr(r)[:150], file=sys.stderr)
+                    if d < 4:
+                        show(r, d + 1, seen)
+
             print(sys.getrefcount(main), domain.home, type(main), file=sys.stderr)
             show(main, 0, set())
         try:

@@ -1,7 +1,6 @@
 """What else goes on: collections, other threads, tracing, recursion, forks, other libraries."""
 
 import copy
-import functools
 import gc
 import os
 import pickle
@@ -9,11 +8,12 @@ import sys
 import traceback
 import warnings
 
-from tealetpp import InvalidError, Main, Status, Tealet, TealetError, TealetExit
-
 from keepers import Phoenix, Switcher, TurnGiver
-from operations import forget, make_stub, pick, pick_domain, usable_domains
+from operations import pick, pick_domain, usable_domains
 from world import Wrong
+
+from tealetpp import InvalidError, Main, Status, Tealet
+
 
 def collect(player, *_):
     gc.collect(player.thread.rng.choice([0, 1, 2, 2]))
@@ -289,7 +289,7 @@ def use_greenlet(player, *_):
 
 
 def fork(player, *_):
-    world, thread = player.world, player.thread
+    world = player.world
     if not world.fork_allowed or world.in_child or player.thread.rng.random() < 0.5:
         return
     if not world.turns.lock_step:

@@ -9,10 +9,10 @@ import traceback
 import warnings
 import weakref
 
-from tealetpp import TealetError, _tealetpp
-
 from fates import DomainRecord, Fate, Nesting
 from turns import Turns
+
+from tealetpp import TealetError, _tealetpp
 
 
 class Boom(Exception):
