@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from tealetpp import Main, Status, ThreadError
+from tealetpp import Main, Status, TealetError, ThreadError
 
 
 def in_a_thread(call):
@@ -68,7 +68,9 @@ def test_in_a_cycle_that_another_thread_collects(unraisable):
 
 
 @pytest.mark.parametrize("pause", [False, True])
-@pytest.mark.parametrize("drop", [lambda walks: walks.clear(), lambda walks: in_a_thread(walks.clear)])
+@pytest.mark.parametrize(
+    "drop", [lambda walks: walks.clear(), lambda walks: in_a_thread(walks.clear)]
+)
 @pytest.mark.parametrize("cycle", [False, True])
 def test_in_a_dropped_generator(pause, drop, cycle, unraisable):
     log = []
@@ -233,3 +235,32 @@ def instructions_can_be_counted():
     from building import builds_for_this_machine
 
     return shutil.which("valgrind") is not None and builds_for_this_machine()
+
+
+def test_a_stranded_domain_whose_tealet_hosts_another():
+    """Ending the inner one comes by the outer one again, which is being ended already."""
+    kept = []
+
+    def outer(outermost):
+        a = Main()
+
+        def hosts():
+            b = Main()
+            kept.extend([b, b.tealet(lambda: b.switch())])
+            kept[-1].switch()
+            a.switch()
+
+        kept.extend([a, a.tealet(hosts)])
+        kept[-1].switch()
+        while True:
+            try:
+                outermost.switch()
+            except BaseException:
+                pass
+
+    main = Main()
+    t = main.tealet(outer)
+    t.switch(main)
+    with pytest.raises(TealetError, match="refuses"):
+        main.close()
+    assert [tealet.status for tealet in kept] == [Status.EXITED] * 4
