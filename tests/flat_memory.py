@@ -826,7 +826,13 @@ def refused_for_want_of_memory(main):
     paused = limited.tealet(forward)
     paused.switch(limited)
     empty, stub = limited.tealet(), limited.stub()
-    last = limited.tealet(lambda: None)
+
+    def large():  # with more data stack than a tealet takes
+        a = b = c = d = e = f = g = h = i = j = k = m = n = o = p = q = r = s = t = u = None
+        v = w = x = y = z = aa = bb = cc = dd = ee = ff = gg = hh = ii = jj = kk = mm = None
+        return locals()
+
+    last = limited.tealet(large)
     fill = []
     try:
         while True:

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from tealetpp import Main, Status, ThreadError
+from tealetpp import Main, Status, TealetError, ThreadError
 
 
 def in_a_thread(call):
@@ -234,3 +234,32 @@ def instructions_can_be_counted():
     from building import builds_for_this_machine
 
     return shutil.which("valgrind") is not None and builds_for_this_machine()
+
+
+def test_a_stranded_domain_whose_tealet_hosts_another():
+    """Ending the inner one comes by the outer one again, which is being ended already."""
+    kept = []
+
+    def outer(outermost):
+        a = Main()
+
+        def hosts():
+            b = Main()
+            kept.extend([b, b.tealet(lambda: b.switch())])
+            kept[-1].switch()
+            a.switch()
+
+        kept.extend([a, a.tealet(hosts)])
+        kept[-1].switch()
+        while True:
+            try:
+                outermost.switch()
+            except BaseException:
+                pass
+
+    main = Main()
+    t = main.tealet(outer)
+    t.switch(main)
+    with pytest.raises(TealetError, match="refuses"):
+        main.close()
+    assert [tealet.status for tealet in kept] == [Status.EXITED] * 4

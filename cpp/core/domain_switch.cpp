@@ -358,9 +358,13 @@ void Domain::free_ended() noexcept {
   self.run_here();
 }
 
+namespace {
+
 // How far from its far end a tealet has its mark: a variable of the function below, which is always
 // as far from where that begins.
-static std::atomic<std::ptrdiff_t> mark_to_far{0};
+std::atomic<std::ptrdiff_t> mark_to_far{0};
+
+}  // namespace
 
 // The same where the face does not know which tealet runs: it leaves a mark at the far end, unless
 // that is farther than where the tealet begins.

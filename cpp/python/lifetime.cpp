@@ -194,7 +194,7 @@ bool close_domain(TealetObject* main) {
 
 void discard_domain(PythonDomain& domain) {
   Py_INCREF(domain.main_object->object());
-  domain.closing = true;
+  domain.closing = domain.discarding = true;
   // One of its tealets may have been running when its thread went, or the tealet that it lies in.
   TealetObject* const current = std::exchange(domain.current_object, domain.main_object);
   while (domain.main().first_child != nullptr) {

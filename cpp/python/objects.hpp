@@ -134,6 +134,7 @@ class PythonDomain : public tealet::core::Domain {
   std::uint64_t thread_state = 0;                       // its number
   const _PyErr_StackItem* handled_by_thread = nullptr;  // outermost while no tealet runs
   bool closing = false;
+  bool discarding = false;  // by discard_domain(), which may come by it again
   bool tools_wait = false;  // resumed, and trace functions are to be told of it
   bool adopting = false;    // the engine is changing the tree: nothing may switch
   bool may_settle = false;  // something waits on this thread

@@ -97,7 +97,7 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
   std::memcpy(static_cast<void*>(object->_f_frame_data), frame, static_cast<std::size_t>(size));
   object->f_frame = reinterpret_cast<_PyInterpreterFrame*>(object->_f_frame_data);
   object->f_frame->owner = FRAME_OWNED_BY_FRAME_OBJECT;
-  PyObject* const as_object = reinterpret_cast<PyObject*>(object);
+  auto* const as_object = reinterpret_cast<PyObject*>(object);
   if (!PyObject_GC_IsTracked(as_object)) PyObject_GC_Track(as_object);
   Py_DECREF(as_object);
 }

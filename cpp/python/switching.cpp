@@ -92,8 +92,9 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   // Without such a library it is one C stack, from many places of which a program that embeds
   // Python may call it.
   static PyObject* const library = PyUnicode_InternFromString("greenlet");
-  PyObject* const modules = PyImport_GetModuleDict();
-  if (library == nullptr || modules == nullptr) return false;
+  // Not by PyImport_GetModuleDict(), which ends the process when the interpreter has none any more.
+  PyObject* const modules = PySys_GetObject("modules");
+  if (library == nullptr || modules == nullptr || !PyDict_Check(modules)) return false;
   if (PyDict_GetItemWithError(modules, library) == nullptr) {
     PyErr_Clear();
     return false;

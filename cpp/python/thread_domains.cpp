@@ -27,9 +27,10 @@ ThreadDomains* ending = nullptr;
 
 void thread_state_goes(PyObject* capsule) {
   auto* domains = static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, name));
-  // When the interpreter ends, what is left goes with the process. Until then its last objects may
-  // still drop tealets and mains.
-  if (is_finalizing()) return;
+  if (is_finalizing()) {
+    domains->abandon();
+    return;
+  }
   domains->next_ending = std::exchange(ending, domains);
   domains->end();
   ThreadDomains** link = &ending;
@@ -60,6 +61,7 @@ bool put_off = false;
 
 int on_pending_call(void*) {
   pending = false;
+  if (is_finalizing()) return 0;  // with collections that nobody is told of
   ThreadDomains* const domains = find();
   if (domains == nullptr) return 0;
   if (collecting_thread_state == domains->thread_state()) {
@@ -177,12 +179,20 @@ void ThreadDomains::correct_running() {
 void ThreadDomains::discard_stranded() {
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
-    if (domain->nesting().stranded()) {
+    if (domain->nesting().stranded() && !domain->discarding) {
       discard_domain(*domain);
       domain = last_opened_;  // any of them may be gone now
     } else {
       domain = domain->opened_before;
     }
+  }
+}
+
+void ThreadDomains::abandon() {
+  thread_state_ = 0;
+  for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+    domain->thread_state = 0;
+    domain->handled_by_thread = nullptr;
   }
 }
 

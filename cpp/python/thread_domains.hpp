@@ -38,6 +38,9 @@ class ThreadDomains {
   void discard_stranded();
   // The thread's state goes: ends all of them, without unwinding.
   void end();
+  // The same when the interpreter ends: what is left goes with the process. Its last objects may
+  // still drop tealets and mains, but nothing runs any more.
+  void abandon();
   std::uint64_t thread_state() const noexcept { return thread_state_; }
 
   TealetObject* unwinding = nullptr;     // borrowed: what settle() is ending

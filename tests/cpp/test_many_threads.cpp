@@ -33,7 +33,7 @@ void check(bool holds) noexcept {
 class Mailbox {
  public:
   void put(int number) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     numbers_.push_back(number);
     arrived_.notify_one();
   }
@@ -100,6 +100,7 @@ void use_c_domain() {
 
 void work_in(Main& main, Shared& shared, int self) {
   std::vector<Tealet> tealets;
+  tealets.reserve(tealets_each);
   for (int i = 0; i < tealets_each; ++i) {
     tealets.push_back(main.create([&main, &shared, self, i]() -> void* {
       if (i == 2) use_c_domain();
@@ -166,6 +167,7 @@ TEST_CASE("many domains on many threads share what they must and nothing else") 
   wrong = 0;
   Shared shared;
   std::vector<std::thread> threads;
+  threads.reserve(thread_count);
   for (int i = 0; i < thread_count; ++i) {
     threads.emplace_back([&shared, i] { work(shared, i); });
   }

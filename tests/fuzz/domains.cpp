@@ -120,7 +120,7 @@ void begin_domain() noexcept {
   // Before it is there itself.
   const Domain* const enclosing = innermost();
   const Name outer = enclosing != nullptr ? name_of(current_of(*enclosing)) : Name{};
-  tealet_t* const handle = tealet_initialize(&upstream.alloc, input.byte() % 3 * 8);
+  tealet_t* const handle = tealet_initialize(&upstream.alloc, std::size_t{8} * (input.byte() % 3));
   if (handle == nullptr) {
     REQUIRE(upstream.failures > 0);
   } else {
@@ -284,6 +284,7 @@ void expect_transfer(Tealet& from, Tealet& to, State left, int flags) noexcept {
   expected.forced = nofail || (flags & TEALET_XFER_FORCE) != 0;
   expected.or_main = nofail;
   expected.needs_memory = upstream.left >= 0 && !nofail;
+  // NOLINTNEXTLINE(bugprone-branch-clone): in the order in which the library looks.
   if (to.domain != from.domain) {
     expected.error = TEALET_ERR_INVAL;
   } else if (to.state == State::defunct) {
@@ -415,6 +416,7 @@ tealet_t* end(Domain& domain) noexcept {
     expected.panic = true;
   }
   expected.value = deferred.value;
+  // NOLINTNEXTLINE(*.NullDereference): only as told it is nullptr.
   return as_told ? nullptr : next->handle;
 }
 
@@ -559,47 +561,65 @@ bool go_home() noexcept {
 void operate(unsigned operation, char* far) noexcept {
   switch (operation) {
     case 0:
-      return begin_domain();
+      begin_domain();
+      return;
     case 1:
-      return end_domain();
+      end_domain();
+      return;
     case 2:
     case 3:
-      return create();
+      create();
+      return;
     case 4:
-      return duplicate();
+      duplicate();
+      return;
     case 5:
-      return remove();
+      remove();
+      return;
     case 6:
     case 7:
-      return run(far);
+      run(far);
+      return;
     case 8:
-      return capture(far);
+      capture(far);
+      return;
     case 9:
-      return make_stub(far);
+      make_stub(far);
+      return;
     case 10:
-      return spawn(far);
+      spawn(far);
+      return;
     case 11:
     case 12:
     case 13:
     case 14:
-      return transfer();
+      transfer();
+      return;
     case 15:
-      return run_stub();
+      run_stub();
+      return;
     case 16:
-      return fork();
+      fork();
+      return;
     case 17:
     case 18:
-      return exit_to();
+      exit_to();
+      return;
     case 19:
-      return try_unusable();
+      try_unusable();
+      return;
     case 20:
-      return ask();
+      ask();
+      return;
     case 21:
-      return give_far_end();
+      give_far_end();
+      return;
     case 22:
-      return watch();
+      watch();
+      return;
     case 23:
-      return set_lock();
+      set_lock();
+      return;
     default:
       return upstream.run_dry_after(static_cast<long>(operation) % 5);
   }
