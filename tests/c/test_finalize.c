@@ -63,8 +63,13 @@ static int aborts(void (*function)(void)) {
   said[size] = '\0';
   close(ends[0]);
   CHECK(waitpid(child, &status, 0) == child);
-  return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && size > 0 &&
-         strchr(said, '\n') == said + size - 1;
+  {
+    /* An emulator adds a line of its own. */
+    const char* const second = strchr(said, '\n') != NULL ? strchr(said, '\n') + 1 : NULL;
+
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && second != NULL &&
+           (*second == '\0' || strncmp(second, "qemu:", 5) == 0);
+  }
 }
 
 static tealet_t* finalizes(tealet_t* current, void* arg) {

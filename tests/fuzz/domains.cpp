@@ -621,7 +621,8 @@ void operate(unsigned operation, char* far) noexcept {
       set_lock();
       return;
     default:
-      return upstream.run_dry_after(static_cast<long>(operation) % 5);
+      upstream.run_dry_after(static_cast<long>(operation) % 5);
+      return;
   }
 }
 
@@ -659,11 +660,14 @@ template <std::size_t size>
 void live(unsigned chain, int depth, Name domain) noexcept {
   switch (chain % 3) {
     case 0:
-      return live_with<24>(chain, depth, domain);
+      live_with<24>(chain, depth, domain);
+      return;
     case 1:
-      return live_with<200>(chain, depth, domain);
+      live_with<200>(chain, depth, domain);
+      return;
     default:
-      return live_with<3000>(chain, depth, domain);
+      live_with<3000>(chain, depth, domain);
+      return;
   }
 }
 
