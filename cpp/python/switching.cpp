@@ -103,9 +103,10 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
 }
 
 // The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
+// A domain inside a tealet moves with that one, and is never beyond its own stack.
 bool reaches_beyond(PythonDomain& domain, const Node& target, const void* here) {
   return domain.current().is_main() && target.far > static_cast<const char*>(here) &&
-         has_begun_elsewhere(target);
+         !domain.is_nested() && has_begun_elsewhere(target);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
