@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import tealetpp
+import tealetpp._report  # imported by the first test that prints figures otherwise, and stays
 from tealetpp import Status, Tealet, _tealetpp
 
 # Each instance refers to its type, so these count the objects, too.

@@ -15,7 +15,7 @@ import weakref
 
 import pytest
 
-from tealetpp import InvalidError, Main, Status
+from tealetpp import InvalidError, Main, Status, TealetError
 
 
 class Thing:
@@ -168,6 +168,44 @@ def test_nested_domains_end_too():
     assert "2 open domains of tealets, which were closed" in told[0][1]
     gc.collect()
     assert o.status is Status.EXITED
+    assert thing() is None
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_domains_in_one_tealet_that_pause_each_other(ends):
+    """Each pauses frames of a tealet of the next: their data stack goes back to that one."""
+
+    def opens(outermost, thing):
+        older, younger = Main(), Main()
+
+        def pauses_everything():
+            kept = thing
+            while True:
+                try:
+                    outermost.switch(kept)
+                except BaseException:
+                    pass
+
+        def enters_older():
+            kept = thing
+            older.tealet(pauses_everything).switch()
+            return kept
+
+        younger.tealet(enters_older).switch()
+
+    def work():
+        main, thing = Main(), Thing()
+        t = main.tealet(opens)
+        t.switch(main, thing)
+        if ends:
+            with pytest.raises(TealetError, match="refuses"):
+                main.close()
+        return weakref.ref(thing), t
+
+    (thing, t), told = in_a_thread(work)
+    assert [category for category, _ in told] == [ResourceWarning] * (not ends)
+    gc.collect()
+    assert t.status is Status.EXITED
     assert thing() is None
 
 

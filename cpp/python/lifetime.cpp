@@ -39,8 +39,10 @@ void give_first_chunk(void* owner, _PyStackChunk* chunk) {
 
 void discard_tealet(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
+  ThreadDomains& thread = *domain.on_thread;
   Node& node = *tealet->node();
   Py_INCREF(tealet->object());
+  thread.begin_discarding();
   const bool hosts = node.hosts;
   Execution left = std::exchange(execution_of(node), Execution{});
   if (&node == &domain.current()) {
@@ -48,12 +50,15 @@ void discard_tealet(TealetObject* tealet) {
     // that it runs in.
     left.paused_frame = nullptr;
     left.data_stack = nullptr;
+    // That one gives the data stack back, to this domain.
+    thread.keep(domain);
   }
   // From here on nobody can resume it.
   domain.discard(node);
   drop_paused(left, give_first_chunk);
   // What was opened in it can never be used again.
-  if (hosts) domain.on_thread->discard_stranded();
+  if (hosts) thread.discard_stranded();
+  thread.end_discarding();
   domain.let_go_of_held(tealet);
   Py_DECREF(tealet->object());
 }

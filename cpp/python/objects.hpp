@@ -142,6 +142,7 @@ class PythonDomain : public tealet::core::Domain {
   ThreadDomains* on_thread = nullptr;
   PythonDomain* opened_before = nullptr;
   PythonDomain* opened_after = nullptr;
+  PythonDomain* kept_before = nullptr;  // see ThreadDomains::keep()
 
  private:
   bool is_plainly_usable() const noexcept;

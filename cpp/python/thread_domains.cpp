@@ -176,6 +176,19 @@ void ThreadDomains::correct_running() {
   Nesting::correct_running(tealet::core::this_thread->ambient);
 }
 
+void ThreadDomains::keep(PythonDomain& domain) {
+  Py_INCREF(domain.main_object->object());
+  domain.kept_before = std::exchange(kept_, &domain);
+}
+
+void ThreadDomains::end_discarding() {
+  if (--discarding_ > 0) return;
+  while (PythonDomain* const domain = kept_) {
+    kept_ = std::exchange(domain->kept_before, nullptr);
+    Py_DECREF(domain->main_object->object());
+  }
+}
+
 void ThreadDomains::discard_stranded() {
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
@@ -200,6 +213,7 @@ void ThreadDomains::end() {
   if (last_opened_ == nullptr) return;
   PyObject* const raised = take_raised();
   int ended = 0;
+  begin_discarding();
   // What is dropped may open further ones.
   while (last_opened_ != nullptr) {
     PyObject* const main = last_opened_->main_object->object();
@@ -208,6 +222,7 @@ void ThreadDomains::end() {
     Py_DECREF(main);
     ++ended;
   }
+  end_discarding();
   if (PyErr_WarnFormat(PyExc_ResourceWarning, 1,
                        "a thread has ended with %d open domain%s of tealets, which %s closed "
                        "without unwinding: use `with Main()` or Main.close()",

@@ -34,6 +34,11 @@ class ThreadDomains {
   // Tells the engine which tealet runs: another library may have switched C stacks.
   void correct_running();
 
+  // Around what drops frames without unwinding. A domain that keep() is called for in between is
+  // freed after the outermost end_discarding(): the frames may be those of one of its tealets.
+  void begin_discarding() noexcept { ++discarding_; }
+  void keep(PythonDomain& domain);
+  void end_discarding();
   // Ends those whose tealet is gone, without unwinding.
   void discard_stranded();
   // The thread's state goes: ends all of them, without unwinding.
@@ -48,6 +53,8 @@ class ThreadDomains {
 
  private:
   PythonDomain* last_opened_ = nullptr;
+  PythonDomain* kept_ = nullptr;  // and a reference to the Main of each
+  int discarding_ = 0;
   bool some_wait_ = false;  // perhaps: what is opened next is told
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
 };
