@@ -65,9 +65,14 @@ def _prepare_output() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     # Python has None for what is closed.
     if sys.stdout is None:
-        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+        sys.stdout = _open_null(os.O_RDONLY)
     if sys.stderr is None:
-        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+        sys.stderr = _open_null(os.O_WRONLY)
+
+
+def _open_null(flags: int) -> TextIO:
+    """A text stream that nobody has to close, as Python's own standard streams are."""
+    return os.fdopen(os.open(os.devnull, flags), "w", encoding="utf-8", closefd=False)
 
 
 def _write(text: str) -> None:
@@ -159,6 +164,11 @@ class _Parser(argparse.ArgumentParser):
 
     def print_help(self, file: object = None) -> None:  # noqa: ARG002
         _write(self.format_help())
+
+    def error(self, message: str) -> NoReturn:
+        # argparse of CPython 3.11.2 raises OSError if nobody can be told.
+        _complain(f"{self.format_usage()}{self.prog}: error: {message}")
+        sys.exit(EXIT_BAD_INPUT)
 
 
 def _parser() -> argparse.ArgumentParser:
