@@ -17,13 +17,19 @@ std::uint32_t exits = 0;
 PyObject* value_of(const Transfer& transfer) { return static_cast<PyObject*>(transfer.value); }
 
 // Takes what came with the switch to the running tealet, and makes that tealet the current one. The
-// one that was left may lose its last reference here, and be closed: any code may run.
+// one that was left may lose its last reference here, and be closed: any code may run. The caller
+// must settle().
 Transfer arrive(PythonDomain& domain) {
   const Transfer arrived = std::exchange(domain.arrived(), Transfer{});
   TealetObject* const left = domain.current_object;
   domain.current_object = object_of(domain.current());
   refer(domain.current_object);
   unrefer(left);
+  return arrived;
+}
+
+Transfer arrive_and_settle(PythonDomain& domain) {
+  const Transfer arrived = arrive(domain);
   domain.settle();
   return arrived;
 }
@@ -168,7 +174,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) {
   begin_execution(PyThreadState_Get(), execution_of(node),
                   domain.room_below(__builtin_frame_address(0)));
   Call call = std::exchange(domain.call, Call{});
-  Transfer arrived = arrive(domain);
+  Transfer arrived = arrive_and_settle(domain);
   // Thrown into before it began: there is nothing on its stack that could catch it.
   if (arrived.signal != Signal::value) return arrived;
   if (call.arguments == nullptr) {
@@ -272,6 +278,7 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
   return true;
 }
 
+template <Transfer arrive(PythonDomain&)>
 [[gnu::noinline, gnu::cold]] PyObject* receive_for_tools(PythonDomain& domain) {
   domain.tools_wait = false;
   PyObject* const result = unpack(domain, arrive(domain));
@@ -284,9 +291,10 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
 //
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
+template <Transfer arrive(PythonDomain&) = arrive_and_settle>
 [[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
   return guard([&] {
-    if (__builtin_expect(domain.tools_wait, 0)) return receive_for_tools(domain);
+    if (__builtin_expect(domain.tools_wait, 0)) return receive_for_tools<arrive>(domain);
     return unpack(domain, arrive(domain));
   });
 }
@@ -335,7 +343,7 @@ Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
   const Errc code =
       with_paused_state(target, Transfer{}, [&] { return domain.unwind(*target->node()); });
-  if (code == Errc::ok) result = receive(domain);
+  if (code == Errc::ok) result = receive<arrive>(domain);
   return code;
 }
 
