@@ -14,7 +14,7 @@ from extension_modules import run_python
 COUNT = 2_000 if hasattr(sys, "gettotalrefcount") else 20_000
 # One object or reference that stayed each time would be COUNT of them, and 300 KiB at least.
 TOLERATED_BYTES = 64 * 1024
-TOLERATED_OBJECTS = 1_000
+TOLERATED_OBJECTS = 300
 OURS = ("domains", "open domains", "tealets", "blocks", "bytes")
 
 
