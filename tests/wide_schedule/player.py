@@ -155,7 +155,7 @@ class Player:
             raise Wrong(f"{target!r} runs already")
         mine, handled = whose.get(), sys.exc_info()[1]
         while True:
-            me.status, me.resumes = "paused", running
+            me.status, me.resumes, me.handles = "paused", running, handled is not None
             thread.enter(target)
             got, what = "value", None
             try:
@@ -212,6 +212,7 @@ class Player:
             me.refuses -= 1
             me.exiting = False
             world.refused["done"] += 1
+            domain.plain = False  # it holds the tealet from now on
             if domain.closing or domain.may_close:
                 me.lost = True
             target = closer[1]
