@@ -82,13 +82,14 @@ class World:
         self.fork_allowed = rng.random() < 0.3
         self.eager = rng.choice([None, None, (1, 2, 2), (7, 2, 2), (50, 2, 2)])
         self.process = os.getpid()
-        self.in_child = False
         self.blind = False
         # Only then: where it is, more is checked.
         self.greenlet = import_greenlet() if rng.random() < 0.15 else None
         self.left_open = []
 
-    def is_fork(self):
+    @property
+    def in_child(self):
+        """Whether this is a process that the schedule has forked."""
         return os.getpid() != self.process
 
     # --- tokens ---
