@@ -102,6 +102,14 @@ class Nesting:
             tealet = tealet.domain.enclosing
         return True
 
+    def is_handling_around(self, tealet, me):
+        """Whether something does between `tealet`, which runs, and `me`, which it runs in."""
+        while tealet is not me and tealet is not None:
+            if tealet.domain.main.handles:
+                return True
+            tealet = tealet.domain.enclosing
+        return False
+
     def foretell(self, domain, here):
         """The exception that using `domain` from the thread `here` gets; None if it can be used."""
         main = domain.ref()

@@ -155,7 +155,8 @@ class Player:
             raise Wrong(f"{target!r} runs already")
         mine, handled = whose.get(), sys.exc_info()[1]
         while True:
-            me.status, me.resumes, me.handles = "paused", running, handled is not None
+            me.status, me.resumes = "paused", running
+            me.handles = handled is not None or thread.is_handling_around(running, me)
             thread.enter(target)
             got, what = "value", None
             try:
