@@ -104,8 +104,12 @@ void PythonDomain::forget_to_close() {
 }
 
 void PythonDomain::settle_thread() {
-  // What is being ended does not end others in between.
-  if (adopting || on_thread->unwinding == current_object) return;
+  if (adopting) return;
+  // What is being ended does not end others in between, nor does what runs inside of it: they may
+  // be waiting for its end.
+  const TealetObject* const unwinding = on_thread->unwinding;
+  const Node* const node = unwinding != nullptr ? unwinding->node() : nullptr;
+  if (node != nullptr && tealet::core::Nesting::is_running(*node)) return;
   if (collecting_thread_state == thread_state) return;
   on_thread->settle(false);
 }

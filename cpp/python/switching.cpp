@@ -75,8 +75,8 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   }
 }
 
-[[gnu::noinline, gnu::cold]] void tell_of_resumption(PythonDomain& domain) {
-  guard([&] { tell_tools_of_resumption(PyThreadState_Get(), domain.current().is_main()); });
+[[gnu::noinline, gnu::cold]] void tell_of_resumption(bool is_main) {
+  guard([&] { tell_tools_of_resumption(PyThreadState_Get(), is_main); });
 }
 
 // Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
@@ -88,7 +88,7 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   const Status status = node->status;
   guard([&] { tell_tools_of_pause(PyThreadState_Get(), self.is_main()); });
   if (target->node() == node && node->status == status) return Errc::ok;
-  tell_of_resumption(domain);
+  tell_of_resumption(self.is_main());
   return Errc::invalid;
 }
 
@@ -109,10 +109,11 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
 }
 
 // The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
-// A domain inside a tealet moves with that one, and is never beyond its own stack.
+// A domain that was opened or is used inside a tealet is not asked: the interpreter loops that tell
+// are only those of that tealet, and what lies beyond its own stack goes on being its callers'.
 bool reaches_beyond(PythonDomain& domain, const Node& target, const void* here) {
   return domain.current().is_main() && target.far > static_cast<const char*>(here) &&
-         !domain.is_nested() && has_begun_elsewhere(target);
+         tealet::core::running_tealet->domain == nullptr && has_begun_elsewhere(target);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
@@ -139,7 +140,7 @@ Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
   }
   if (__builtin_expect(paused.resume(thread, execution_of(domain.current())), 0)) {
     domain.tools_wait = code == Errc::ok;
-    if (!domain.tools_wait) tell_of_resumption(domain);
+    if (!domain.tools_wait) tell_of_resumption(domain.current().is_main());
   }
   return code;
 }
@@ -281,8 +282,9 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
 template <Transfer arrive(PythonDomain&)>
 [[gnu::noinline, gnu::cold]] PyObject* receive_for_tools(PythonDomain& domain) {
   domain.tools_wait = false;
+  const bool is_main = domain.current().is_main();  // arriving may close the domain
   PyObject* const result = unpack(domain, arrive(domain));
-  tell_of_resumption(domain);
+  tell_of_resumption(is_main);
   return result;
 }
 
