@@ -44,9 +44,9 @@ struct Tealet {
   // Of one to which its domain owns a reference: see PythonDomain::hold(). Packed, for there may be
   // a million of them.
   std::uint32_t place : place_bits;  // in its TealetList
-  std::uint32_t held : 1;      // the domain owns a reference
-  std::uint32_t waiting : 1;   // it is to be ended at the next occasion
-  std::uint32_t must_end : 1;  // then it is ended whoever refers to it
+  std::uint32_t held : 1;            // the domain owns a reference
+  std::uint32_t waiting : 1;         // it is to be ended at the next occasion
+  std::uint32_t must_end : 1;        // then it is ended whoever refers to it
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
