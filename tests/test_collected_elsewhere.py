@@ -320,6 +320,7 @@ def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
 def test_what_a_collected_tealet_drops_ends_in_turn(main):
     """A chain of them, each found with the last: no stack of waiting closers."""
     depths = []
+    closers = set()
 
     def make(n):
         ts = []
@@ -330,6 +331,7 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
                 main.switch()
             finally:
                 depths.append(main.stats().stack_count)
+                closers.add(main.saved_bytes)
                 assert me is ts[k]
 
         for k in range(n):
@@ -342,6 +344,7 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
     assert len(depths) == 50
     # One fewer is saved each time. Were they closed inside of each other, all would be.
     assert sorted(depths) == list(range(depths[-1], depths[-1] + 50))
+    assert len(closers) <= 2, "main is no deeper on its stack with each that it closes"
     assert main.stats().n_active == 1
 
 

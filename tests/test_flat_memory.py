@@ -14,7 +14,7 @@ from extension_modules import run_python
 COUNT = 2_000 if hasattr(sys, "gettotalrefcount") else 20_000
 # One object or reference that stayed each time would be COUNT of them, and 300 KiB at least.
 TOLERATED_BYTES = 64 * 1024
-TOLERATED_OBJECTS = 1_000
+TOLERATED_OBJECTS = 300
 OURS = ("domains", "open domains", "tealets", "blocks", "bytes")
 
 
@@ -50,7 +50,8 @@ def test_the_c_api_is_flat(name, capsule_calls):
 @pytest.mark.parametrize("name", flat_memory.LEAKS)
 def test_a_leak_is_noticed(name):
     (grown,) = repeat(name).values()
-    assert grown["Python's blocks"] > COUNT - TOLERATED_OBJECTS  # what the caches gave back meanwhile
+    # Caches may have given some back meanwhile.
+    assert grown["Python's blocks"] > COUNT - TOLERATED_OBJECTS
     assert grown["resident bytes"] > TOLERATED_BYTES
     if name == "a_tealet_each_time":
         assert grown["tealets"] == COUNT

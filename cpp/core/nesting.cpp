@@ -98,6 +98,12 @@ Errc Nesting::outside_or_moved() const noexcept {
   return place() == tealet ? Errc::outside : Errc::moved;
 }
 
+bool Nesting::is_running(const Node& tealet) noexcept {
+  const Node* runs = running_tealet;
+  while (runs != &tealet && runs->domain != nullptr) runs = runs->domain->nesting().enclosing_;
+  return runs == &tealet;
+}
+
 bool Nesting::is_inside(const Node* tealet) const noexcept {
   const Node* outer = this->outer();
   while (outer != nullptr && outer != tealet) outer = outer->domain->nesting().outer();

@@ -52,6 +52,9 @@ class Nesting {
   // when another library switches C stacks, too.
   static void correct_running(Node& tealet) noexcept { running_tealet = &tealet; }
 
+  // Whether `tealet` runs on this thread: innermost, or with that one inside of it.
+  static bool is_running(const Node& tealet) noexcept;
+
   // The thread that opened the domain; nullptr once it is closed.
   const ThreadContext* thread() const noexcept { return thread_; }
   // Of an open domain: whether the tealet in which it was opened is gone, without having closed it.

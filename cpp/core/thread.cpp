@@ -2,6 +2,9 @@
 
 #include <link.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <new>
@@ -27,18 +30,34 @@ struct Bounds {
   }
 };
 
-// {} if this thread runs on some other stack than the one that it was given.
-Bounds bounds_of_this_stack() noexcept {
+Bounds find_bounds() noexcept {
   pthread_attr_t attributes;
   if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {};
   void* lowest = nullptr;
   std::size_t size = 0;
   const int error = pthread_attr_getstack(&attributes, &lowest, &size);
   pthread_attr_destroy(&attributes);
-  const auto* low = static_cast<const char*>(lowest);
+  if (error != 0) return {};
+  return {static_cast<const char*>(lowest), size};
+}
+
+bool is_main_thread() noexcept { return syscall(SYS_gettid) == getpid(); }
+
+// {} if this thread runs on some other stack than the one that it was given.
+Bounds bounds_of_this_stack() noexcept {
+  // Asked once: on the main thread the C library reads a file of the system's, which takes longer
+  // than all the rest of opening a domain. The end of that stack alone may change.
+  thread_local const bool may_shrink = is_main_thread();
+  thread_local const Bounds found = find_bounds();
+  Bounds bounds = found;
+  rlimit limit{};
+  if (may_shrink && getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < bounds.size) {
+    bounds.low += bounds.size - limit.rlim_cur;
+    bounds.size = limit.rlim_cur;
+  }
   const auto* here = static_cast<const char*>(__builtin_frame_address(0));
-  if (error != 0 || here < low || here >= low + size) return {};
-  return {low, size};
+  if (here < bounds.low || here >= bounds.low + bounds.size) return {};
+  return bounds;
 }
 
 // Moves the top of the stack below the thread-local memory of one library.
@@ -90,7 +109,6 @@ UsableStack usable_stack_of_this_thread() noexcept {
 }
 
 const char* top_of_this_stack() noexcept {
-  // Asking takes a while, and on the main thread reads a file.
   thread_local const char* const top = find_top();
   return top;
 }

@@ -1,7 +1,5 @@
 // PythonDomain: what the engine's domain needs to know, and keep, for Python.
 #include <algorithm>
-#include <iterator>
-#include <new>
 #include <utility>
 
 #include "collector.hpp"
@@ -72,25 +70,21 @@ bool PythonDomain::check(TealetObject* target) {
 }
 
 void PythonDomain::hold(TealetObject* tealet, bool waiting) {
+  if (tealet->value.held) {
+    list_of(tealet).remove(tealet);
+  } else {
+    Py_INCREF(tealet->object());
+    tealet->value.held = true;
+  }
   tealet->value.waiting = waiting;
-  if (waiting) {
-    some_wait_ = true;
-    on_thread->expect_settling();
-  }
-  if (std::exchange(tealet->value.held, true)) return;
-  Py_INCREF(tealet->object());
-  try {
-    held_.push_back(tealet);
-  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): close_domain() finds it
-  }
+  list_of(tealet).add(tealet);  // close_domain() finds it without
+  if (waiting) on_thread->expect_settling();
 }
 
 void PythonDomain::let_go_of_held(TealetObject* tealet) {
-  tealet->value.waiting = false;
-  if (!std::exchange(tealet->value.held, false)) return;
-  // From the end, where settle_own() takes them.
-  const auto found = std::find(held_.rbegin(), held_.rend(), tealet);
-  if (found != held_.rend()) held_.erase(std::next(found).base());
+  if (!tealet->value.held) return;
+  list_of(tealet).remove(tealet);
+  tealet->value.held = tealet->value.waiting = false;
   Py_DECREF(tealet->object());
 }
 
@@ -110,32 +104,36 @@ void PythonDomain::forget_to_close() {
 }
 
 void PythonDomain::settle_thread() {
-  // What is being ended does not end others in between.
-  if (adopting || on_thread->unwinding == current_object) return;
+  if (adopting) return;
+  // What is being ended does not end others in between, nor does what runs inside of it: they may
+  // be waiting for its end.
+  const TealetObject* const unwinding = on_thread->unwinding;
+  const Node* const node = unwinding != nullptr ? unwinding->node() : nullptr;
+  if (node != nullptr && tealet::core::Nesting::is_running(*node)) return;
   if (collecting_thread_state == thread_state) return;
   on_thread->settle(false);
 }
 
-// The last one that waits and can be ended here; nullptr if none does.
-TealetObject* PythonDomain::last_waiting() {
-  const auto found = std::find_if(held_.rbegin(), held_.rend(), [this](TealetObject* tealet) {
-    const Node* const node = tealet->node();
-    return tealet->value.waiting && (node == nullptr || !is_on_another_stack(*this, *node));
-  });
-  return found != held_.rend() ? *found : nullptr;
+// One that waits and can be ended here; nullptr if none does.
+TealetObject* PythonDomain::next_to_end() {
+  for (TealetObject* const tealet : waiting_.newest_first()) {
+    if (tealet->node() == nullptr || !is_on_another_stack(*this, *tealet->node())) return tealet;
+  }
+  return nullptr;
 }
 
 void PythonDomain::settle_own() {
   // One at a time: while one waits for something in the middle of its end, others may go on here.
   bool must_wait_again = false;
-  while (TealetObject* const tealet = must_wait_again ? nullptr : last_waiting()) {
+  while (TealetObject* const tealet = must_wait_again ? nullptr : next_to_end()) {
     Py_INCREF(tealet->object());
-    tealet->value.waiting = false;
+    hold(tealet, false);
     ThreadDomains& domains = *on_thread;
     TealetObject* const before = std::exchange(domains.unwinding, tealet);
     // Somebody may have found it meanwhile, through the tree. If not, it ends with its last
     // reference.
-    const bool must_end = std::exchange(tealet->value.must_end, false);
+    const bool must_end = tealet->value.must_end;
+    tealet->value.must_end = false;
     if (must_end) end_unreachable(tealet);
     if (!must_end || tealet->node() == nullptr) let_go_of_held(tealet);
     must_wait_again = tealet->value.waiting;
@@ -144,8 +142,6 @@ void PythonDomain::settle_own() {
     domains.unwinding = before;
     if (!is_open()) return;
   }
-  some_wait_ = std::any_of(held_.begin(), held_.end(),
-                           [](const TealetObject* tealet) { return tealet->value.waiting; });
   if (!closes_later_ || !is_open() || !current().is_main() || closing) return;
   closes_later_ = false;
   if (!close_domain(main_object)) PyErr_WriteUnraisable(main_object->object());

@@ -63,19 +63,14 @@ void discard_tealet(TealetObject* tealet) {
   Py_DECREF(tealet->object());
 }
 
-bool close_tealet(TealetObject* tealet) {
+namespace {
+
+// Ends a tealet that does not run and is not main, in a domain that can be used here and now. False
+// with an exception set.
+bool end_tealet(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
-  if (tealet->node() == nullptr) return true;
-  if (!domain.check()) return false;
-  if (tealet->is_main()) return close_domain(tealet);
-  Node& node = *tealet->node();
-  if (&node == &domain.current()) {
-    PyErr_SetNone(tealet_exit);
-    return false;
-  }
-  if (domain.status(node) != Status::Suspended) {
+  if (domain.status(*tealet->node()) != Status::Suspended) {
     discard_tealet(tealet);
-    domain.settle();
     return true;
   }
   Py_INCREF(tealet->object());
@@ -91,6 +86,21 @@ bool close_tealet(TealetObject* tealet) {
     closed = false;
   }
   Py_DECREF(tealet->object());
+  return closed;
+}
+
+}  // namespace
+
+bool close_tealet(TealetObject* tealet) {
+  PythonDomain& domain = tealet->domain();
+  if (tealet->node() == nullptr) return true;
+  if (!domain.check()) return false;
+  if (tealet->is_main()) return close_domain(tealet);
+  if (tealet == domain.current_object) {
+    PyErr_SetNone(tealet_exit);
+    return false;
+  }
+  const bool closed = end_tealet(tealet);
   domain.settle();
   return closed;
 }
@@ -110,12 +120,11 @@ void end_unreachable(TealetObject* tealet) {
     // Reachable after all: it runs.
   } else if (paused && (!domain.can_switch() || is_on_another_stack(domain, node))) {
     domain.hold(tealet, true);
-  } else if (!paused) {
-    discard_tealet(tealet);
-    domain.settle();
   } else {
-    if (!close_tealet(tealet)) PyErr_WriteUnraisable(tealet->object());
+    if (!end_tealet(tealet)) PyErr_WriteUnraisable(tealet->object());
     if (tealet->node() != nullptr) domain.hold(tealet, false);
+    // What settles calls this for one after the other: to settle here would nest them.
+    if (tealet != domain.on_thread->unwinding) domain.settle();
   }
   set_raised(raised);
 }

@@ -11,10 +11,10 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "census.hpp"
 #include "domain.hpp"
+#include "tealet_list.hpp"
 #include "thread_state.hpp"
 
 namespace tealetpp {
@@ -34,14 +34,19 @@ struct TealetObject;
 
 // The C++ value of a Python Tealet, as pybind11 sees it.
 struct Tealet {
+  static constexpr int place_bits = 29;
+
   Node* node;             // nullptr once it has ended
   PythonDomain* domain;   // nullptr if it was never initialised
   TealetObject* main;     // strong, except in the main tealet itself
   TealetObject* parent;   // strong while the node exists; nullptr for main
   std::uint32_t exiting;  // when TealetExit was raised at its pause point, counted; 0 if not
-  bool held;              // its domain owns a reference: see PythonDomain::hold()
-  bool waiting;           // it is to be ended at the next occasion
-  bool must_end;          // then it is ended whoever refers to it
+  // Of one to which its domain owns a reference: see PythonDomain::hold(). Packed, for there may be
+  // a million of them.
+  std::uint32_t place : place_bits;  // in its TealetList
+  std::uint32_t held : 1;            // the domain owns a reference
+  std::uint32_t waiting : 1;         // it is to be ended at the next occasion
+  std::uint32_t must_end : 1;        // then it is ended whoever refers to it
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
@@ -120,7 +125,7 @@ class PythonDomain : public tealet::core::Domain {
   void forget_to_close();
   // Ends what waits here. The domain can be used here and now.
   void settle_own();
-  bool has_waiting() const noexcept { return closes_later_ || some_wait_; }
+  bool has_waiting() const noexcept { return closes_later_ || !waiting_.is_empty(); }
 
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
   bool make_data_stack(Execution& execution);
@@ -148,10 +153,14 @@ class PythonDomain : public tealet::core::Domain {
   bool is_plainly_usable() const noexcept;
   bool check_thoroughly();
   void settle_thread();
-  TealetObject* last_waiting();
+  TealetObject* next_to_end();
+  TealetList& list_of(const TealetObject* held) noexcept {
+    return held->value.waiting ? waiting_ : asked_;
+  }
 
-  std::vector<TealetObject*> held_;
-  bool some_wait_ = false;
+  // What it holds: those that wait for their end, and those that have been asked and refused.
+  TealetList waiting_;
+  TealetList asked_;
   bool closes_later_ = false;  // and so it owns a reference to its Main
   // How many words of data stack functions turned out to need beyond their own frame, by a hash of
   // their code: only a hint, so that a collision does no harm.
@@ -179,7 +188,8 @@ bool can_begin(TealetObject* target);
 PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
                 PyObject* keywords);
 // Raises TealetExit in a paused tealet. `result` is what the next switch to the caller brings, as
-// with exchange(). If it is not ok nothing has switched; no exception is set then.
+// with exchange(). If it is not ok nothing has switched; no exception is set then. The caller must
+// settle().
 Errc unwind(TealetObject* target, PyObject*& result);
 // Whether a paused tealet cannot be resumed here, since another library has switched C stacks.
 bool is_on_another_stack(PythonDomain& domain, const Node& node);

@@ -17,13 +17,19 @@ std::uint32_t exits = 0;
 PyObject* value_of(const Transfer& transfer) { return static_cast<PyObject*>(transfer.value); }
 
 // Takes what came with the switch to the running tealet, and makes that tealet the current one. The
-// one that was left may lose its last reference here, and be closed: any code may run.
+// one that was left may lose its last reference here, and be closed: any code may run. The caller
+// must settle().
 Transfer arrive(PythonDomain& domain) {
   const Transfer arrived = std::exchange(domain.arrived(), Transfer{});
   TealetObject* const left = domain.current_object;
   domain.current_object = object_of(domain.current());
   refer(domain.current_object);
   unrefer(left);
+  return arrived;
+}
+
+Transfer arrive_and_settle(PythonDomain& domain) {
+  const Transfer arrived = arrive(domain);
   domain.settle();
   return arrived;
 }
@@ -69,8 +75,8 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   }
 }
 
-[[gnu::noinline, gnu::cold]] void tell_of_resumption(PythonDomain& domain) {
-  guard([&] { tell_tools_of_resumption(PyThreadState_Get(), domain.current().is_main()); });
+[[gnu::noinline, gnu::cold]] void tell_of_resumption(bool is_main) {
+  guard([&] { tell_tools_of_resumption(PyThreadState_Get(), is_main); });
 }
 
 // Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
@@ -82,7 +88,7 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   const Status status = node->status;
   guard([&] { tell_tools_of_pause(PyThreadState_Get(), self.is_main()); });
   if (target->node() == node && node->status == status) return Errc::ok;
-  tell_of_resumption(domain);
+  tell_of_resumption(self.is_main());
   return Errc::invalid;
 }
 
@@ -103,10 +109,11 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
 }
 
 // The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
-// A domain inside a tealet moves with that one, and is never beyond its own stack.
+// A domain that was opened or is used inside a tealet is not asked: the interpreter loops that tell
+// are only those of that tealet, and what lies beyond its own stack goes on being its callers'.
 bool reaches_beyond(PythonDomain& domain, const Node& target, const void* here) {
   return domain.current().is_main() && target.far > static_cast<const char*>(here) &&
-         !domain.is_nested() && has_begun_elsewhere(target);
+         tealet::core::running_tealet->domain == nullptr && has_begun_elsewhere(target);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
@@ -133,7 +140,7 @@ Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
   }
   if (__builtin_expect(paused.resume(thread, execution_of(domain.current())), 0)) {
     domain.tools_wait = code == Errc::ok;
-    if (!domain.tools_wait) tell_of_resumption(domain);
+    if (!domain.tools_wait) tell_of_resumption(domain.current().is_main());
   }
   return code;
 }
@@ -168,7 +175,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) {
   begin_execution(PyThreadState_Get(), execution_of(node),
                   domain.room_below(__builtin_frame_address(0)));
   Call call = std::exchange(domain.call, Call{});
-  Transfer arrived = arrive(domain);
+  Transfer arrived = arrive_and_settle(domain);
   // Thrown into before it began: there is nothing on its stack that could catch it.
   if (arrived.signal != Signal::value) return arrived;
   if (call.arguments == nullptr) {
@@ -272,10 +279,12 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
   return true;
 }
 
+template <Transfer arrive(PythonDomain&)>
 [[gnu::noinline, gnu::cold]] PyObject* receive_for_tools(PythonDomain& domain) {
   domain.tools_wait = false;
+  const bool is_main = domain.current().is_main();  // arriving may close the domain
   PyObject* const result = unpack(domain, arrive(domain));
-  tell_of_resumption(domain);
+  tell_of_resumption(is_main);
   return result;
 }
 
@@ -284,9 +293,10 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
 //
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
+template <Transfer arrive(PythonDomain&) = arrive_and_settle>
 [[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
   return guard([&] {
-    if (__builtin_expect(domain.tools_wait, 0)) return receive_for_tools(domain);
+    if (__builtin_expect(domain.tools_wait, 0)) return receive_for_tools<arrive>(domain);
     return unpack(domain, arrive(domain));
   });
 }
@@ -335,7 +345,7 @@ Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
   const Errc code =
       with_paused_state(target, Transfer{}, [&] { return domain.unwind(*target->node()); });
-  if (code == Errc::ok) result = receive(domain);
+  if (code == Errc::ok) result = receive<arrive>(domain);
   return code;
 }
 

@@ -53,24 +53,25 @@ ThreadDomains* find() {
   return nullptr;
 }
 
-// Whether a pending call is queued: the interpreter's queue is short.
+// Whether a pending call is queued, since the interpreter's queue is short, or is being made. A
+// pending call settles all that comes to wait in its midst, and CPython 3.11 makes no other
+// meanwhile: it would stop at every traced call, for ever, to make one that is queued.
 bool pending = false;
 // Whether a pending call came in the middle of a collection on its thread, where finalizers may
 // make it, and must be made again.
 bool put_off = false;
 
 int on_pending_call(void*) {
-  pending = false;
-  if (is_finalizing()) return 0;  // with collections that nobody is told of
-  ThreadDomains* const domains = find();
-  if (domains == nullptr) return 0;
-  if (collecting_thread_state == domains->thread_state()) {
+  ThreadDomains* const domains =
+      is_finalizing() ? nullptr : find();  // or nobody tells of a collection
+  if (domains != nullptr && collecting_thread_state == domains->thread_state()) {
     put_off = true;
-    return 0;
+  } else if (domains != nullptr) {
+    PyObject* const raised = take_raised();
+    domains->settle(true);
+    set_raised(raised);
   }
-  PyObject* const raised = take_raised();
-  domains->settle(true);
-  set_raised(raised);
+  pending = false;
   return 0;
 }
 

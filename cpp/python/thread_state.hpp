@@ -531,7 +531,6 @@ inline void begin_execution(PyThreadState* thread, Execution& execution,
 // Gives up what the running execution holds, at its end; what is dropped may run any code. Only its
 // data stack is left, which nothing must use from now on.
 inline void end_execution(PyThreadState* thread, Execution& execution) {
-  execution.data_stack = thread->datastack_chunk;
   Py_CLEAR(execution.handled.exc_value);
   Py_CLEAR(execution.arguments);
   Py_CLEAR(execution.function);
@@ -540,6 +539,8 @@ inline void end_execution(PyThreadState* thread, Execution& execution) {
     thread->context_ver++;
     Py_DECREF(context);
   }
+  // Not before: what was dropped may have switched, deep in its own calls.
+  execution.data_stack = thread->datastack_chunk;
 }
 
 }  // namespace tealetpp

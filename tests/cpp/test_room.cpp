@@ -1,10 +1,12 @@
 // What is left of the C stack when tealets begin on top of each other without end.
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <vector>
 
 #include "helpers.hpp"
 #include "stack_memory.hpp"
+#include "thread.hpp"
 
 using namespace tealet_tests;
 using tealet::Errc;
@@ -60,6 +62,23 @@ void exhaust() {
   CHECK(damaged == 0);
 }
 
+// Sets a limit of this process for as long as it lives.
+class Limit {
+ public:
+  Limit(decltype(RLIMIT_STACK) resource, rlim_t limit) : resource_(resource) {
+    REQUIRE(getrlimit(resource, &before_) == 0);
+    const rlimit changed{limit, before_.rlim_max};
+    REQUIRE(setrlimit(resource, &changed) == 0);
+  }
+  ~Limit() { setrlimit(resource_, &before_); }
+  Limit(const Limit&) = delete;
+  Limit& operator=(const Limit&) = delete;
+
+ private:
+  decltype(RLIMIT_STACK) resource_;
+  rlimit before_{};
+};
+
 }  // namespace
 
 TEST_CASE("tealets on top of each other until there is no room, on a thread with a small stack") {
@@ -81,3 +100,19 @@ TEST_CASE("tealets on top of each other until there is no room, on a thread with
 }
 
 TEST_CASE("tealets on top of each other until there is no room, on the first thread") { exhaust(); }
+
+TEST_CASE("the bounds of a thread's stack are asked for once") {
+  const auto known = tealet::core::usable_stack_of_this_thread();
+  REQUIRE(known.size != 0);
+  const Limit no_files(RLIMIT_NOFILE, 0);  // the C library would read one, on the first thread
+  CHECK(tealet::core::usable_stack_of_this_thread().size == known.size);
+}
+
+TEST_CASE("the stack of the first thread ends where its limit is now") {
+  const auto known = tealet::core::usable_stack_of_this_thread();
+  constexpr std::size_t less = 256 * 1024;
+  const Limit lower(RLIMIT_STACK, known.size - less);
+  const auto shrunk = tealet::core::usable_stack_of_this_thread();
+  CHECK(shrunk.low >= known.low + less);
+  CHECK(shrunk.size <= known.size - less);
+}

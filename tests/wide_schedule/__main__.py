@@ -6,10 +6,12 @@
 import argparse
 import ast  # noqa: F401  (of traceback: no thread is to import while it may lose its turn)
 import collections
+import contextlib
 import faulthandler
 import json
 import os
 import random
+import signal
 import sys
 import time
 import traceback
@@ -38,6 +40,7 @@ def play_apart(seed):
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        os.setpgrp()  # with all that it forks
         os.close(reading)
         faulthandler.dump_traceback_later(PATIENCE, exit=True)
         status, counts = play_here(seed, verbose=True)
@@ -46,9 +49,11 @@ def play_apart(seed):
         sys.stderr.flush()
         os._exit(status)
     os.close(writing)
+    status = os.waitpid(child, 0)[1]
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what it has forked, if that hangs
     with os.fdopen(reading) as pipe:
         text = pipe.read()
-    status = os.waitpid(child, 0)[1]
     if status == 0 and text:
         return json.loads(text)
     how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status >> 8}"

@@ -18,6 +18,7 @@ class Fate:
         self.refuses = 0  # how often it will refuse to end
         self.fails = False  # whether it raises another exception when it is unwound
         self.lost = False  # may never unwind
+        self.handles = False  # whether it paused in an `except` block
         self.must_be_found = False  # by the collector
         self.unwound = 0
         self.closer = None  # what ran, here and in its domain, when it was made to unwind
@@ -25,6 +26,15 @@ class Fate:
 
     def __repr__(self):
         return f"{self.name} ({self.status})"
+
+    def is_lost(self):
+        """Whether it ends, or may end, without unwinding."""
+        return self.lost or self.domain.is_lost()
+
+    def may_keep_locals(self):
+        """Whether they may stay for ever: only the C stack knew of an exception that was handled
+        in the middle of a call, and its traceback refers to the frames."""
+        return self.is_lost() and self.handles
 
 
 class DomainRecord:
@@ -91,6 +101,14 @@ class Nesting:
                 return False
             tealet = tealet.domain.enclosing
         return True
+
+    def is_handling_around(self, tealet, me):
+        """Whether something does between `tealet`, which runs, and `me`, which it runs in."""
+        while tealet is not me and tealet is not None:
+            if tealet.domain.main.handles:
+                return True
+            tealet = tealet.domain.enclosing
+        return False
 
     def foretell(self, domain, here):
         """The exception that using `domain` from the thread `here` gets; None if it can be used."""

@@ -35,6 +35,8 @@ class Switcher:
         here = world.by_ident.get(ident)
         foretold = self.domain.thread.foretell(self.domain, here)
         may_be_refused = self.domain.closing or self.domain.may_close
+        if world.in_child and self.domain.thread is not here:
+            may_be_refused = True  # closed, or will be in a moment
         if world.collecting == ident and self.domain.thread is here:
             foretold = InvalidError
         try:

@@ -156,6 +156,7 @@ class Player:
         mine, handled = whose.get(), sys.exc_info()[1]
         while True:
             me.status, me.resumes = "paused", running
+            me.handles = handled is not None or thread.is_handling_around(running, me)
             thread.enter(target)
             got, what = "value", None
             try:
@@ -212,6 +213,7 @@ class Player:
             me.refuses -= 1
             me.exiting = False
             world.refused["done"] += 1
+            domain.plain = False  # it holds the tealet from now on
             if domain.closing or domain.may_close:
                 me.lost = True
             target = closer[1]

@@ -317,7 +317,6 @@ def fork(player, *_):
 def in_child(player):
     """Only this thread is left. What the others had is dropped; here all is closed that can be."""
     world, mine = player.world, player.thread
-    world.in_child = True
     for thread in world.threads:
         if thread is mine:
             continue

@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import os
 import random
 import sys
 import threading
@@ -80,11 +81,16 @@ class World:
         self.log = collections.deque(maxlen=60)
         self.fork_allowed = rng.random() < 0.3
         self.eager = rng.choice([None, None, (1, 2, 2), (7, 2, 2), (50, 2, 2)])
-        self.in_child = False
+        self.process = os.getpid()
         self.blind = False
         # Only then: where it is, more is checked.
         self.greenlet = import_greenlet() if rng.random() < 0.15 else None
         self.left_open = []
+
+    @property
+    def in_child(self):
+        """Whether this is a process that the schedule has forked."""
+        return os.getpid() != self.process
 
     # --- tokens ---
 
@@ -214,9 +220,9 @@ class World:
     def check_end(self, before):
         for fate in self.fates:
             begun = fate.witness is not None
-            if begun and fate.status != "ended" and not fate.domain.is_lost() and not fate.lost:
+            if begun and fate.status != "ended" and not fate.is_lost():
                 self.fail(f"{fate!r} was never unwound")
-            if begun and fate.witness() is not None:
+            if begun and fate.witness() is not None and not fate.may_keep_locals():
                 self.fail(f"the locals of {fate!r} still live")
         if self.refused["done"] != self.refused["seen"] and not self.blind:
             self.fail(f"refused to end: {dict(self.refused)}")
@@ -224,7 +230,7 @@ class World:
             if seen != 1 and not self.blind:
                 self.fail(f"the exception {token} of one that was unwound was seen {seen} times")
         after = _tealetpp._census()
-        if any(fate.lost or fate.domain.is_lost() for fate in self.fates):
+        if any(fate.is_lost() for fate in self.fates):
             # What C functions on the stack of one that did not unwind refer to stays, maybe a Main.
             before, after = ({**found, "domains": None} for found in (before, after))
         if after != before:

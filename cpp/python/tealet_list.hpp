@@ -1,0 +1,31 @@
+// A list of tealets, each of which knows its place in it: adding and removing take the same time
+// however long it is.
+#pragma once
+
+#include <new>
+#include <vector>
+
+namespace tealetpp {
+
+struct TealetObject;
+
+class TealetList {
+ public:
+  // A tealet is in one list at most. If there is no memory, it is in none.
+  void add(TealetObject* tealet) noexcept;
+  // Does nothing if `tealet` is not in this list. The last one takes its place.
+  void remove(TealetObject* tealet) noexcept;
+  bool is_empty() const noexcept { return tealets_.empty(); }
+  auto newest_first() const noexcept { return Backwards{tealets_}; }
+
+ private:
+  struct Backwards {
+    const std::vector<TealetObject*>& tealets;
+    auto begin() const noexcept { return tealets.rbegin(); }
+    auto end() const noexcept { return tealets.rend(); }
+  };
+
+  std::vector<TealetObject*> tealets_;
+};
+
+}  // namespace tealetpp
