@@ -208,8 +208,7 @@ class Player:
         world.counts["unwound"] += 1
         me.exiting = True
         me.closer = closer
-        previous = domain.ref().previous
-        if me.refuses and previous is not None and not world.in_child:
+        if me.refuses and not world.in_child:
             me.refuses -= 1
             me.exiting = False
             world.refused["done"] += 1
@@ -218,7 +217,7 @@ class Player:
                 me.lost = True
             target = closer[1]
             me.resumes = thread.running
-            return target, Refusal(self, me, closer, previous)
+            return target, Refusal(self, me, closer)
         self.operations.while_unwinding(self)
         if me.fails:
             token = world.token()
@@ -230,16 +229,15 @@ class Player:
 class Refusal:
     """Switches back to the closer, which still believes that it runs."""
 
-    def __init__(self, player, me, closer, previous):
+    def __init__(self, player, me, closer):
         self.thread = player.thread
         self.me = me
         self.closer = closer
-        self.previous = previous
 
     def __call__(self):
         self.thread.running, self.me.domain.current = self.closer
-        previous, self.previous = self.previous, None
-        return previous.switch(NotMe)
+        # Whoever closes a tealet is its parent from then on.
+        return self.me.domain.ref().current.parent.switch(NotMe)
 
 
 def saw(world, error):
