@@ -66,6 +66,10 @@ class DomainRecord:
             self.home is not None and (self.home.lost or self.home.domain.is_lost())
         )
 
+    def is_exempt(self):
+        """Whether something of it may have been closed: that does not ask for the limit."""
+        return self.closing or self.may_close or any(fate.cause for fate in self.fates)
+
     def is_enclosing_exiting(self):
         outer = self.home
         while outer is not None:

@@ -219,7 +219,7 @@ class Player:
             me.resumes = thread.running
             return target, Refusal(self, me, closer)
         self.operations.while_unwinding(self)
-        if me.fails:
+        if me.fails and thread.running is me:  # or it would be caught in the domain inside of it
             token = world.token()
             world.unwinding_errors[token] = 0
             raise Boom(token)

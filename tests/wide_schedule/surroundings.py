@@ -35,7 +35,7 @@ def check_stats(player, *_):
                 if stats.enabled and stats != walked:
                     raise Wrong(f"{stats} is told, {walked} is found")
                 over = domain.limit is not None and stats.bytes_allocated > domain.limit
-                if over and not (domain.closing or domain.may_close):
+                if over and not domain.is_exempt():
                     raise Wrong(f"{domain}: {stats.bytes_allocated} bytes of {domain.limit}")
             del main
 
