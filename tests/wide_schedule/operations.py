@@ -33,7 +33,7 @@ def pick(player, *statuses, domain=None):
     usable = set(usable_domains(player)) if domain is None else {domain}
     found = [
         fate
-        for fate in thread.handles
+        for fate in list(thread.handles)  # what is dropped meanwhile may end some
         if fate.status in statuses and fate.domain in usable and fate is not fate.domain.current
     ]
     return thread.rng.choice(found) if found else None
@@ -236,7 +236,7 @@ def drop(player, *_):
 
 def drop_any(player, *_):
     """Perhaps one whose domain cannot be used here."""
-    handles = [f for f in player.thread.handles if f is not f.domain.current]
+    handles = [f for f in list(player.thread.handles) if f is not f.domain.current]
     if handles:
         forget(player, player.thread.rng.choice(handles))
 

@@ -208,7 +208,8 @@ class Player:
         world.counts["unwound"] += 1
         me.exiting = True
         me.closer = closer
-        if me.refuses and not world.in_child:
+        # Inside of one that is unwound nobody needs to have closed this one: it may be its child.
+        if me.refuses and not world.in_child and not domain.is_enclosing_exiting():
             me.refuses -= 1
             me.exiting = False
             world.refused["done"] += 1

@@ -151,7 +151,7 @@ def copy_it(player, *_):
 
 def misuse(player, *_):
     thread = player.thread
-    outside = [f for f in thread.handles if thread.foretell(f.domain, thread) is not None]
+    outside = [f for f in list(thread.handles) if thread.foretell(f.domain, thread) is not None]
     fate = thread.rng.choice(outside) if outside else pick(player, "paused")
     if fate is None:
         return

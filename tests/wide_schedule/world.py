@@ -92,6 +92,11 @@ class World:
         """Whether this is a process that the schedule has forked."""
         return os.getpid() != self.process
 
+    def has_lost(self):
+        """Whether some tealet did not unwind: what C functions on its stack refer to stays. That
+        may be a Main."""
+        return any(fate.is_lost() for fate in self.fates)
+
     # --- tokens ---
 
     def token(self):
@@ -230,8 +235,7 @@ class World:
             if seen != 1 and not self.blind:
                 self.fail(f"the exception {token} of one that was unwound was seen {seen} times")
         after = _tealetpp._census()
-        if any(fate.is_lost() for fate in self.fates):
-            # What C functions on the stack of one that did not unwind refer to stays, maybe a Main.
+        if self.has_lost():
             before, after = ({**found, "domains": None} for found in (before, after))
         if after != before:
             self.fail(f"left behind: {before} before, {after} after")
