@@ -46,6 +46,7 @@ def limited(domain, call):
     except MemoryError:
         if domain.limit is None:
             raise
+        domain.thread.world.counts["memory limit reached"] += 1
         return None
 
 
@@ -86,9 +87,11 @@ def create(player, *_):
     fate.fails = thread.rng.random() < 0.08
     how = thread.rng.random()
     if how < 0.1:
+        world.counts["cycle through globals"] += 1
         values["itself"] = tealet
         domain.plain = False
     elif how < 0.2 and isinstance(body, Callable):
+        world.counts["cycle through an attribute"] += 1
         body.itself = tealet
         domain.plain = False
 
@@ -105,6 +108,7 @@ def create_lonely(player, *_):
     world.know(tealet, fate)
     fate.must_be_found = "local" if thread.rng.random() < 0.5 else "namespace"
     if fate.must_be_found == "namespace":
+        world.counts["cycle through globals"] += 1
         values["itself"] = tealet
     thread.handles[fate] = tealet
     del values, body, tealet
@@ -333,11 +337,14 @@ def set_parent(player, *_):
 
 def open_main(player, home, *, with_limit=True):
     world, thread = player.world, player.thread
-    limit = thread.rng.choice([None] * 6 + [60_000, 200_000]) if with_limit else None
+    limit = thread.rng.choice([None] * 6 + [15_000, 60_000]) if with_limit else None
     domain = world.new_domain(thread, home, limit)
     kind = thread.rng.choice([Main, Main, MainWithDict, MainWithDel])
     arguments = {"world": world} if kind is MainWithDel else {}
     main = kind(memory_limit=limit, **arguments)
+    world.counts[f"opened {kind.__name__}"] += 1
+    world.counts["opened inside a tealet"] += home is not None
+    world.counts["opened with a limit"] += limit is not None
     world.by_id[id(main)] = domain.main
     domain.of(main)
     if kind is MainWithDict and thread.rng.random() < 0.5:

@@ -38,6 +38,7 @@ class Player:
         self.check_place(fate)
         world.receive(fate, arrived)
         if fate.must_be_found == "local":
+            world.counts["cycle through locals"] += 1
             self.cycle = self.kept = [fate.domain.ref().current]
         whose.set(fate)
         return self
@@ -47,6 +48,12 @@ class Player:
         witness = Witness()
         self.fate.witness = weak(witness)
         return witness
+
+    def take_cycle(self):
+        """What a closure is to hold, too."""
+        if self.cycle is not None:
+            self.world.counts["cycle through a closure"] += 1
+        return self.cycle
 
     def check_place(self, fate):
         if threading.get_ident() != self.thread.ident:
@@ -170,6 +177,7 @@ class Player:
             except MemoryError:
                 if domain.limit is None:
                     raise
+                world.counts["memory limit reached"] += 1
                 got = "nothing"
             except RecursionError:
                 if not thread.shields:

@@ -126,6 +126,7 @@ def trace(player, *_):
         return tracer
 
     which = player.thread.rng.choice([sys.settrace, sys.setprofile])
+    world.counts[which.__name__] += 1
     which(player.thread.rng.choice([tracer, None, None]))
 
 

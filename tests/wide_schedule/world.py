@@ -216,6 +216,8 @@ class World:
             domain.closed = True
         self.left_open.clear()
         leaving = sum(thread.leaves_open for thread in self.threads)
+        self.counts["threads"] += len(self.threads)
+        self.counts["threads that end with open domains"] += leaving
         if self.warned != leaving and not self.failures and not self.blind:
             self.fail(f"{leaving} threads left domains open, {self.warned} warnings")
         for thread in self.threads:
