@@ -31,6 +31,10 @@ def pick(player, *statuses, domain=None):
     """A tealet that can be used here, with a handle."""
     thread = player.thread
     usable = set(usable_domains(player)) if domain is None else {domain}
+    for fate, tealet in list(thread.handles.items()):
+        if fate.domain.limit is not None and tealet.status is Status.DEFUNCT:
+            fate.status = "defunct"
+    tealet = None
     found = [
         fate
         for fate in list(thread.handles)  # what is dropped meanwhile may end some

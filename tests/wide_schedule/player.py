@@ -183,6 +183,7 @@ class Player:
                 if not thread.shields:
                     raise
                 got = "nothing"
+            refusal = call if isinstance(call, Refusal) else None
             call = None
             closer = thread.running, domain.current
             domain.current, me.status, thread.running = me, "running", running
@@ -193,6 +194,9 @@ class Player:
                 target, call = self.be_unwound(me, closer)
                 running = me.resumes
                 continue
+            if got == "nothing" and refusal is not None:
+                refusal.take_back()
+                raise TealetExit
             if got == "nothing":
                 world.sent.pop(token, None)
                 target.status = was
@@ -219,11 +223,7 @@ class Player:
         # Inside of one that is unwound nobody needs to have closed this one: it may be its child.
         if me.refuses and not world.in_child and not domain.is_enclosing_exiting():
             me.refuses -= 1
-            me.exiting = False
-            world.refused["done"] += 1
             domain.plain = False  # it holds the tealet from now on
-            if domain.closing or domain.may_close:
-                me.lost = True
             target = closer[1]
             me.resumes = thread.running
             return target, Refusal(self, me, closer)
@@ -242,6 +242,15 @@ class Refusal:
         self.thread = player.thread
         self.me = me
         self.closer = closer
+        me.exiting = False
+        self.was_lost, me.lost = me.lost, me.lost or me.domain.closing or me.domain.may_close
+        self.thread.world.refused["done"] += 1
+
+    def take_back(self):
+        """The limit of memory is in the way."""
+        self.me.exiting = True
+        self.me.lost = self.was_lost
+        self.thread.world.refused["done"] -= 1
 
     def __call__(self):
         self.thread.running, self.me.domain.current = self.closer
