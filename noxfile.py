@@ -285,6 +285,21 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("python", [this_python(), *other_pythons()])
+def wide_schedules(session: nox.Session) -> None:
+    """Play random schedules for an hour with every supported Python; ``-- --seconds 60`` for less.
+
+    It says in the end how many schedules and operations were played, and after a failure how to
+    play that schedule again.
+    """
+    options = argparse.ArgumentParser(prog="nox -s wide_schedules --")
+    options.add_argument("--seconds", type=int, default=3600)
+    seconds = options.parse_args(session.posargs).seconds
+    session.install(".[test]")
+    session.run("python", "tests/wide_schedule", f"--seconds={seconds}")
+
+
+@nox.session
 def sanitize_python(session: nox.Session) -> None:
     """Run pytest with the Python module under both sanitizers; what follows ``--`` goes to it."""
     site = build_module(

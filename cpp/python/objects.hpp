@@ -32,6 +32,9 @@ class PythonDomain;
 class ThreadDomains;
 struct TealetObject;
 
+// Whether is_on_another_stack() may hold for some tealet of an idle domain.
+bool may_be_on_another_stack(PythonDomain& domain);
+
 // The C++ value of a Python Tealet, as pybind11 sees it.
 struct Tealet {
   static constexpr int place_bits = 29;
@@ -126,6 +129,8 @@ class PythonDomain : public tealet::core::Domain {
   // Ends what waits here. The domain can be used here and now.
   void settle_own();
   bool has_waiting() const noexcept { return closes_later_ || !waiting_.is_empty(); }
+  // Whether it must be closed, and that cannot be done on this C stack.
+  bool closes_elsewhere() { return closes_later_ && may_be_on_another_stack(*this); }
 
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
   bool make_data_stack(Execution& execution);

@@ -92,9 +92,9 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   return Errc::invalid;
 }
 
-// Whether `target` began beyond all that its main tealet has on the C stack now. Then that is the C
-// stack of another library's coroutine, and what lies beyond belongs to others.
-[[gnu::noinline]] bool has_begun_elsewhere(const Node& target) {
+// Whether `far`, where a tealet began, is beyond all that its main tealet has on the C stack now.
+// Then that is the C stack of another library's coroutine, and what lies beyond belongs to others.
+[[gnu::noinline]] bool has_begun_elsewhere(const char* far) {
   // Without such a library it is one C stack, from many places of which a program that embeds
   // Python may call it.
   static PyObject* const library = PyUnicode_InternFromString("greenlet");
@@ -105,15 +105,15 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
     PyErr_Clear();
     return false;
   }
-  return !reaches_on_c_stack(PyThreadState_Get(), target.far);
+  return !reaches_on_c_stack(PyThreadState_Get(), far);
 }
 
 // The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
 // A domain that was opened or is used inside a tealet is not asked: the interpreter loops that tell
 // are only those of that tealet, and what lies beyond its own stack goes on being its callers'.
-bool reaches_beyond(PythonDomain& domain, const Node& target, const void* here) {
-  return domain.current().is_main() && target.far > static_cast<const char*>(here) &&
-         tealet::core::running_tealet->domain == nullptr && has_begun_elsewhere(target);
+bool reaches_beyond(PythonDomain& domain, const char* far, const void* here) {
+  return domain.current().is_main() && far > static_cast<const char*>(here) &&
+         tealet::core::running_tealet->domain == nullptr && has_begun_elsewhere(far);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
@@ -133,7 +133,7 @@ Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
-  if (__builtin_expect(reaches_beyond(domain, *target->node(), &paused), 0)) {
+  if (__builtin_expect(reaches_beyond(domain, target->node()->far, &paused), 0)) {
     domain.arrived() = out;
   } else {
     code = jump();
@@ -338,7 +338,12 @@ PyObject* exchange(TealetObject* target, Transfer out) {
 }
 
 bool is_on_another_stack(PythonDomain& domain, const Node& node) {
-  return reaches_beyond(domain, node, __builtin_frame_address(0));
+  return reaches_beyond(domain, node.far, __builtin_frame_address(0));
+}
+
+bool may_be_on_another_stack(PythonDomain& domain) {
+  return domain.main().first_child != nullptr &&
+         reaches_beyond(domain, domain.highest_far(), __builtin_frame_address(0));
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) {

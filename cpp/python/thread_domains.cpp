@@ -139,7 +139,8 @@ void ThreadDomains::settle(bool by_main) {
   while (domain != nullptr) {
     // Without room on the C stack, it is left to a settle() farther up.
     const bool can_be = domain->may_settle && (!by_main || domain->current().is_main()) &&
-                        domain->usable() == Errc::ok && domain->check_room() == Errc::ok;
+                        domain->usable() == Errc::ok && domain->check_room() == Errc::ok &&
+                        !domain->closes_elsewhere();
     if (!can_be) {
       domain = domain->opened_before;
       continue;
@@ -151,6 +152,9 @@ void ThreadDomains::settle(bool by_main) {
     Py_DECREF(main);
     // Any domain may have been closed meanwhile, or opened.
     domain = last_opened_;
+  }
+  for (domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+    domain->may_settle = domain->may_settle || domain->has_waiting();
   }
   set_raised(raised);
 }

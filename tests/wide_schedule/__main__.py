@@ -1,4 +1,5 @@
-"""Random schedules as wide as programs: see README of this folder in schedule.py and world.py.
+"""Random schedules as wide as programs: what is done is in operations.py and surroundings.py, what
+must come of it in fates.py and player.py. Each schedule runs in a process of its own.
 
 ``python tests/wide_schedule --seed 17`` plays one; ``--seconds 60`` new ones for as long.
 """
@@ -57,7 +58,7 @@ def play_apart(seed):
     if status == 0 and text:
         return json.loads(text)
     how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status >> 8}"
-    command = f"PYTHONHASHSEED=0 {sys.executable} {os.path.dirname(__file__)} --seed {seed}"
+    command = f"{sys.executable} {os.path.dirname(__file__)} --seed {seed}"
     print(f"seed {seed} failed with {how}; again with:\n    {command}", flush=True)
     return None
 
@@ -72,6 +73,9 @@ def main():
     options = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":
         os.environ["PYTHONHASHSEED"] = "0"
+        # What is freed is overwritten, so that its use shows.
+        os.environ.setdefault("PYTHONMALLOC", "debug")
+        os.environ.setdefault("MALLOC_PERTURB_", "165")
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     faulthandler.enable()
     import schedule  # noqa: F401  (once for all)

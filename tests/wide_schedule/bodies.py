@@ -44,7 +44,7 @@ def make(begin, OFFSET, PATTERN, SUM, itself=None):
         nonlocal itself
         player = begin(arrived)
         witness = player.take_witness()
-        itself = itself or player.cycle
+        itself = itself or player.take_cycle()
         try:
             act(player, 0)
             token = player.returns()

@@ -29,7 +29,9 @@ class Fate:
 
     def is_lost(self):
         """Whether it ends, or may end, without unwinding."""
-        return self.lost or self.domain.is_lost()
+        # At the limit of memory a stack that cannot be saved may be given up.
+        may_be_defunct = self.domain.limit is not None
+        return self.lost or may_be_defunct or self.domain.is_lost()
 
     def may_keep_locals(self):
         """Whether they may stay for ever: only the C stack knew of an exception that was handled
@@ -62,9 +64,11 @@ class DomainRecord:
 
     def is_lost(self):
         """Whether it ended, or may end, without unwinding."""
-        return self.main.lost or (
-            self.home is not None and (self.home.lost or self.home.domain.is_lost())
-        )
+        return self.main.lost or (self.home is not None and self.home.is_lost())
+
+    def is_exempt(self):
+        """Whether something of it may have been closed: that does not ask for the limit."""
+        return self.closing or self.may_close or any(fate.cause for fate in self.fates)
 
     def is_enclosing_exiting(self):
         outer = self.home

@@ -31,9 +31,13 @@ def pick(player, *statuses, domain=None):
     """A tealet that can be used here, with a handle."""
     thread = player.thread
     usable = set(usable_domains(player)) if domain is None else {domain}
+    for fate, tealet in list(thread.handles.items()):
+        if fate.domain.limit is not None and tealet.status is Status.DEFUNCT:
+            fate.status = "defunct"
+    tealet = None
     found = [
         fate
-        for fate in thread.handles
+        for fate in list(thread.handles)  # what is dropped meanwhile may end some
         if fate.status in statuses and fate.domain in usable and fate is not fate.domain.current
     ]
     return thread.rng.choice(found) if found else None
@@ -46,6 +50,7 @@ def limited(domain, call):
     except MemoryError:
         if domain.limit is None:
             raise
+        domain.thread.world.counts["memory limit reached"] += 1
         return None
 
 
@@ -86,9 +91,11 @@ def create(player, *_):
     fate.fails = thread.rng.random() < 0.08
     how = thread.rng.random()
     if how < 0.1:
+        world.counts["cycle through globals"] += 1
         values["itself"] = tealet
         domain.plain = False
     elif how < 0.2 and isinstance(body, Callable):
+        world.counts["cycle through an attribute"] += 1
         body.itself = tealet
         domain.plain = False
 
@@ -105,6 +112,7 @@ def create_lonely(player, *_):
     world.know(tealet, fate)
     fate.must_be_found = "local" if thread.rng.random() < 0.5 else "namespace"
     if fate.must_be_found == "namespace":
+        world.counts["cycle through globals"] += 1
         values["itself"] = tealet
     thread.handles[fate] = tealet
     del values, body, tealet
@@ -236,7 +244,7 @@ def drop(player, *_):
 
 def drop_any(player, *_):
     """Perhaps one whose domain cannot be used here."""
-    handles = [f for f in player.thread.handles if f is not f.domain.current]
+    handles = [f for f in list(player.thread.handles) if f is not f.domain.current]
     if handles:
         forget(player, player.thread.rng.choice(handles))
 
@@ -333,11 +341,14 @@ def set_parent(player, *_):
 
 def open_main(player, home, *, with_limit=True):
     world, thread = player.world, player.thread
-    limit = thread.rng.choice([None] * 6 + [60_000, 200_000]) if with_limit else None
+    limit = thread.rng.choice([None] * 6 + [15_000, 60_000]) if with_limit else None
     domain = world.new_domain(thread, home, limit)
     kind = thread.rng.choice([Main, Main, MainWithDict, MainWithDel])
     arguments = {"world": world} if kind is MainWithDel else {}
     main = kind(memory_limit=limit, **arguments)
+    world.counts[f"opened {kind.__name__}"] += 1
+    world.counts["opened inside a tealet"] += home is not None
+    world.counts["opened with a limit"] += limit is not None
     world.by_id[id(main)] = domain.main
     domain.of(main)
     if kind is MainWithDict and thread.rng.random() < 0.5:

@@ -38,6 +38,7 @@ class Player:
         self.check_place(fate)
         world.receive(fate, arrived)
         if fate.must_be_found == "local":
+            world.counts["cycle through locals"] += 1
             self.cycle = self.kept = [fate.domain.ref().current]
         whose.set(fate)
         return self
@@ -47,6 +48,12 @@ class Player:
         witness = Witness()
         self.fate.witness = weak(witness)
         return witness
+
+    def take_cycle(self):
+        """What a closure is to hold, too."""
+        if self.cycle is not None:
+            self.world.counts["cycle through a closure"] += 1
+        return self.cycle
 
     def check_place(self, fate):
         if threading.get_ident() != self.thread.ident:
@@ -170,11 +177,13 @@ class Player:
             except MemoryError:
                 if domain.limit is None:
                     raise
+                world.counts["memory limit reached"] += 1
                 got = "nothing"
             except RecursionError:
                 if not thread.shields:
                     raise
                 got = "nothing"
+            refusal = call if isinstance(call, Refusal) else None
             call = None
             closer = thread.running, domain.current
             domain.current, me.status, thread.running = me, "running", running
@@ -185,6 +194,9 @@ class Player:
                 target, call = self.be_unwound(me, closer)
                 running = me.resumes
                 continue
+            if got == "nothing" and refusal is not None:
+                refusal.take_back()
+                raise TealetExit
             if got == "nothing":
                 world.sent.pop(token, None)
                 target.status = was
@@ -208,19 +220,15 @@ class Player:
         world.counts["unwound"] += 1
         me.exiting = True
         me.closer = closer
-        previous = domain.ref().previous
-        if me.refuses and previous is not None and not world.in_child:
+        # Inside of one that is unwound nobody needs to have closed this one: it may be its child.
+        if me.refuses and not world.in_child and not domain.is_enclosing_exiting():
             me.refuses -= 1
-            me.exiting = False
-            world.refused["done"] += 1
             domain.plain = False  # it holds the tealet from now on
-            if domain.closing or domain.may_close:
-                me.lost = True
             target = closer[1]
             me.resumes = thread.running
-            return target, Refusal(self, me, closer, previous)
+            return target, Refusal(self, me, closer)
         self.operations.while_unwinding(self)
-        if me.fails:
+        if me.fails and thread.running is me:  # or it would be caught in the domain inside of it
             token = world.token()
             world.unwinding_errors[token] = 0
             raise Boom(token)
@@ -230,16 +238,24 @@ class Player:
 class Refusal:
     """Switches back to the closer, which still believes that it runs."""
 
-    def __init__(self, player, me, closer, previous):
+    def __init__(self, player, me, closer):
         self.thread = player.thread
         self.me = me
         self.closer = closer
-        self.previous = previous
+        me.exiting = False
+        self.was_lost, me.lost = me.lost, me.lost or me.domain.closing or me.domain.may_close
+        self.thread.world.refused["done"] += 1
+
+    def take_back(self):
+        """The limit of memory is in the way."""
+        self.me.exiting = True
+        self.me.lost = self.was_lost
+        self.thread.world.refused["done"] -= 1
 
     def __call__(self):
         self.thread.running, self.me.domain.current = self.closer
-        previous, self.previous = self.previous, None
-        return previous.switch(NotMe)
+        # Whoever closes a tealet is its parent from then on.
+        return self.me.domain.ref().current.parent.switch(NotMe)
 
 
 def saw(world, error):

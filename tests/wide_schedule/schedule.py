@@ -124,8 +124,9 @@ def wind_up(world, thread, player):
     for found in (player.kept, thread.handles, thread.inbox, thread.risen, thread.mains):
         while found:
             found.pop() if isinstance(found, list) else found.popitem()
-    for _ in range(4):
-        gc.collect()
+    quiet = 0
+    while quiet < 3:  # what ends may let go of others
+        quiet = quiet + 1 if gc.collect() == 0 else 0
         occasion()
         thread.risen.clear()
         thread.inbox.clear()
@@ -142,21 +143,8 @@ def wind_up(world, thread, player):
                 and thread.foretell(domain, thread) is None
             ):
                 world.fail(f"{fate!r} of {domain} was not found by the collector")
-        if domain.plain and not domain.closed and main.current is not None:
-            world.fail(f"{domain} was dropped and is still open, {[f for f in domain.fates]}")
-            import types
-
-            def show(o, d, seen):
-                for r in gc.get_referrers(o):
-                    if id(r) in seen or type(r) is types.FrameType:
-                        continue
-                    seen.add(id(r))
-                    print("   " * d, type(r), repr(r)[:150], file=sys.stderr)
-                    if d < 4:
-                        show(r, d + 1, seen)
-
-            print(sys.getrefcount(main), domain.home, type(main), file=sys.stderr)
-            show(main, 0, set())
+        if domain.plain and not world.has_lost() and main.current is not None:
+            world.fail(f"{domain} was dropped and is still open, {domain.fates}")
         try:
             ops.closing(player, main.close)
         except Exception as error:

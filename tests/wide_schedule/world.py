@@ -92,6 +92,11 @@ class World:
         """Whether this is a process that the schedule has forked."""
         return os.getpid() != self.process
 
+    def has_lost(self):
+        """Whether some tealet did not unwind: what C functions on its stack refer to stays. That
+        may be a Main."""
+        return any(fate.is_lost() for fate in self.fates)
+
     # --- tokens ---
 
     def token(self):
@@ -211,7 +216,9 @@ class World:
             domain.closed = True
         self.left_open.clear()
         leaving = sum(thread.leaves_open for thread in self.threads)
-        if self.warned != leaving and not self.failures:
+        self.counts["threads"] += len(self.threads)
+        self.counts["threads that end with open domains"] += leaving
+        if self.warned != leaving and not self.failures and not self.blind:
             self.fail(f"{leaving} threads left domains open, {self.warned} warnings")
         for thread in self.threads:
             for found in (thread.mains, thread.handles, thread.inbox, thread.risen):
@@ -230,8 +237,7 @@ class World:
             if seen != 1 and not self.blind:
                 self.fail(f"the exception {token} of one that was unwound was seen {seen} times")
         after = _tealetpp._census()
-        if any(fate.is_lost() for fate in self.fates):
-            # What C functions on the stack of one that did not unwind refer to stays, maybe a Main.
+        if self.has_lost():
             before, after = ({**found, "domains": None} for found in (before, after))
         if after != before:
             self.fail(f"left behind: {before} before, {after} after")

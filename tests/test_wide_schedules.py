@@ -1,0 +1,63 @@
+"""Random schedules as wide as programs: see wide_schedule/. Each runs in a process of its own."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCHEDULES = 24
+# What must have occurred in them, so that they are as wide as they claim.
+OCCURS = [
+    "__del__ that switches",
+    "collect",
+    "copy_it",
+    "cycle through a closure",
+    "cycle through an attribute",
+    "cycle through globals",
+    "cycle through locals",
+    "dig",
+    "drop",
+    "drop_main",
+    "forks",
+    "generate_with_main",
+    "hand_to_other_thread",
+    "in_generator",
+    "memory limit reached",
+    "opened MainWithDel",
+    "opened MainWithDict",
+    "opened inside a tealet",
+    "opened with a limit",
+    "resurrected",
+    "setprofile",
+    "settrace",
+    "stub_from_below",
+    "threads that end with open domains",
+    "unwound",
+    "use_domain_of_dead_tealet",
+]
+
+
+@pytest.fixture(scope="module")
+def played():
+    """What was played, and how often each operation occurred."""
+    program = Path(__file__).parent / "wide_schedule"
+    done = subprocess.run(
+        [sys.executable, program, "--seed=1", f"--count={SCHEDULES}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_everything_is_as_foretold(played):
+    assert f"{SCHEDULES} schedules, " in played
+    assert played.endswith(" operations, 0 failed\n")
+
+
+@pytest.mark.parametrize("name", OCCURS)
+def test_the_schedules_are_wide(played, name):
+    found = re.search(rf"^ *(\d+) {re.escape(name)}$", played, re.MULTILINE)
+    assert found is not None and int(found[1]) > 0
