@@ -431,3 +431,38 @@ del kept, main
         [sys.executable, "-X", "faulthandler", "-c", program], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_dropped_may_switch_to_a_tealet_that_is_left():
+    """It has paused the running tealet of a domain of its own, and goes on in that one."""
+    log = []
+
+    class Resumes:
+        def __init__(self, t):
+            self.t = t
+
+        def __del__(self):
+            log.append(self.t.switch("resumed"))
+
+    def work():
+        main = Main()
+
+        def host():
+            inner = Main()
+            inner.tealet(inside).switch(inner)
+            return "host ended"
+
+        def inside(inner, *kept):
+            log.append(main.switch())
+            return inner
+
+        h = main.tealet(host)
+        h.switch()
+        last = main.tealet(lambda kept: main.switch())
+        last.switch(Resumes(h))
+        ts.extend([h, last])
+
+    ts = []
+    _, told = in_a_thread(work)
+    assert log == ["resumed", "host ended"]
+    assert "1 open domain of" in told[0][1], "the other one was closed with the tealet it was in"

@@ -199,6 +199,7 @@ void ThreadDomains::discard_stranded() {
   while (domain != nullptr) {
     if (domain->nesting().stranded() && !domain->discarding) {
       discard_domain(*domain);
+      ++discarded_;
       domain = last_opened_;  // any of them may be gone now
     } else {
       domain = domain->opened_before;
@@ -214,19 +215,31 @@ void ThreadDomains::abandon() {
   }
 }
 
+// One of them that lies in no other one, if there is any.
+PythonDomain* ThreadDomains::outermost() const noexcept {
+  PythonDomain* domain = last_opened_;
+  while (domain->nesting().outer() != nullptr && domain->opened_before != nullptr) {
+    domain = domain->opened_before;
+  }
+  return domain;
+}
+
 void ThreadDomains::end() {
   if (last_opened_ == nullptr) return;
   PyObject* const raised = take_raised();
-  int ended = 0;
+  const int before = discarded_;
   begin_discarding();
-  // What is dropped may open further ones.
+  // What is dropped may open further ones, and switch to any tealet that is left. One in which a
+  // domain lies, whose running tealet it has paused with it, must go before that domain.
   while (last_opened_ != nullptr) {
-    PyObject* const main = last_opened_->main_object->object();
+    PythonDomain* const domain = outermost();
+    PyObject* const main = domain->main_object->object();
     Py_INCREF(main);
-    discard_domain(*last_opened_);
+    discard_domain(*domain);
+    ++discarded_;
     Py_DECREF(main);
-    ++ended;
   }
+  const int ended = discarded_ - before;
   end_discarding();
   if (PyErr_WarnFormat(PyExc_ResourceWarning, 1,
                        "a thread has ended with %d open domain%s of tealets, which %s closed "

@@ -52,9 +52,12 @@ class ThreadDomains {
   ThreadDomains* next_ending = nullptr;  // among those whose thread state goes
 
  private:
+  PythonDomain* outermost() const noexcept;
+
   PythonDomain* last_opened_ = nullptr;
   PythonDomain* kept_ = nullptr;  // and a reference to the Main of each
   int discarding_ = 0;
+  int discarded_ = 0;       // not those that were dropped
   bool some_wait_ = false;  // perhaps: what is opened next is told
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
 };
