@@ -103,11 +103,13 @@ def look_at_risen(player, *_):
     del phoenix
     thread.world.counts[f"risen {tealet.status.name}"] += 1
     usable = fate.domain in usable_domains(player) and fate is not fate.domain.current
-    if usable and tealet.status is Status.SUSPENDED and fate.status == "paused":
-        # It may still be ended at the next occasion, but not before this one.
+    is_paused = tealet.status is Status.SUSPENDED and fate.status == "paused"
+    is_new = tealet.status is Status.NEW and fate.status == "new"
+    if usable and (is_paused or is_new):
+        # If it is paused it may still be ended at the next occasion, but not before this one.
         thread.handles[fate] = tealet
         del tealet
-        if thread.rng.random() < 0.5:
+        if is_new or thread.rng.random() < 0.5:
             fate.domain.plain = False
             player.switch_to(fate, lambda tealet: tealet.switch)
         tealet = thread.handles.pop(fate, None)
@@ -220,7 +222,7 @@ def stub_from_below(player, *_):
     if domain is None or domain.limit is not None or thread.rng.random() < 0.7:
         return
     main, found = domain.ref(), []
-    depth = thread.rng.randrange(50, 400)
+    depth = thread.rng.randrange(220, 400)
 
     def down(n):
         if n:
@@ -250,7 +252,7 @@ def stub_from_below(player, *_):
 
     thread.shields += 1
     try:
-        on(thread.rng.randrange(5))
+        on(thread.rng.choice([0, 1, 2, 3, 3, 4, 4]))
         if found and found.pop().run(run) != "RecursionError":
             raise Wrong("recursion had no end")
     except RecursionError:

@@ -110,7 +110,9 @@ class World:
 
     def receive(self, me, token):
         to = self.sent.pop(token, None)
-        if to is not me and not (to is not None and to.status == "ended"):
+        # It goes on to the parent of one that has ended, or is defunct at its limit of memory.
+        passed_on = to is not None and (to.status == "ended" or to.domain.limit is not None)
+        if to is not me and not passed_on:
             raise Wrong(f"{me!r} received {token}, which is for {to!r}")
 
     def fate_of(self, tealet):
