@@ -281,6 +281,7 @@ def fuzz(session: nox.Session) -> None:
         *(str(folder / "tests/fuzz/fuzz_domains"), f"-max_total_time={seconds}"),
         *("-max_len=2048", "-len_control=0", "-timeout=60", "-print_final_stats=1"),
         *(f"-artifact_prefix={folder}/", str(found), "tests/fuzz/corpus"),
+        external=True,
     )
 
 
