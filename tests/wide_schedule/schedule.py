@@ -81,6 +81,10 @@ def play_thread(world, thread):
     thread.may_check = True
     while not all(other.may_check for other in world.threads):
         world.turns.give(thread, thread.rng)
+    while (
+        world.collecting is not None
+    ):  # another thread: what it has found can be found by nobody else
+        world.turns.give(thread, thread.rng)
     thread.leaves_open = thread.index > 0 and thread.rng.random() < 0.3
     if thread.leaves_open:
         leave_open(world, thread)
