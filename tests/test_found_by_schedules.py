@@ -180,3 +180,30 @@ def test_beside_greenlet_a_dropped_main_is_closed_where_its_tealets_began():
     finally:
         gc.enable()
     assert log == ["other", "unwound"]
+
+
+def test_what_runs_inside_of_a_tealet_that_is_being_ended_ends_no_others(main):
+    log = []
+
+    def lose(name):
+        def body():
+            itself = t
+            try:
+                main.switch()
+            finally:
+                log.append(f"{name} begins")
+                with Main() as inner:
+                    for _ in range(3):
+                        inner.tealet(lambda: inner.tealet(int).switch()).switch()
+                log.append(f"{name} ends")
+                assert itself is t
+
+        t = main.tealet(body)
+        t.switch()
+
+    lose("first")
+    lose("second")
+    gc.collect()
+    main.tealet(int).switch()
+    assert sorted(log) == ["first begins", "first ends", "second begins", "second ends"]
+    assert log[0][:5] == log[1][:5], "one after the other"

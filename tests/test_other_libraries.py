@@ -5,6 +5,7 @@ whose middle they switch has its C stack moved away: until they have come back t
 refuses to be used.
 """
 
+import gc
 import random
 import subprocess
 import sys
@@ -147,6 +148,33 @@ def test_one_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
     assert t.status is Status.SUSPENDED
     t.switch(1)
     assert t.switch(2) == [1, 2]
+
+
+def test_garbage_that_began_on_another_greenlets_stack_ends_back_there(main):
+    log = []
+    hub = greenlet.getcurrent()
+
+    def begin():
+        def body():
+            itself = t
+            try:
+                main.switch()
+            finally:
+                log.append((greenlet.getcurrent(), itself is t))
+
+        t = main.tealet(body)
+        t.switch()
+
+    def elsewhere():
+        gc.collect()
+        main.tealet(int).switch()
+        log.append("elsewhere")
+
+    begin()
+    deep(3, lambda: greenlet.greenlet(elsewhere).switch())
+    assert log == ["elsewhere"], "what it began beyond belongs to others there"
+    main.tealet(int).switch()
+    assert log == ["elsewhere", (hub, True)]
 
 
 def test_a_paused_tealet_is_resumed_by_any_greenlet_that_reaches_as_far():

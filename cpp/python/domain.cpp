@@ -117,7 +117,7 @@ void PythonDomain::settle_thread() {
 // One that waits and can be ended here; nullptr if none does.
 TealetObject* PythonDomain::next_to_end() {
   for (TealetObject* const tealet : waiting_.newest_first()) {
-    if (tealet->node() == nullptr || !is_on_another_stack(*this, *tealet->node())) return tealet;
+    if (tealet->node() == nullptr || can_end_here(*this, *tealet->node())) return tealet;
   }
   return nullptr;
 }

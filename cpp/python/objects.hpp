@@ -198,6 +198,9 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
 Errc unwind(TealetObject* target, PyObject*& result);
 // Whether a paused tealet cannot be resumed here, since another library has switched C stacks.
 bool is_on_another_stack(PythonDomain& domain, const Node& node);
+// Whether one that waits for its end can be resumed here, for certain. While another tealet runs,
+// only what main has on the C stack could tell, so then it may have to wait for main.
+bool can_end_here(PythonDomain& domain, const Node& node);
 
 // --- lifetime.cpp: nor may this ---
 

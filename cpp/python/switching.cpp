@@ -92,20 +92,23 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   return Errc::invalid;
 }
 
-// Whether `far`, where a tealet began, is beyond all that its main tealet has on the C stack now.
-// Then that is the C stack of another library's coroutine, and what lies beyond belongs to others.
-[[gnu::noinline]] bool has_begun_elsewhere(const char* far) {
-  // Without such a library it is one C stack, from many places of which a program that embeds
-  // Python may call it.
+// Whether there is another library that switches C stacks.
+[[gnu::noinline]] bool has_other_library() {
   static PyObject* const library = PyUnicode_InternFromString("greenlet");
   // Not by PyImport_GetModuleDict(), which ends the process when the interpreter has none any more.
   PyObject* const modules = PySys_GetObject("modules");
   if (library == nullptr || modules == nullptr || !PyDict_Check(modules)) return false;
-  if (PyDict_GetItemWithError(modules, library) == nullptr) {
-    PyErr_Clear();
-    return false;
-  }
-  return !reaches_on_c_stack(PyThreadState_Get(), far);
+  if (PyDict_GetItemWithError(modules, library) != nullptr) return true;
+  PyErr_Clear();
+  return false;
+}
+
+// Whether `far`, where a tealet began, is beyond all that its main tealet has on the C stack now.
+// Then that is the C stack of another library's coroutine, and what lies beyond belongs to others.
+// Without such a library it is one C stack, from many places of which a program that embeds Python
+// may call it.
+[[gnu::noinline]] bool has_begun_elsewhere(const char* far) {
+  return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far);
 }
 
 // The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
@@ -339,6 +342,12 @@ PyObject* exchange(TealetObject* target, Transfer out) {
 
 bool is_on_another_stack(PythonDomain& domain, const Node& node) {
   return reaches_beyond(domain, node.far, __builtin_frame_address(0));
+}
+
+bool can_end_here(PythonDomain& domain, const Node& node) {
+  const Node& current = domain.current();
+  if (current.is_main()) return !is_on_another_stack(domain, node);
+  return node.far <= current.far || !has_other_library();
 }
 
 bool may_be_on_another_stack(PythonDomain& domain) {
