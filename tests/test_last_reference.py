@@ -1,6 +1,7 @@
 """Dropping the last reference to a tealet closes it."""
 
 import gc
+import sys
 import threading
 import weakref
 
@@ -148,6 +149,34 @@ def test_what_goes_wrong_reaches_the_unraisablehook(main, paused, unraisable):
     t = paused(fail)
     del t
     assert unraisable == [(KeyError, "'while unwinding'")]
+
+
+@pytest.mark.parametrize("collected", [False, True])
+def test_the_unraisablehook_may_close_the_domain(monkeypatch, collected):
+    main, told = Main(), []
+
+    def hook(args):
+        told.append(args.exc_type)
+        main.close()
+
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+
+    def run():
+        itself = t if collected else None
+        try:
+            main.switch()
+        finally:
+            raise KeyError(itself)
+
+    t = main.tealet(run)
+    t.switch()
+    others = [main.tealet(main.switch) for _ in range(3)]
+    for other in others:
+        other.switch()
+    del t
+    gc.collect()
+    assert told == [KeyError]
+    assert [t.status for t in (main, *others)] == [Status.EXITED] * 4
 
 
 def test_refusing_to_end_reaches_the_unraisablehook(main, unraisable):

@@ -123,8 +123,9 @@ void end_unreachable(TealetObject* tealet) {
   } else {
     if (!end_tealet(tealet)) PyErr_WriteUnraisable(tealet->object());
     if (tealet->node() != nullptr) domain.hold(tealet, false);
-    // What settles calls this for one after the other: to settle here would nest them.
-    if (tealet != domain.on_thread->unwinding) domain.settle();
+    // What settles calls this for one after the other: to settle here would nest them. Unless any
+    // of what has run has closed the domain.
+    if (domain.is_open() && tealet != domain.on_thread->unwinding) domain.settle();
   }
   set_raised(raised);
 }

@@ -1,5 +1,7 @@
 #include "tealet_list.hpp"
 
+#include <new>
+
 #include "objects.hpp"
 
 namespace tealetpp {

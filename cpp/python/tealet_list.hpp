@@ -2,7 +2,6 @@
 // however long it is.
 #pragma once
 
-#include <new>
 #include <vector>
 
 namespace tealetpp {

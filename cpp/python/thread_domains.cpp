@@ -62,8 +62,8 @@ bool pending = false;
 bool put_off = false;
 
 int on_pending_call(void*) {
-  ThreadDomains* const domains =
-      is_finalizing() ? nullptr : find();  // or nobody tells of a collection
+  // While the interpreter ends, nobody is told of its collections.
+  ThreadDomains* const domains = is_finalizing() ? nullptr : find();
   if (domains != nullptr && collecting_thread_state == domains->thread_state()) {
     put_off = true;
   } else if (domains != nullptr) {
