@@ -156,9 +156,9 @@ def misuse(player, *_):
     thread = player.thread
     outside = [f for f in list(thread.handles) if thread.foretell(f.domain, thread) is not None]
     fate = thread.rng.choice(outside) if outside else pick(player, "paused")
-    if fate is None:
+    tealet = thread.handles.get(fate)
+    if tealet is None:  # or it has been dropped in between
         return
-    tealet = thread.handles[fate]
     calls = [tealet.duplicate, lambda: tealet.run(print)]
     if outside and not fate.domain.may_close and not fate.domain.closing:
         calls += [tealet.switch, lambda: tealet.throw(KeyError)]
