@@ -1,5 +1,6 @@
 """What else goes on: collections, other threads, tracing, recursion, forks, other libraries."""
 
+import contextlib
 import copy
 import gc
 import os
@@ -218,30 +219,31 @@ def dig(player, *_):
 
 
 def stub_from_below(player, *_):
-    """A stub captured deep has only the stack that is left there, from wherever it is run."""
+    """A stub captured deep has only the stack that is left there, from wherever it is run.
+
+    Each tealet calls as deep as it may and begins the next one there, to the end of the stack.
+    """
     thread = player.thread
     domain = pick_domain(player)
-    if domain is None or domain.limit is not None or thread.rng.random() < 0.7:
+    if domain is None or domain.limit is not None:
         return
-    main, found = domain.ref(), []
-    depth = thread.rng.randrange(220, 400)
+    main, stubs, depth = domain.ref(), [], 0
 
-    def down(n):
-        if n:
-            return sorted([n], key=lambda _: down(n - 1))
-        found.append(main.stub())
+    def down(levels):
+        nonlocal depth
+        depth += 1
+        if levels != 0:
+            return sorted([levels], key=lambda _: down(levels - 1))
+        main.tealet(level).switch()
 
-    def on(tealets):
-        try:
-            if tealets:
-                main.tealet(lambda: sorted([1], key=lambda _: deeper(depth, tealets))).switch()
-            else:
-                down(depth)
-        except RecursionError:
-            pass
-
-    def deeper(n, tealets):
-        return sorted([n], key=lambda _: deeper(n - 1, tealets)) if n else on(tealets - 1)
+    def level():
+        nonlocal depth
+        depth = 0
+        with contextlib.suppress(RecursionError):
+            stubs.append(main.stub())
+            down(-1)
+        with contextlib.suppress(RecursionError):
+            down(max(depth - 30, 0))
 
     def forever():
         return sorted([1], key=lambda _: forever())
@@ -254,8 +256,10 @@ def stub_from_below(player, *_):
 
     thread.shields += 1
     try:
-        on(thread.rng.choice([0, 1, 2, 3, 3, 4, 4]))
-        if found and found.pop().run(run) != "RecursionError":
+        level()
+        stub = thread.rng.choice([stubs[-1], thread.rng.choice(stubs)]) if stubs else None
+        stubs.clear()
+        if stub is not None and stub.run(run) != "RecursionError":
             raise Wrong("recursion had no end")
     except RecursionError:
         pass
