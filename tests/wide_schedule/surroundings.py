@@ -221,13 +221,15 @@ def dig(player, *_):
 def stub_from_below(player, *_):
     """A stub captured deep has only the stack that is left there, from wherever it is run.
 
-    Each tealet calls as deep as it may and begins the next one there, to the end of the stack.
+    Each tealet calls as deep as it may and begins the next one there, to the end of the stack. How
+    deep that is differs from run to run, so the next collection must not depend on it.
     """
     thread = player.thread
     domain = pick_domain(player)
     if domain is None or domain.limit is not None:
         return
     main, stubs, depth = domain.ref(), [], 0
+    how_far = thread.rng.choice([1.0, thread.rng.random()])
 
     def down(levels):
         nonlocal depth
@@ -254,10 +256,12 @@ def stub_from_below(player, *_):
         except RecursionError:
             return "RecursionError"
 
+    was_enabled = gc.isenabled()
+    gc.disable()
     thread.shields += 1
     try:
         level()
-        stub = thread.rng.choice([stubs[-1], thread.rng.choice(stubs)]) if stubs else None
+        stub = stubs[int(how_far * (len(stubs) - 1))] if stubs else None
         stubs.clear()
         if stub is not None and stub.run(run) != "RecursionError":
             raise Wrong("recursion had no end")
@@ -265,6 +269,10 @@ def stub_from_below(player, *_):
         pass
     finally:
         thread.shields -= 1
+        if was_enabled:
+            gc.enable()
+    del main, level, down, forever, run
+    gc.collect()
 
 
 def use_greenlet(player, *_):
