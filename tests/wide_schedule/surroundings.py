@@ -271,7 +271,6 @@ def stub_from_below(player, *_):
         thread.shields -= 1
         if was_enabled:
             gc.enable()
-    del main, level, down, forever, run
     gc.collect()
 
 
