@@ -44,7 +44,7 @@ def played():
     """What was played, and how often each operation occurred."""
     program = Path(__file__).parent / "wide_schedule"
     done = subprocess.run(
-        [sys.executable, program, "--seed=1", f"--count={SCHEDULES}"],
+        [sys.executable, program, "--seed=1", f"--count={SCHEDULES}", "--repeatable"],
         capture_output=True,
         text=True,
     )

@@ -20,12 +20,12 @@ import traceback
 PATIENCE = 60  # seconds, after which a schedule counts as hanging
 
 
-def play_here(seed, *, verbose):
+def play_here(seed, *, verbose, repeatable):
     """Plays one schedule in this process, which it may bring down. Returns its exit status."""
     import schedule
     from world import World
 
-    world = World(seed)
+    world = World(seed, repeatable=repeatable)
     try:
         counts = world.play(schedule.occasion, schedule.run_thread)
     except BaseException:
@@ -36,7 +36,7 @@ def play_here(seed, *, verbose):
     return 0, counts
 
 
-def play_apart(seed):
+def play_apart(seed, *, repeatable):
     """The same in a forked process. Returns what it counted; None if it went wrong."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -44,7 +44,7 @@ def play_apart(seed):
         os.setpgrp()  # with all that it forks
         os.close(reading)
         faulthandler.dump_traceback_later(PATIENCE, exit=True)
-        status, counts = play_here(seed, verbose=True)
+        status, counts = play_here(seed, verbose=True, repeatable=repeatable)
         if status == 0:
             os.write(writing, json.dumps(counts).encode())
         sys.stderr.flush()
@@ -59,6 +59,7 @@ def play_apart(seed):
         return json.loads(text)
     how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status >> 8}"
     command = f"{sys.executable} {os.path.dirname(__file__)} --seed {seed}"
+    command += " --repeatable" * repeatable
     print(f"seed {seed} failed with {how}; again with:\n    {command}", flush=True)
     return None
 
@@ -69,6 +70,7 @@ def main():
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=None)
     parser.add_argument("--keep-going", action="store_true", help="after a failure, too")
+    parser.add_argument("--repeatable", action="store_true", help="threads take turns in all")
     parser.add_argument("--here", action="store_true", help="in this process, for a debugger")
     options = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":
@@ -82,11 +84,11 @@ def main():
 
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**9)
     if options.here:
-        return play_here(seed, verbose=True)[0]
+        return play_here(seed, verbose=True, repeatable=options.repeatable)[0]
     end = time.monotonic() + options.seconds if options.seconds is not None else None
     counts, played, failed = collections.Counter(), 0, 0
     while time.monotonic() < end if end is not None else played < options.count:
-        found = play_apart(seed)
+        found = play_apart(seed, repeatable=options.repeatable)
         seed, played = seed + 1, played + 1
         if found is None:
             failed += 1

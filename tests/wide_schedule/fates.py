@@ -66,6 +66,10 @@ class DomainRecord:
         """Whether it ended, or may end, without unwinding."""
         return self.main.lost or (self.home is not None and self.home.is_lost())
 
+    def may_be_closed(self):
+        """Whether it may have been closed by now, by whatever came between."""
+        return self.closing or self.may_close or self.closed or self.is_lost()
+
     def is_exempt(self):
         """Whether something of it may have been closed: that does not ask for the limit."""
         return self.closing or self.may_close or any(fate.cause for fate in self.fates)
@@ -116,7 +120,7 @@ class Nesting:
 
     def foretell(self, domain, here):
         """The exception that using `domain` from the thread `here` gets; None if it can be used."""
-        main = domain.ref()
+        main = domain.ref() if domain.ref is not None else None  # it is just being opened
         if main is None or domain.closed or (domain.home and domain.home.status == "ended"):
             return InvalidError
         if domain.thread is not here:

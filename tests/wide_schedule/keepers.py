@@ -34,7 +34,7 @@ class Switcher:
         ident = threading.get_ident()
         here = world.by_ident.get(ident)
         foretold = self.domain.thread.foretell(self.domain, here)
-        may_be_refused = self.domain.closing or self.domain.may_close
+        may_be_refused = self.domain.may_be_closed()
         if world.in_child and self.domain.thread is not here:
             may_be_refused = True  # closed, or will be in a moment
         if world.collecting == ident and self.domain.thread is here:

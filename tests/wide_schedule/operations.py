@@ -305,7 +305,8 @@ def look_into_inbox(player, *_):
     except expected:
         pass
     except (InvalidError, ThreadError):
-        if not (fate.domain.may_close or fate.domain.closing):
+        # A fork ends the domains of the threads that are not there any more.
+        if not (fate.domain.may_be_closed() or player.world.in_child):
             raise
     else:
         raise Wrong(f"{fate!r} was used on another thread")

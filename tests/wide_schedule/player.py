@@ -128,7 +128,11 @@ class Player:
         fate.unwound += 1
         if fate.unwound != 1:
             raise Wrong(f"{fate!r} ends again")
-        receiver = world.fate_of(fate.domain.ref().current.parent)
+        parent = fate.domain.ref().current.parent
+        # An exception ends those on its way that have not begun: deliver().
+        while parent is not None and world.fate_of(parent) is None:
+            parent = parent.parent
+        receiver = world.fate_of(parent)
         for domain in thread.domains:
             if domain.home is fate:
                 domain.may_close = True

@@ -1,5 +1,6 @@
 """What else goes on: collections, other threads, tracing, recursion, forks, other libraries."""
 
+import contextlib
 import copy
 import gc
 import os
@@ -31,7 +32,9 @@ def check_stats(player, *_):
             if main is None:
                 continue
             if player.world.turns.lock_step or thread is player.thread:
-                stats, walked = main.stats(), main._stats_by_walk()
+                stats, walked, again = main.stats(), main._stats_by_walk(), main.stats()
+                while stats != again:  # something waited, and has ended in between
+                    stats, walked, again = again, main._stats_by_walk(), main.stats()
                 if stats.enabled and stats != walked:
                     raise Wrong(f"{stats} is told, {walked} is found")
                 over = domain.limit is not None and stats.bytes_allocated > domain.limit
@@ -156,9 +159,9 @@ def misuse(player, *_):
     thread = player.thread
     outside = [f for f in list(thread.handles) if thread.foretell(f.domain, thread) is not None]
     fate = thread.rng.choice(outside) if outside else pick(player, "paused")
-    if fate is None:
+    tealet = thread.handles.get(fate)
+    if tealet is None:  # or it has been dropped in between
         return
-    tealet = thread.handles[fate]
     calls = [tealet.duplicate, lambda: tealet.run(print)]
     if outside and not fate.domain.may_close and not fate.domain.closing:
         calls += [tealet.switch, lambda: tealet.throw(KeyError)]
@@ -216,30 +219,33 @@ def dig(player, *_):
 
 
 def stub_from_below(player, *_):
-    """A stub captured deep has only the stack that is left there, from wherever it is run."""
+    """A stub captured deep has only the stack that is left there, from wherever it is run.
+
+    Each tealet calls as deep as it may and begins the next one there, to the end of the stack. How
+    deep that is differs from run to run, so the next collection must not depend on it.
+    """
     thread = player.thread
     domain = pick_domain(player)
-    if domain is None or domain.limit is not None or thread.rng.random() < 0.7:
+    if domain is None or domain.limit is not None:
         return
-    main, found = domain.ref(), []
-    depth = thread.rng.randrange(220, 400)
+    main, stubs, depth = domain.ref(), [], 0
+    how_far = thread.rng.choice([1.0, thread.rng.random()])
 
-    def down(n):
-        if n:
-            return sorted([n], key=lambda _: down(n - 1))
-        found.append(main.stub())
+    def down(levels):
+        nonlocal depth
+        depth += 1
+        if levels != 0:
+            return sorted([levels], key=lambda _: down(levels - 1))
+        main.tealet(level).switch()
 
-    def on(tealets):
-        try:
-            if tealets:
-                main.tealet(lambda: sorted([1], key=lambda _: deeper(depth, tealets))).switch()
-            else:
-                down(depth)
-        except RecursionError:
-            pass
-
-    def deeper(n, tealets):
-        return sorted([n], key=lambda _: deeper(n - 1, tealets)) if n else on(tealets - 1)
+    def level():
+        nonlocal depth
+        depth = 0
+        with contextlib.suppress(RecursionError):
+            stubs.append(main.stub())
+            down(-1)
+        with contextlib.suppress(RecursionError):
+            down(max(depth - 30, 0))
 
     def forever():
         return sorted([1], key=lambda _: forever())
@@ -250,15 +256,22 @@ def stub_from_below(player, *_):
         except RecursionError:
             return "RecursionError"
 
+    was_enabled = gc.isenabled()
+    gc.disable()
     thread.shields += 1
     try:
-        on(thread.rng.choice([0, 1, 2, 3, 3, 4, 4]))
-        if found and found.pop().run(run) != "RecursionError":
+        level()
+        stub = stubs[int(how_far * (len(stubs) - 1))] if stubs else None
+        stubs.clear()
+        if stub is not None and stub.run(run) != "RecursionError":
             raise Wrong("recursion had no end")
     except RecursionError:
         pass
     finally:
         thread.shields -= 1
+        if was_enabled:
+            gc.enable()
+    gc.collect()
 
 
 def use_greenlet(player, *_):

@@ -1,6 +1,7 @@
 """Who may run: one thread at a time, in an order that the seed decides; or all of them."""
 
 import _thread
+import threading
 import time
 
 
@@ -9,6 +10,7 @@ class Turns:
         self.lock_step = lock_step
         self.waiting = {}  # a lock each
         self.holder = None
+        self.leaving = None  # which ends, though its turn is over
 
     def join(self, thread):
         self.waiting[thread] = _thread.allocate_lock()
@@ -17,6 +19,7 @@ class Turns:
     def wait(self, thread):
         if self.lock_step:
             self.waiting[thread].acquire()
+            self.see_off()
 
     def begin(self, first):
         if self.lock_step:
@@ -37,9 +40,18 @@ class Turns:
             mine = self.waiting[me]
             self.pass_to(rng.choice(others))
             mine.acquire()
+            self.see_off()
 
     def leave(self, me, rng):
         """Its thread ends."""
         del self.waiting[me]
         if self.lock_step and self.waiting:
+            if threading.current_thread() is not threading.main_thread():
+                self.leaving = threading.current_thread()
             self.pass_to(rng.choice(list(self.waiting)))
+
+    def see_off(self):
+        """What a thread drops at its very end, it drops before the next one goes on."""
+        leaving, self.leaving = self.leaving, None
+        if leaving is not None:
+            leaving.join()

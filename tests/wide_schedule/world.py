@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import threading
+import time
 import traceback
 import warnings
 import weakref
@@ -60,10 +61,10 @@ class Thread(Nesting):
 
 
 class World:
-    def __init__(self, seed):
+    def __init__(self, seed, *, repeatable=False):
         self.seed = seed
         rng = self.rng = random.Random(seed)
-        self.turns = Turns(lock_step=rng.random() < 0.85)
+        self.turns = Turns(lock_step=rng.random() < 0.85 or repeatable)
         operations = rng.choice([60, 150, 400])
         count = rng.choice([1, 1, 2, 3])
         self.threads = [Thread(self, i, operations) for i in range(count)]
@@ -189,14 +190,17 @@ class World:
             "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
         )
         gc.callbacks.insert(0, self.on_collection)  # it must not know of an end before the library
-        if self.eager is not None:
-            gc.set_threshold(*self.eager)
         others = []
         for thread in self.threads:
             self.turns.join(thread)
         for thread in self.threads[1:]:
             others.append(threading.Thread(target=run_thread, args=(self, thread)))
             others[-1].start()
+        while len(self.by_ident) < len(others):
+            time.sleep(0)
+        gc.collect()  # so that the next one does not depend on how they began
+        if self.eager is not None:
+            gc.set_threshold(*self.eager)
         self.turns.begin(self.threads[0])
         run_thread(self, self.threads[0])
         for other in others:
