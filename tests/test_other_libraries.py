@@ -150,6 +150,32 @@ def test_one_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
     assert t.switch(2) == [1, 2]
 
 
+def test_one_begun_where_it_is_resumed_below_the_place_of_another_one(main):
+    hub = greenlet.getcurrent()
+    results = []
+
+    def begin():
+        t = main.tealet(lambda: [main.switch(), main.switch()])
+        t.switch()
+        return t
+
+    def work():
+        t = begin()
+        hub.switch()
+        deep(3, lambda: t.switch(1))
+        hub.switch()
+        results.append(t.switch(2))
+
+    first = begin()  # farther than all that the greenlets have
+    gs = [greenlet.greenlet(work) for _ in range(3)]
+    for _ in range(3):
+        for g in gs:
+            deep(5, g.switch)
+    assert results == [[1, 2]] * 3
+    first.switch("a")
+    assert first.switch("b") == ["a", "b"]
+
+
 def test_garbage_that_began_on_another_greenlets_stack_ends_back_there(main):
     log = []
     hub = greenlet.getcurrent()

@@ -106,17 +106,19 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
 // Whether `far`, where a tealet began, is beyond all that its main tealet has on the C stack now.
 // Then that is the C stack of another library's coroutine, and what lies beyond belongs to others.
 // Without such a library it is one C stack, from many places of which a program that embeds Python
-// may call it.
-[[gnu::noinline]] bool has_begun_elsewhere(const char* far) {
-  return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far);
+// may call it. Part of the state may have been put away in `paused`.
+[[gnu::noinline]] bool has_begun_elsewhere(const char* far, const PausedState* paused) {
+  return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
+         (paused == nullptr || !paused->reaches_on_c_stack(far));
 }
 
 // The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
 // A domain that was opened or is used inside a tealet is not asked: the interpreter loops that tell
 // are only those of that tealet, and what lies beyond its own stack goes on being its callers'.
-bool reaches_beyond(PythonDomain& domain, const char* far, const void* here) {
+bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
+                    const PausedState* paused = nullptr) {
   return domain.current().is_main() && far > static_cast<const char*>(here) &&
-         tealet::core::running_tealet->domain == nullptr && has_begun_elsewhere(far);
+         tealet::core::running_tealet->domain == nullptr && has_begun_elsewhere(far, paused);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
@@ -136,7 +138,7 @@ Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
-  if (__builtin_expect(reaches_beyond(domain, target->node()->far, &paused), 0)) {
+  if (__builtin_expect(reaches_beyond(domain, target->node()->far, &paused, &paused), 0)) {
     domain.arrived() = out;
   } else {
     code = jump();

@@ -279,6 +279,14 @@ class CStackFrames {
       last_ = next;
     }
   }
+  // Whether one that was taken out lies at or beyond `address`.
+  bool reach(const void* address) const noexcept {
+    for (const _PyInterpreterFrame* frame = last_; frame != nullptr;
+         frame = reinterpret_cast<const _PyInterpreterFrame*>(frame->f_locals)) {
+      if (static_cast<const void*>(frame) >= address) return true;
+    }
+    return false;
+  }
 
  private:
   _PyInterpreterFrame* last_ = nullptr;
@@ -323,6 +331,15 @@ class PausedState {
     execution.context = thread->context;
 #if PY_VERSION_HEX >= 0x030c0000
     c_stack_frames_.take_out(thread, in_place);
+#endif
+  }
+
+  // The rest of what tealetpp::reaches_on_c_stack() looks for.
+  bool reaches_on_c_stack([[maybe_unused]] const void* address) const noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+    return c_stack_frames_.reach(address);
+#else
+    return false;
 #endif
   }
 
