@@ -253,9 +253,10 @@ inline PyObject* copy_context(const PyThreadState* thread) {
 // past them.
 class CStackFrames {
  public:
-  // Takes all of them below `in_place` out of the chain: what lies at or above stays where it is.
-  void take_out(PyThreadState* thread, const void* in_place) noexcept {
-    for (_PyInterpreterFrame* frame = running_frame(thread); frame != nullptr;) {
+  // Takes all of them below `in_place` out of the chain, which begins with one that is none: what
+  // lies at or above stays where it is.
+  void take_out(_PyInterpreterFrame* newest, const void* in_place) noexcept {
+    for (_PyInterpreterFrame* frame = newest; frame != nullptr;) {
       _PyInterpreterFrame* below = frame->previous;
       while (below != nullptr && below->owner == FRAME_OWNED_BY_CSTACK) {
         if (static_cast<const void*>(below) >= in_place) return;
@@ -326,12 +327,16 @@ class PausedState {
         handled_(thread->exc_info),
         tracing_(thread->tracing),
         headroom_(thread->recursion_headroom) {
-    execution.paused_frame = running_frame(thread);
+    _PyInterpreterFrame* frame = running_frame(thread);
+#if PY_VERSION_HEX >= 0x030c0000
+    // A call of the interpreter loop is at its end: the last frame is being cleared, and what it
+    // dropped is being closed.
+    while (frame != nullptr && frame->owner == FRAME_OWNED_BY_CSTACK) frame = frame->previous;
+    c_stack_frames_.take_out(frame, in_place);
+#endif
+    execution.paused_frame = frame;
     execution.data_stack = thread->datastack_chunk;
     execution.context = thread->context;
-#if PY_VERSION_HEX >= 0x030c0000
-    c_stack_frames_.take_out(thread, in_place);
-#endif
   }
 
   // The rest of what tealetpp::reaches_on_c_stack() looks for.
