@@ -161,19 +161,18 @@ def test_the_unraisablehook_may_close_the_domain(monkeypatch, collected):
 
     monkeypatch.setattr(sys, "unraisablehook", hook)
 
-    def run():
-        itself = t if collected else None
+    def run(owned):
         try:
             main.switch()
         finally:
-            raise KeyError(itself)
+            raise KeyError(owned)
 
-    t = main.tealet(run)
-    t.switch()
+    cycle = [main.tealet(run)]
+    cycle[0].switch(cycle if collected else None)
     others = [main.tealet(main.switch) for _ in range(3)]
     for other in others:
         other.switch()
-    del t
+    del cycle
     gc.collect()
     assert told == [KeyError]
     assert [t.status for t in (main, *others)] == [Status.EXITED] * 4
