@@ -6,7 +6,7 @@ import sys
 import threading
 
 from ways_down import WAYS_DOWN
-from world import Boom, Witness, Wrong, weak
+from world import Boom, Gone, Witness, Wrong, weak
 
 from tealetpp import TealetError, TealetExit
 
@@ -90,7 +90,10 @@ class Player:
         if not world.in_child:
             world.log.append((thread.index, self.fate, operation.__name__))
         running = thread.running
-        operation(self, act, level)
+        try:
+            operation(self, act, level)
+        except Gone:
+            world.counts["gone before it was used"] += 1
         thread.running = running
 
     def wait_to_be_found(self):

@@ -23,6 +23,17 @@ class Boom(Exception):
         self.token = token
 
 
+class Gone(Exception):
+    """What an operation has chosen has ended since: anything may run before it is used."""
+
+
+class Handles(dict):
+    """The tealets that a thread knows, by their fates."""
+
+    def __missing__(self, fate):
+        raise Gone(fate)
+
+
 class Wrong(BaseException):
     """The library has not done what was foretold. Not to be caught by `except Exception`."""
 
@@ -42,7 +53,7 @@ class Thread(Nesting):
         self.left = operations
         self.domains = []
         self.mains = {}  # domain record -> Main
-        self.handles = {}  # fate -> Tealet
+        self.handles = Handles()  # fate -> Tealet
         self.inbox = []  # what others have handed over
         self.risen = []  # what came back from a collection
         self.shields = 0  # within what may be refused for want of stack
