@@ -39,6 +39,7 @@ NOT_EMULATED = (
     "tests/test_daemon_threads.py",
     "tests/test_flat_memory.py",
     "tests/test_tools.py",
+    "tests/test_wide_schedules.py",
 )
 TESTS_THAT_BUILD = (
     "tests/test_embedding.py",
@@ -55,6 +56,7 @@ TESTS_NOT_SANITIZED = (
     "tests/test_daemon_threads.py",
     # greenlet copies frames of the module without telling AddressSanitizer either.
     "tests/test_other_libraries.py",
+    "tests/test_wide_schedules.py",
 )
 DEBUG_PYTHON = "python3.11-dbg"
 AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
