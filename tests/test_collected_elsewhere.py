@@ -330,7 +330,8 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
             try:
                 main.switch()
             finally:
-                depths.append(main.stats().stack_count)
+                # Of main it depends on the build whether something has to be saved.
+                depths.append(main.stats().stack_count - (main.saved_bytes != 0))
                 closers.add(main.saved_bytes)
                 assert me is ts[k]
 
@@ -343,7 +344,7 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
     main.tealet(int).switch()
     assert len(depths) == 50
     # One fewer is saved each time. Were they closed inside of each other, all would be.
-    assert sorted(depths) == list(range(depths[-1], depths[-1] + 50))
+    assert sorted(depths) == list(range(50))
     assert len(closers) <= 2, "main is no deeper on its stack with each that it closes"
     assert main.stats().n_active == 1
 
