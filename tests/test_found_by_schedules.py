@@ -11,6 +11,21 @@ import pytest
 from tealetpp import Main
 
 
+def domain_with_a_paused_tealet(log):
+    """A generator in the middle of its `with Main()`: closing or dropping it closes the domain."""
+    with Main() as main:
+
+        def body():
+            try:
+                main.switch()
+            finally:
+                log.append("unwound")
+
+        tealet = main.tealet(body)
+        tealet.switch()
+        yield main
+
+
 def test_a_tealet_may_drop_at_its_end_what_switches(main):
     class SwitchesWhenDropped:
         def __del__(self):
@@ -83,26 +98,13 @@ def test_what_comes_to_wait_during_a_pending_call_lets_traced_functions_go_on():
 def test_a_domain_may_close_while_a_traced_switch_arrives():
     log = []
 
-    def generate():
-        with Main() as main:
-
-            def body():
-                try:
-                    main.switch()
-                finally:
-                    log.append("unwound")
-
-            tealet = main.tealet(body)
-            tealet.switch()
-            yield main
-
     def trace(frame, event, argument):
         return trace
 
     gc.disable()
     before = sys.gettrace()
     try:
-        generator = generate()
+        generator = domain_with_a_paused_tealet(log)
         next(generator)
         cycle = [generator]
         cycle.append(cycle)
@@ -142,19 +144,6 @@ def test_beside_greenlet_a_dropped_main_is_closed_where_its_tealets_began():
     greenlet = pytest.importorskip("greenlet")
     log = []
 
-    def generate():
-        with Main() as main:
-
-            def body():
-                try:
-                    main.switch()
-                finally:
-                    log.append("unwound")
-
-            tealet = main.tealet(body)
-            tealet.switch()
-            yield main
-
     def occasion():
         with Main() as main:
             main.tealet(int).switch()
@@ -173,7 +162,7 @@ def test_beside_greenlet_a_dropped_main_is_closed_where_its_tealets_began():
 
     gc.disable()
     try:
-        generator = generate()
+        generator = domain_with_a_paused_tealet(log)
         next(generator)
         deep(5)
         occasion()
