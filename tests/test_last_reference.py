@@ -191,6 +191,85 @@ def test_refusing_to_end_reaches_the_unraisablehook(main, unraisable):
     assert [error for error, _ in unraisable] == [TealetError]
 
 
+def slow_to_end(main):
+    """Pauses once more when it is ended."""
+    try:
+        main.switch()
+    finally:
+        main.switch("ends")
+
+
+@pytest.mark.parametrize("dropped", [1, 3])
+def test_one_that_is_closed_while_it_drops_others_ends_at_its_next_pause(main, unraisable, dropped):
+    def drop(others):
+        try:
+            while others:
+                others.pop()
+            log.append("goes on")
+            main.switch("lost")
+            log.append("never")
+        finally:
+            log.append("unwound")
+
+    log = []
+    others = [main.tealet(slow_to_end) for _ in range(dropped)]
+    for other in others:
+        other.switch(main)
+    del other
+    t = main.tealet(drop)
+    assert t.switch(others) == "ends"
+    t.close()
+    assert (log, t.status, unraisable) == (["goes on", "unwound"], Status.EXITED, [])
+    main.close()
+
+
+def test_one_that_goes_on_dropping_others_refuses_to_end(main, unraisable):
+    def drop_for_ever():
+        while not stop:
+            other = main.tealet(slow_to_end, parent=main)
+            other.switch(main)
+            del other
+
+    stop = []
+    t = main.tealet(drop_for_ever)
+    assert t.switch() is None
+    assert t.switch() == "ends"
+    with pytest.raises(TealetError, match="refuses to end"):
+        t.close()
+    stop.append(True)
+    t.switch()  # back from the middle of an end: that one has not ended either
+    assert t.status is Status.EXITED
+    assert [error for error, _ in unraisable] == [TealetError]
+
+
+def test_one_that_is_closed_while_a_domain_inside_of_it_drops_another_ends_at_its_next_pause(
+    main, unraisable
+):
+    def drop_inside():
+        with Main() as inner:
+
+            def end():
+                try:
+                    inner.switch()
+                finally:
+                    main.switch("ends")
+
+            other = inner.tealet(end)
+            other.switch()
+            try:
+                del other
+                log.append("goes on")
+                main.switch("lost")
+            finally:
+                log.append("unwound")
+
+    log = []
+    t = main.tealet(drop_inside)
+    assert t.switch() == "ends"
+    t.close()
+    assert (log, t.status, unraisable) == (["goes on", "unwound"], Status.EXITED, [])
+
+
 def test_the_exception_being_raised_is_kept(main, paused):
     def drop_and_raise():
         t = paused()

@@ -65,6 +65,9 @@ void discard_tealet(TealetObject* tealet) {
 
 namespace {
 
+// How often in a row a tealet may miss its TealetExit until that counts as refusing to end.
+constexpr int most_missed_exits = 100;
+
 // Ends a tealet that does not run and is not main, in a domain that can be used here and now. False
 // with an exception set.
 bool end_tealet(TealetObject* tealet) {
@@ -74,14 +77,22 @@ bool end_tealet(TealetObject* tealet) {
     return true;
   }
   Py_INCREF(tealet->object());
-  PyObject* result = nullptr;
-  const Errc code = unwind(tealet, result);
-  bool closed = result != nullptr;
-  Py_XDECREF(result);
+  bool closed = false;
+  Errc code = Errc::ok;
+  for (int missed = 0; missed < most_missed_exits; ++missed) {
+    PyObject* result = nullptr;
+    code = unwind(tealet, result);
+    closed = result != nullptr;
+    Py_XDECREF(result);
+    if (!closed || tealet->node() == nullptr || !tealet->value.missed_exit) break;
+    tealet->value.missed_exit = false;
+    if (!domain.can_switch() || domain.status(*tealet->node()) != Status::Suspended) break;
+  }
   if (code != Errc::ok) {
     set_error(code, tealet);
   } else if (tealet->node() != nullptr) {
     tealet->value.exiting = 0;
+    tealet->value.missed_exit = false;
     if (closed) set_error(Errc::refused, tealet);
     closed = false;
   }
@@ -121,7 +132,17 @@ void end_unreachable(TealetObject* tealet) {
   } else if (paused && (!domain.can_switch() || is_on_another_stack(domain, node))) {
     domain.hold(tealet, true);
   } else {
-    if (!end_tealet(tealet)) PyErr_WriteUnraisable(tealet->object());
+    const std::uint32_t exits_before = latest_to_exit(domain.current_object)->value.exiting;
+    if (!end_tealet(tealet)) {
+      TealetObject* const exiting = latest_to_exit(domain.current_object);
+      if (exiting->value.exiting != exits_before && PyErr_ExceptionMatches(tealet_exit) != 0) {
+        // It cannot be raised here, so end_tealet() raises another when that one has paused again.
+        exiting->value.missed_exit = true;
+        PyErr_Clear();
+      } else {
+        PyErr_WriteUnraisable(tealet->object());
+      }
+    }
     if (tealet->node() != nullptr) domain.hold(tealet, false);
     // What settles calls this for one after the other: to settle here would nest them. Unless any
     // of what has run has closed the domain.

@@ -37,7 +37,7 @@ bool may_be_on_another_stack(PythonDomain& domain);
 
 // The C++ value of a Python Tealet, as pybind11 sees it.
 struct Tealet {
-  static constexpr int place_bits = 29;
+  static constexpr int place_bits = 28;
 
   Node* node;             // nullptr once it has ended
   PythonDomain* domain;   // nullptr if it was never initialised
@@ -50,6 +50,7 @@ struct Tealet {
   std::uint32_t held : 1;            // the domain owns a reference
   std::uint32_t waiting : 1;         // it is to be ended at the next occasion
   std::uint32_t must_end : 1;        // then it is ended whoever refers to it
+  std::uint32_t missed_exit : 1;     // its last TealetExit came where nothing can be raised
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
@@ -196,6 +197,9 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
 // with exchange(). If it is not ok nothing has switched; no exception is set then. The caller must
 // settle().
 Errc unwind(TealetObject* target, PyObject*& result);
+// Of `running` and the tealets that its domain lies in, the one in which TealetExit was raised last;
+// `running` if in none.
+TealetObject* latest_to_exit(TealetObject* running);
 // Whether a paused tealet cannot be resumed here, since another library has switched C stacks.
 bool is_on_another_stack(PythonDomain& domain, const Node& node);
 // Whether one that waits for its end can be resumed here, for certain. While another tealet runs,

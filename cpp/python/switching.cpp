@@ -150,22 +150,12 @@ Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
   return code;
 }
 
-// Whether a tealet that the domain of `self` was opened in is being closed, and `self` is not, or
-// was before that. If that tealet was left from this one, then this is where TealetExit was raised.
-bool is_inside_exiting(const TealetObject* self) {
-  for (const Node* outer = self->domain().nesting().outer(); outer != nullptr;
-       outer = outer->domain->nesting().outer()) {
-    if (outer->held_by == nullptr) continue;
-    if (object_of(*outer)->value.exiting > self->value.exiting) return true;
-  }
-  return false;
-}
-
 // What is raised, or a normal end: only TealetExit is both.
-Transfer take_result(const TealetObject* self, PyObject* result) {
+Transfer take_result(TealetObject* self, PyObject* result) {
   if (result != nullptr) return {Signal::value, result};
   PyObject* raised = take_raised();
-  if (!is_inside_exiting(self)) raised = without_exit(raised);
+  // Another one's TealetExit goes on until it leaves that one.
+  if (latest_to_exit(self) == self) raised = without_exit(raised);
   if (raised != nullptr) return {Signal::error, raised};
   return {Signal::value, Py_NewRef(Py_None)};
 }
@@ -188,7 +178,7 @@ Transfer take_result(const TealetObject* self, PyObject* result) {
     call = Call{&execution_of(node).arguments, 1, nullptr};
   }
   if (execution_of(node).function == nullptr) {
-    const TealetObject* self = object_of(node);
+    TealetObject* self = object_of(node);
     PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
     return take_result(self, nullptr);
   }
@@ -340,6 +330,16 @@ PyObject* exchange(TealetObject* target, Transfer out) {
       target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.arrived());
+}
+
+TealetObject* latest_to_exit(TealetObject* running) {
+  TealetObject* latest = running;
+  for (const Node* outer = running->domain().nesting().outer(); outer != nullptr;
+       outer = outer->domain->nesting().outer()) {
+    if (outer->held_by == nullptr) continue;
+    if (object_of(*outer)->value.exiting > latest->value.exiting) latest = object_of(*outer);
+  }
+  return latest;
 }
 
 bool is_on_another_stack(PythonDomain& domain, const Node& node) {
