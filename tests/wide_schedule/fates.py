@@ -36,7 +36,8 @@ class Fate:
     def may_keep_locals(self):
         """Whether they may stay for ever: only the C stack knew of an exception that was handled
         in the middle of a call, and its traceback refers to the frames."""
-        return self.is_lost() and self.handles
+        home = self.domain.home  # with it, what ran inside of it has paused
+        return self.is_lost() and (self.handles or (home is not None and home.may_keep_locals()))
 
 
 class DomainRecord:
@@ -109,6 +110,14 @@ class Nesting:
                 return False
             tealet = tealet.domain.enclosing
         return True
+
+    def is_leaving(self):
+        """Whether the body of what runs, or of what that runs in, has ended. Then what it has
+        opened is being closed."""
+        tealet = self.running
+        while tealet is not None and tealet.status != "ended":
+            tealet = tealet.domain.enclosing
+        return tealet is not None
 
     def is_handling_around(self, tealet, me):
         """Whether something does between `tealet`, which runs, and `me`, which it runs in."""

@@ -1,5 +1,6 @@
 """Objects with a `__del__`, which frames, cycles and other threads own."""
 
+import sys
 import threading
 
 from tealetpp import InvalidError, Main, ThreadError
@@ -20,6 +21,23 @@ class MainWithDel(Main):
         assert self.main is self
 
 
+def find_running():
+    """Whose frames these are: a tuple of the fate, None at the bottom of a thread; nothing if no
+    frame tells, since a body has left all of its own.
+
+    In the middle of an end nobody else knows it for certain.
+    """
+    frame = sys._getframe()
+    while frame is not None:
+        name = frame.f_code.co_name
+        if name == "body" and "player" in frame.f_locals:
+            return (frame.f_locals["player"].fate,)
+        if name in ("play_thread", "play_here"):
+            return (None,)
+        frame = frame.f_back
+    return ()
+
+
 class Switcher:
     """Switches when it is deleted, which is refused during a collection and elsewhere."""
 
@@ -33,12 +51,17 @@ class Switcher:
         world.counts["__del__ that switches"] += 1
         ident = threading.get_ident()
         here = world.by_ident.get(ident)
-        foretold = self.domain.thread.foretell(self.domain, here)
-        may_be_refused = self.domain.may_be_closed()
-        if world.in_child and self.domain.thread is not here:
-            may_be_refused = True  # closed, or will be in a moment
-        if world.collecting == ident and self.domain.thread is here:
+        thread = self.domain.thread
+        foretold = thread.foretell(self.domain, here)
+        is_certain = True
+        if here is thread and world.collecting == ident:
             foretold = InvalidError
+        elif here is thread:
+            is_certain = find_running() == (thread.running,) and not thread.is_leaving()
+        world.counts["__del__ of which the outcome is foretold"] += is_certain
+        may_be_refused = self.domain.may_be_closed() or not is_certain
+        if world.in_child and thread is not here:
+            may_be_refused = True  # closed, or will be in a moment
         try:
             got = self.main.tealet(lambda number: number + 1).switch(1)
         except (InvalidError, ThreadError) as error:
@@ -52,7 +75,6 @@ class Switcher:
                 world.fail("__del__: RecursionError")
         else:
             if got != 2 or (foretold is not None and not may_be_refused):
-                thread = self.domain.thread
                 world.fail(
                     f"__del__: got {got!r}, {foretold} was foretold for {self.domain} of"
                     f" {self.domain.home!r}, in which {self.domain.current!r} runs, where"
