@@ -235,7 +235,8 @@ class Player:
             me.resumes = thread.running
             return target, Refusal(self, me, closer)
         self.operations.while_unwinding(self)
-        if me.fails and thread.running is me:  # or it would be caught in the domain inside of it
+        # Not if it would be caught in the domain inside of it, or hide what is for an enclosing one.
+        if me.fails and thread.running is me and not domain.is_enclosing_exiting():
             token = world.token()
             world.unwinding_errors[token] = 0
             raise Boom(token)

@@ -33,6 +33,9 @@ class Handles(dict):
     def __missing__(self, fate):
         raise Gone(fate)
 
+    def pop(self, fate, *default):
+        return super().pop(fate, *default) if fate in self or default else self[fate]
+
 
 class Wrong(BaseException):
     """The library has not done what was foretold. Not to be caught by `except Exception`."""
@@ -122,10 +125,13 @@ class World:
 
     def receive(self, me, token):
         to = self.sent.pop(token, None)
-        # It goes on to the parent of one that has ended, or is defunct at its limit of memory.
+        # It goes on to the parent of one that has ended, or is defunct at its limit of memory, or to
+        # main where there is no memory to save main.
         passed_on = to is not None and (to.status == "ended" or to.domain.limit is not None)
         if to is not me and not passed_on:
             raise Wrong(f"{me!r} received {token}, which is for {to!r}")
+        if to is not me and to.status == "running":  # nor does it know
+            to.status = "paused"
 
     def fate_of(self, tealet):
         fate = self.by_id.get(id(tealet))
