@@ -24,10 +24,10 @@ PythonDomain::~PythonDomain() {
 
 // The thread state itself tells whose execution runs, and the engine whose it must be.
 bool PythonDomain::is_plainly_usable() const noexcept {
-  if (!nesting().is_plainly_usable() || collecting_thread_state != 0) return false;
-  Node& running = *tealet::core::running_tealet;
-  const _PyErr_StackItem* const expected =
-      running.domain != nullptr ? &execution_of(running).handled : handled_by_thread;
+  if (!nesting().is_plainly_usable() || collecting_thread_state != 0 || thread == nullptr) {
+    return false;
+  }
+  const _PyErr_StackItem* const expected = handled_by(thread, *tealet::core::running_tealet);
   return outermost_handled(PyThreadState_Get()) == expected;
 }
 

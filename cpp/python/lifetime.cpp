@@ -163,7 +163,7 @@ bool open_domain(TealetObject* main, std::size_t limit) {
   }
   domains->add(*domain);
   domain->thread_state = domains->thread_state();
-  domain->handled_by_thread = &PyThreadState_Get()->exc_state;
+  domain->thread = PyThreadState_Get();
   domain->main_object = domain->current_object = main;
   domain->main().held_by = main;
   main->value.node = &domain->main();

@@ -142,8 +142,8 @@ class PythonDomain : public tealet::core::Domain {
   TealetObject* main_object = nullptr;     // borrowed
   TealetObject* current_object = nullptr;  // strong, unless it is main
   Call call;
-  std::uint64_t thread_state = 0;                       // its number
-  const _PyErr_StackItem* handled_by_thread = nullptr;  // outermost while no tealet runs
+  std::uint64_t thread_state = 0;   // its number
+  PyThreadState* thread = nullptr;  // the current one whenever check() holds; nullptr once it goes
   bool closing = false;
   bool discarding = false;  // by discard_domain(), which may come by it again
   bool tools_wait = false;  // resumed, and trace functions are to be told of it

@@ -1,4 +1,5 @@
 // Switching between Python tealets: the engine's switch, with CPython's state around it.
+#include <cassert>
 #include <cstdint>
 #include <utility>
 
@@ -127,7 +128,8 @@ bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
 template <class Jump>
 Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
   PythonDomain& domain = target->domain();
-  PyThreadState* const thread = PyThreadState_Get();
+  PyThreadState* const thread = domain.thread;  // the caller has called check()
+  assert(thread == PyThreadState_Get());
   if (__builtin_expect(has_tool_at_pause(thread), 0)) {
     const Errc code = tell_of_pause(target);
     if (code != Errc::ok) {

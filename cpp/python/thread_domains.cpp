@@ -211,7 +211,7 @@ void ThreadDomains::abandon() {
   thread_state_ = 0;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     domain->thread_state = 0;
-    domain->handled_by_thread = nullptr;
+    domain->thread = nullptr;
   }
 }
 
