@@ -14,7 +14,7 @@ import weakref
 from fates import DomainRecord, Fate, Nesting
 from turns import Turns
 
-from tealetpp import TealetError, _tealetpp
+from tealetpp import TealetError, TealetExit, _tealetpp
 
 
 class Boom(Exception):
@@ -168,6 +168,9 @@ class World:
             return
         thread = self.by_ident.get(threading.get_ident())
         if isinstance(error, RecursionError) and thread is not None and thread.shields:
+            return
+        if type(error) is TealetExit and args.exc_traceback.tb_frame.f_code.co_name == "__del__":
+            self.blind = True  # whoever is closed there does not hear of it, and refuses to end
             return
         lines = traceback.format_exception(args.exc_type, error, args.exc_traceback)
         self.fail(f"unraisable in {args.err_msg}: " + "".join(lines))
