@@ -261,7 +261,7 @@ def keep(player, *_):
     """In a local variable of the running body: maybe it keeps itself."""
     thread = player.thread
     if thread.handles:
-        fate = thread.rng.choice(list(thread.handles))
+        fate = thread.handles.choose(thread.rng)
         fate.domain.plain = False
         if player.fate is not None:
             player.fate.domain.plain = False
@@ -279,7 +279,7 @@ def hand_to_other_thread(player, *_):
     others = [t for t in player.world.threads if t is not thread and not t.done]
     if others and thread.handles:
         other = thread.rng.choice(others)
-        fate = thread.rng.choice(list(thread.handles))
+        fate = thread.handles.choose(thread.rng)
         fate.cause = "handed over"
         tealet = thread.handles.pop(fate)
         other.inbox.append((fate, tealet))

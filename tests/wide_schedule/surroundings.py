@@ -139,7 +139,7 @@ def copy_it(player, *_):
     thread = player.thread
     if not thread.handles:
         return
-    tealet = thread.rng.choice(list(thread.handles.values()))
+    tealet = thread.handles[thread.handles.choose(thread.rng)]
     for call in (
         lambda: copy.copy(tealet),
         lambda: copy.deepcopy(tealet),

@@ -33,6 +33,12 @@ class Handles(dict):
     def __missing__(self, fate):
         raise Gone(fate)
 
+    def choose(self, rng):
+        fates = list(self)
+        if not fates:
+            raise Gone(None)
+        return rng.choice(fates)
+
     def pop(self, fate, *default):
         return super().pop(fate, *default) if fate in self or default else self[fate]
 
