@@ -1,10 +1,10 @@
 """One schedule: threads that do random things until each has done enough, and the end of all."""
 
-import gc
 import sys
 import threading
 import traceback
 
+import collector
 import operations as ops
 import surroundings
 from bodies import make_body
@@ -128,13 +128,7 @@ def wind_up(world, thread, player):
     for found in (player.kept, thread.handles, thread.inbox, thread.risen, thread.mains):
         while found:
             found.pop() if isinstance(found, list) else found.popitem()
-    quiet = 0
-    while quiet < 3:  # what ends may let go of others
-        quiet = quiet + 1 if gc.collect() == 0 else 0
-        occasion()
-        thread.risen.clear()
-        thread.inbox.clear()
-        player.kept.clear()
+    find_all(thread, player)
     for domain in thread.domains:
         main = domain.ref()
         if main is None:
@@ -155,6 +149,17 @@ def wind_up(world, thread, player):
             world.fail(f"{domain}: {error!r}")
         domain.closed = True
         del main
+    find_all(thread, player)  # what only those referred to
+
+
+def find_all(thread, player):
+    quiet = 0
+    while quiet < 3:  # what ends may let go of others
+        quiet = quiet + 1 if collector.collect() == 0 else 0
+        occasion()
+        thread.risen.clear()
+        thread.inbox.clear()
+        player.kept.clear()
 
 
 def occasion():

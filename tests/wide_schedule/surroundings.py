@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 
+import collector
 from keepers import Phoenix, Switcher, TurnGiver
 from operations import pick, pick_domain, usable_domains
 from world import Wrong
@@ -17,7 +18,7 @@ from tealetpp import InvalidError, Main, Status, Tealet
 
 
 def collect(player, *_):
-    gc.collect(player.thread.rng.choice([0, 1, 2, 2]))
+    collector.collect(player.thread.rng.choice([0, 1, 2, 2]))
 
 
 def give_turn(player, *_):
@@ -186,7 +187,7 @@ def use_domain_of_dead_tealet(player, *_):
                 except InvalidError:
                     continue
                 raise Wrong(f"{domain} was opened in {domain.home!r}, and can be used")
-            del thread.mains[domain]
+            thread.mains.pop(domain, None)
         del main
 
 
@@ -271,7 +272,7 @@ def stub_from_below(player, *_):
         thread.shields -= 1
         if was_enabled:
             gc.enable()
-    gc.collect()
+    collector.collect()
 
 
 def use_greenlet(player, *_):
@@ -356,7 +357,7 @@ def in_child(player):
                 raise Wrong(f"of a domain of another thread is left: {main.stats()}")
         for found in (thread.mains, thread.handles, thread.inbox, thread.risen):
             found.clear()
-    gc.collect()
+    collector.collect()
     while (fate := pick(player, "paused", "new", "stub")) is not None:
         tealet = mine.handles.pop(fate)
         fate.cause = "closed"
@@ -368,7 +369,7 @@ def in_child(player):
         except BaseException as error:
             if not world.saw(error):
                 raise
-    gc.collect()
+    collector.collect()
 
 
 AROUND = {
