@@ -193,6 +193,23 @@ PROGRAMS = {
             if t:
                 t.close()
     """,
+    "is traced by a tool that keeps a stack": """
+        class PyTracer:
+            def trace(self, frame, event, argument):
+                wait()
+                return self.trace
+        m = Main()
+        def pauses():
+            sys.settrace(tracer.trace)
+            again()
+        def again():
+            while True:
+                m.switch()
+        tracer = PyTracer()
+        t = m.tealet(pauses)
+        while True:
+            t.switch()
+    """,
     "subclasses Main": """
         while True:
             class Mine(Main):

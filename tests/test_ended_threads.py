@@ -366,7 +366,7 @@ def test_after_a_fork_the_child_can_drop_what_its_lost_threads_had():
 def test_two_threads_may_end_at_the_same_time():
     """What the second one drops after the first is gone still belongs to the second."""
     first_ends, second_ends, first_is_gone = (threading.Event() for _ in range(3))
-    opened, ts = [], []
+    opened, ts, overlaps = [], [], []
 
     class Calls:
         def __init__(self, call):
@@ -377,11 +377,11 @@ def test_two_threads_may_end_at_the_same_time():
 
     def in_the_middle_of_the_first():
         first_ends.set()
-        second_ends.wait(10)
+        overlaps.append(second_ends.wait(10))
 
     def in_the_middle_of_the_second():
         second_ends.set()
-        first_is_gone.wait(10)
+        overlaps.append(first_is_gone.wait(10))
         opened.append(Main())
 
     def work(call):
@@ -390,7 +390,7 @@ def test_two_threads_may_end_at_the_same_time():
         ts[-1].switch(Calls(call))
 
     def work_after_the_first():
-        first_ends.wait(10)
+        overlaps.append(first_ends.wait(10))
         work(in_the_middle_of_the_second)
 
     second = threading.Thread(target=lambda: in_a_thread(work_after_the_first))
@@ -398,6 +398,7 @@ def test_two_threads_may_end_at_the_same_time():
     in_a_thread(lambda: work(in_the_middle_of_the_first))
     first_is_gone.set()
     second.join()
+    assert overlaps == [True] * 3
     assert [main.status for main in opened] == [Status.EXITED]
 
 

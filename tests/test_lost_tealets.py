@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import weakref
 
 import pytest
 
@@ -43,7 +44,9 @@ def lost():
         t = main.tealet(give_way)
         assert t.switch() == "ended"
         full.clear()
-        yield main, t, frames
+        found = [main, t, frames]
+        del t
+        yield found
 
 
 @frames_are_lost
@@ -83,8 +86,10 @@ def test_it_can_be_closed(lost):
 @frames_are_lost
 def test_it_can_be_dropped(lost):
     main, t, _ = lost
-    del t
+    dropped = weakref.ref(t)
+    del lost[1], t
     gc.collect()
+    assert dropped() is None
     check_stats(main)
 
 
@@ -101,9 +106,8 @@ def test_its_frames_can_still_be_looked_at(lost):
     main, t, frames = lost
     t.close()
     main.trim()
-    others = [
-        main.tealet(lambda: main.switch()) for _ in range(4)
-    ]  # in its memory, if that were free
+    # In its memory, if that were free.
+    others = [main.tealet(lambda: main.switch()) for _ in range(4)]
     for other in others:
         other.switch()
     assert frames[0].f_code.co_name == "give_way"

@@ -12,36 +12,36 @@ SCHEDULES = 24
 OCCURS = [
     "__del__ that switches",
     "collect",
-    "copy_it",
     "cycle through a closure",
     "cycle through an attribute",
     "cycle through globals",
     "cycle through locals",
-    "dig",
-    "drop",
-    "drop_main",
+    "dropped a Main",
+    "dropped a tealet",
     "forks",
     "generate_with_main",
-    "hand_to_other_thread",
+    "handed to another thread",
     "in_generator",
     "memory limit reached",
     "opened MainWithDel",
     "opened MainWithDict",
     "opened inside a tealet",
     "opened with a limit",
+    "recursion to the end of the stack",
+    "refused the domain of a dead tealet",
+    "refused to copy",
     "resurrected",
+    "run a stub from below",
     "setprofile",
     "settrace",
-    "stub_from_below",
     "threads that end with open domains",
     "unwound",
-    "use_domain_of_dead_tealet",
 ]
 
 
 @pytest.fixture(scope="module")
 def played():
-    """What was played, and how often each operation occurred."""
+    """What was played, and how often each thing occurred."""
     program = Path(__file__).parent / "wide_schedule"
     done = subprocess.run(
         [sys.executable, program, "--seed=1", f"--count={SCHEDULES}", "--repeatable"],

@@ -12,7 +12,7 @@ PyObject* new_instance(PyTypeObject* type, PyObject*, PyObject*) {
       PyErr_Format(PyExc_TypeError, "cannot create '%s' instances", type->tp_name);
       return nullptr;
     }
-    PyObject* self = type->tp_alloc(type, 0);
+    PyObject* self = guard([&] { return type->tp_alloc(type, 0); });
     if (self == nullptr) return nullptr;
     try {
       reinterpret_cast<py::detail::instance*>(self)->allocate_layout();

@@ -7,6 +7,8 @@
 #include <new>
 #include <vector>
 
+#include "guarded.hpp"
+
 namespace tealetpp {
 
 namespace {
@@ -57,7 +59,9 @@ class Frames {
     PyErr_Clear();
   }
   ~Frames() {
-    for (PyFrameObject* frame : frames_) Py_DECREF(reinterpret_cast<PyObject*>(frame));
+    guard([&] {
+      for (PyFrameObject* frame : frames_) Py_DECREF(reinterpret_cast<PyObject*>(frame));
+    });
   }
   Frames(const Frames&) = delete;
   Frames& operator=(const Frames&) = delete;
@@ -157,15 +161,17 @@ void tell_of_leaving(PyThreadState* thread, const Frames& frames) {
   PyObject* object = Py_XNewRef(thread->c_traceobj);
   if (must_be_told(function, object)) {
     const bool coverage = is_coverage(object);
-    for (PyFrameObject* frame : frames) {
-      if (!is_still(thread, function, object)) break;
-      if (coverage) {
-        leave_in_coverage(object, function, frame);
-      } else {
-        function(object, frame, PyTrace_RETURN, Py_None);
+    guard([&] {
+      for (PyFrameObject* frame : frames) {
+        if (!is_still(thread, function, object)) break;
+        if (coverage) {
+          leave_in_coverage(object, function, frame);
+        } else {
+          function(object, frame, PyTrace_RETURN, Py_None);
+        }
+        report(object);
       }
-      report(object);
-    }
+    });
   }
   Py_XDECREF(object);
 }
@@ -175,14 +181,16 @@ void tell_of_entering(PyThreadState* thread, const Frames& frames) {
   PyObject* object = Py_XNewRef(thread->c_traceobj);
   if (must_be_told(function, object)) {
     const bool coverage = is_coverage(object);
-    for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
-      if (!is_still(thread, function, object)) break;
-      function(object, *frame, PyTrace_CALL, Py_None);
-      report(object);
-      if (!coverage || !looks_like_beginning(*frame)) continue;
-      function(object, *frame, PyTrace_LINE, Py_None);
-      report(object);
-    }
+    guard([&] {
+      for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
+        if (!is_still(thread, function, object)) break;
+        function(object, *frame, PyTrace_CALL, Py_None);
+        report(object);
+        if (!coverage || !looks_like_beginning(*frame)) continue;
+        function(object, *frame, PyTrace_LINE, Py_None);
+        report(object);
+      }
+    });
   }
   Py_XDECREF(object);
 }
@@ -242,10 +250,12 @@ void tell_tools_of_pause(PyThreadState* thread, bool is_main) {
   const Telling telling(thread);
   try {
     if (!is_main) tell_of_leaving(thread, Frames(thread));
-    PyObject* const running = running_profiler(thread);
-    PyErr_Clear();
-    if (running != nullptr) restart_profiler(running);
-    Py_XDECREF(running);
+    guard([&] {
+      PyObject* const running = running_profiler(thread);
+      PyErr_Clear();
+      if (running != nullptr) restart_profiler(running);
+      Py_XDECREF(running);
+    });
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then the tool goes wrong
   }
 }

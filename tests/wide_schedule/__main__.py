@@ -20,8 +20,11 @@ import traceback
 PATIENCE = 60  # seconds, after which a schedule counts as hanging
 
 
-def play_here(seed, *, verbose, repeatable):
-    """Plays one schedule in this process, which it may bring down. Returns its exit status."""
+def play_here(seed, *, repeatable):
+    """Plays one schedule in this process, which it may bring down.
+
+    Returns its exit status, and what it counted; None if it failed.
+    """
     import schedule
     from world import World
 
@@ -30,8 +33,7 @@ def play_here(seed, *, verbose, repeatable):
         counts = world.play(schedule.occasion, schedule.run_thread)
     except BaseException:
         traceback.print_exc()
-        if verbose:
-            print(*world.log, sep="\n", file=sys.stderr)
+        print(*world.log, sep="\n", file=sys.stderr)
         return 1, None
     return 0, counts
 
@@ -44,7 +46,7 @@ def play_apart(seed, *, repeatable):
         os.setpgrp()  # with all that it forks
         os.close(reading)
         faulthandler.dump_traceback_later(PATIENCE, exit=True)
-        status, counts = play_here(seed, verbose=True, repeatable=repeatable)
+        status, counts = play_here(seed, repeatable=repeatable)
         if status == 0:
             os.write(writing, json.dumps(counts).encode())
         sys.stderr.flush()
@@ -84,7 +86,7 @@ def main():
 
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**9)
     if options.here:
-        return play_here(seed, verbose=True, repeatable=options.repeatable)[0]
+        return play_here(seed, repeatable=options.repeatable)[0]
     end = time.monotonic() + options.seconds if options.seconds is not None else None
     counts, played, failed = collections.Counter(), 0, 0
     while time.monotonic() < end if end is not None else played < options.count:

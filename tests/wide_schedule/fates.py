@@ -11,7 +11,7 @@ class Fate:
     def __init__(self, name, domain, status="new"):
         self.name = name
         self.domain = domain
-        self.status = status  # new, stub, paused, running, ended
+        self.status = status  # new, stub, paused, running, ended, defunct
         self.resumes = self  # which tealet runs innermost when this one is resumed
         self.cause = None  # why it may be unwound, if it may
         self.exiting = False
@@ -61,7 +61,6 @@ class DomainRecord:
 
     def of(self, main):
         self.ref = weakref.ref(main)
-        return self
 
     def is_lost(self):
         """Whether it ended, or may end, without unwinding."""

@@ -56,17 +56,8 @@ def limited(domain, call):
 
 def new_body(player, fate):
     thread = player.thread
-    namespace = []
-    begin = functools.partial(
-        Player.begin,
-        player.world,
-        thread,
-        fate,
-        player.operations,
-        lambda: namespace[0]() if namespace else None,
-    )
-    body, values = make_body(thread.rng, begin)
-    return body, values
+    begin = functools.partial(Player.begin, player.world, thread, fate, player.operations)
+    return make_body(thread.rng, begin)
 
 
 # --- creating ---
@@ -121,20 +112,15 @@ def create_lonely(player, *_):
     thread.handles.pop(fate, None)
 
 
-def create_stub(player, act, level):
+def create_stub(player, *_):
     domain = pick_domain(player)
     if domain is None or sum(f.status != "ended" for f in domain.fates) > 8:
         return
-    make_stub(player, domain)
-
-
-def make_stub(player, domain):
     fate = player.world.new_fate(domain, "stub")
     stub = limited(domain, domain.ref().stub)
     if stub is not None:
         player.world.know(stub, fate)
         player.thread.handles[fate] = stub
-    return fate if stub is not None else None
 
 
 def duplicate(player, *_):
@@ -252,6 +238,7 @@ def drop_any(player, *_):
 def forget(player, fate):
     if fate is None:
         return
+    player.world.counts["dropped a tealet"] += 1
     fate.cause = "dropped"
     tealet = player.thread.handles.pop(fate, None)
     del tealet
@@ -282,6 +269,7 @@ def hand_to_other_thread(player, *_):
         fate = thread.handles.choose(thread.rng)
         fate.cause = "handed over"
         tealet = thread.handles.pop(fate)
+        player.world.counts["handed to another thread"] += 1
         other.inbox.append((fate, tealet))
         del tealet
 
@@ -413,6 +401,7 @@ def drop_main(player, *_):
         domain = thread.rng.choice(list(thread.mains))
         domain.may_close = True
         main = thread.mains.pop(domain)
+        player.world.counts["dropped a Main"] += 1
         others = [t for t in player.world.threads if t is not thread and not t.done]
         if others and thread.rng.random() < 0.5:
             thread.rng.choice(others).inbox.append((None, main))
@@ -430,8 +419,6 @@ def generate_with_main(player, *_):
         domains.append(domain)
         with main:
             yield main
-            for domain.closed in (True,):
-                pass
 
     generator = generate()
     main = next(generator)

@@ -27,14 +27,12 @@ class Player:
         self.kept = []  # its locals, which others can be in a cycle with
         self.cycle = None
         self.leaves = False
-        self.namespace = None
 
     # --- the course of a body ---
 
     @classmethod
-    def begin(cls, world, thread, fate, operations, namespace, arrived):
+    def begin(cls, world, thread, fate, operations, arrived):
         self = cls(world, thread, fate, operations)
-        self.namespace = namespace() if namespace is not None else None
         self.check_place(fate)
         world.receive(fate, arrived)
         if fate.must_be_found == "local":

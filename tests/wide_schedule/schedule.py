@@ -9,7 +9,7 @@ import operations as ops
 import surroundings
 from bodies import make_body
 from player import Player
-from world import World, Wrong
+from world import Wrong
 
 from tealetpp import Main, TealetExit
 
@@ -48,7 +48,7 @@ def run_thread(world, thread):
     try:
         play_thread(world, thread)
     except BaseException as error:
-        if isinstance(error, AssertionError | Wrong | Exception | TealetExit):
+        if isinstance(error, Wrong | Exception | TealetExit):
             world.fail("".join(traceback.format_exception(error)))
         else:
             raise
@@ -81,9 +81,8 @@ def play_thread(world, thread):
     thread.may_check = True
     while not all(other.may_check for other in world.threads):
         world.turns.give(thread, thread.rng)
-    while (
-        world.collecting is not None
-    ):  # another thread: what it has found can be found by nobody else
+    # What another thread's collection has found can be found by nobody else.
+    while world.collecting is not None:
         world.turns.give(thread, thread.rng)
     thread.leaves_open = thread.index > 0 and thread.rng.random() < 0.3
     if thread.leaves_open:
@@ -165,8 +164,3 @@ def find_all(thread, player):
 def occasion():
     with Main() as main:
         main.tealet(int).switch()
-
-
-def play(seed):
-    world = World(seed)
-    return world, world.play(occasion, run_thread)

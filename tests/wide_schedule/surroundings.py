@@ -154,6 +154,7 @@ def copy_it(player, *_):
         except TypeError:
             continue
         raise Wrong("a tealet was copied")
+    thread.world.counts["refused to copy"] += 1
 
 
 def misuse(player, *_):
@@ -187,6 +188,7 @@ def use_domain_of_dead_tealet(player, *_):
                 except InvalidError:
                     continue
                 raise Wrong(f"{domain} was opened in {domain.home!r}, and can be used")
+            thread.world.counts["refused the domain of a dead tealet"] += 1
             thread.mains.pop(domain, None)
         del main
 
@@ -211,6 +213,7 @@ def dig(player, *_):
             pass
 
     thread.shields += 1
+    thread.world.counts["recursion to the end of the stack"] += 1
     try:
         main.tealet(level).switch(12)
     except RecursionError:
@@ -264,6 +267,7 @@ def stub_from_below(player, *_):
         level()
         stub = stubs[int(how_far * (len(stubs) - 1))] if stubs else None
         stubs.clear()
+        thread.world.counts["run a stub from below"] += stub is not None
         if stub is not None and stub.run(run) != "RecursionError":
             raise Wrong("recursion had no end")
     except RecursionError:

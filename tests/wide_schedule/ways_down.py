@@ -1,4 +1,4 @@
-"""Ways to get deeper, beside those of the narrow model: each runs `go` and notices what changes."""
+"""Ways to get deeper: each runs `go`, and checks its own state afterwards."""
 
 import contextlib
 import functools

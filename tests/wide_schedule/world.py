@@ -74,12 +74,6 @@ class Thread(Nesting):
     def done(self):
         return self.left <= 0
 
-    def expected_here(self, domain):
-        """As Nesting.foretell(), from the running thread."""
-        ident = threading.get_ident()
-        here = self.world.by_ident.get(ident)
-        return domain.thread.foretell(domain, here)
-
 
 class World:
     def __init__(self, seed, *, repeatable=False):
