@@ -101,7 +101,7 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   if (intact && next != nullptr) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
-  // That cannot be done, or must not: there is a bug to be told of.
+  // Program bug: reported to main as a panic.
   const int flags = (own.flags & TEALET_EXIT_DELETE) | TEALET_XFER_FORCE | TEALET_XFER_PANIC;
   exit_to(domain, domain.main(), own.value, flags);
   std::fputs("tealet: a tealet that ends cannot go to main\n", stderr);

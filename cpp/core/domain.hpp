@@ -69,7 +69,7 @@ class Domain {
   Domain(const Domain&) = delete;
   Domain& operator=(const Domain&) = delete;
 
-  // --- its life ---
+  // --- lifetime ---
 
   // Begins the domain on this thread, in whatever tealet runs there now: makes the main tealet,
   // with `extra` bytes behind it.
@@ -113,7 +113,7 @@ class Domain {
   // How much of the C stack is left for what runs below `address`.
   StackRoom room_below(const void* address) const noexcept { return stack_.room_below(address); }
 
-  // --- how tealets come to be, and go ---
+  // --- creation and destruction ---
 
   // A tealet that has not begun, child of `parent`, with `extra` bytes (zeroed) behind it; nullptr
   // if there is no memory.

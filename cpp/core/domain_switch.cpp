@@ -182,7 +182,7 @@ inline void Domain::leave(Stack* saved) noexcept {
   from.status = saved != nullptr ? Status::Suspended : Status::Defunct;
 }
 
-// A main tealet has nothing to be saved whenever what it switches to lies nearer, as most do.
+// Main needs no saving when its target lies nearer, the usual case.
 inline Stack* Domain::save_running(char* near, std::size_t size) noexcept {
   const Node& from = *current_;
   if (size == 0 && from.is_main()) {

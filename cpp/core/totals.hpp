@@ -24,7 +24,7 @@ class Totals {
 
   void tealet_created() noexcept { tealets += 1, tealets_ever += 1; }
   void tealet_freed() noexcept { tealets -= 1; }
-  // The tealet freed last shall never have been.
+  // Rolls back tealet_created().
   void creation_undone() noexcept { tealets_ever -= 1; }
 
   // A stack with one owner came to be, with `saved` bytes (not none) in its first chunk.

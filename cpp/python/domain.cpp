@@ -77,7 +77,7 @@ void PythonDomain::hold(TealetObject* tealet, bool waiting) {
     tealet->value.held = true;
   }
   tealet->value.waiting = waiting;
-  list_of(tealet).add(tealet);  // close_domain() finds it without
+  list_of(tealet).add(tealet);  // without memory for it, close_domain() still finds the tealet
   if (waiting) on_thread->expect_settling();
 }
 

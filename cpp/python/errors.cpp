@@ -21,8 +21,7 @@ PyObject* add_exception(py::module_& module, const char* name, py::handle bases,
   return type;
 }
 
-// "1000 bytes of 1024 allowed are in use" is what explains a refusal; without a limit the system
-// has nothing left.
+// The bytes in use explain a refusal by the limit; without one, the system has nothing left.
 void set_memory_error(const PythonDomain& domain) {
   const tealet::CountingAllocator& memory = domain.memory();
   if (memory.limit() == tealet::CountingAllocator::no_limit) {
@@ -140,7 +139,7 @@ void register_errors(py::module_& module) {
   tealet_exit = add_exception(
       module, "TealetExit", PyExc_BaseException,
       "Raised at the pause point of a tealet that is being closed, so that its ``finally`` and\n"
-      "``with`` blocks run. Leaving the tealet's function it is taken as a normal end.");
+      "``with`` blocks run. Leaving the tealet's function it counts as a normal return.");
   tealet_error = add_exception(module, "TealetError", PyExc_Exception,
                                "Base of all errors of tealetpp except MemoryError.");
   invalid_error = add_exception(

@@ -1,4 +1,4 @@
-// How Python tealets and their domains come to be, and how they end.
+// The lifetime of Python tealets and their domains.
 #include <new>
 #include <utility>
 
@@ -46,11 +46,10 @@ void discard_tealet(TealetObject* tealet) {
   const bool hosts = node.hosts;
   Execution left = std::exchange(execution_of(node), Execution{});
   if (&node == &domain.current()) {
-    // Its thread is gone, and with it what knew its frames; or they are those of the paused tealet
-    // that it runs in.
+    // Its frames are lost with its thread, or belong to the paused tealet that it runs in.
     left.paused_frame = nullptr;
     left.data_stack = nullptr;
-    // That one gives the data stack back, to this domain.
+    // That one gives the data stack back to this domain, so the domain must outlive it.
     thread.keep(domain);
   }
   // From here on nobody can resume it.
@@ -136,7 +135,7 @@ void end_unreachable(TealetObject* tealet) {
     if (!end_tealet(tealet)) {
       TealetObject* const exiting = latest_to_exit(domain.current_object);
       if (exiting->value.exiting != exits_before && PyErr_ExceptionMatches(tealet_exit) != 0) {
-        // It cannot be raised here, so end_tealet() raises another when that one has paused again.
+        // It cannot be raised here: end_tealet() raises another one at the next pause.
         exiting->value.missed_exit = true;
         PyErr_Clear();
       } else {
@@ -144,8 +143,7 @@ void end_unreachable(TealetObject* tealet) {
       }
     }
     if (tealet->node() != nullptr) domain.hold(tealet, false);
-    // What settles calls this for one after the other: to settle here would nest them. Unless any
-    // of what has run has closed the domain.
+    // settle() calls this in a loop: settling here would nest. What ran may have closed the domain.
     if (domain.is_open() && tealet != domain.on_thread->unwinding) domain.settle();
   }
   set_raised(raised);
@@ -216,7 +214,7 @@ bool close_domain(TealetObject* main) {
         PyErr_WriteUnraisable(tealet->object());
       }
     }
-    // Asked once.
+    // It refused.
     if (tealet->node() != nullptr) discard_tealet(tealet);
     domain.let_go_of_held(tealet);
     Py_DECREF(tealet->object());

@@ -1,6 +1,4 @@
 // The type Main.
-#include <cstdint>
-#include <limits>
 #include <new>
 
 #include "errors.hpp"

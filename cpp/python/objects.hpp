@@ -43,14 +43,14 @@ struct Tealet {
   PythonDomain* domain;   // nullptr if it was never initialised
   TealetObject* main;     // strong, except in the main tealet itself
   TealetObject* parent;   // strong while the node exists; nullptr for main
-  std::uint32_t exiting;  // when TealetExit was raised at its pause point, counted; 0 if not
-  // Of one to which its domain owns a reference: see PythonDomain::hold(). Packed, for there may be
-  // a million of them.
+  std::uint32_t exiting;  // number of the last TealetExit raised in it; 0 if none is in flight
+  // Packed, for there may be a million of them.
+  std::uint32_t missed_exit : 1;  // its last TealetExit came where nothing can be raised
+  // Of one to which its domain owns a reference: see PythonDomain::hold().
   std::uint32_t place : place_bits;  // in its TealetList
   std::uint32_t held : 1;            // the domain owns a reference
   std::uint32_t waiting : 1;         // it is to be ended at the next occasion
   std::uint32_t must_end : 1;        // then it is ended whoever refers to it
-  std::uint32_t missed_exit : 1;     // its last TealetExit came where nothing can be raised
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
@@ -118,8 +118,8 @@ class PythonDomain : public tealet::core::Domain {
     return !may_settle &&
            (current_object == main_object || Py_REFCNT(current_object->object()) > 1);
   }
-  // Owns a reference to `tealet`, which has not ended, and which nobody else may refer to. With
-  // `waiting` it is ended at the next occasion; without, it has refused to end.
+  // Owns a reference to `tealet`, to which nobody else may refer. With `waiting` it is ended at the
+  // next occasion; without, it is being ended, or has refused.
   void hold(TealetObject* tealet, bool waiting);
   // Gives up that reference, if there is one. This may free `tealet`.
   void let_go_of_held(TealetObject* tealet);
@@ -143,9 +143,9 @@ class PythonDomain : public tealet::core::Domain {
   TealetObject* current_object = nullptr;  // strong, unless it is main
   Call call;
   std::uint64_t thread_state = 0;   // its number
-  PyThreadState* thread = nullptr;  // the current one whenever check() holds; nullptr once it goes
+  PyThreadState* thread = nullptr;  // current whenever check() holds; nullptr once Python ends
   bool closing = false;
-  bool discarding = false;  // by discard_domain(), which may come by it again
+  bool discarding = false;  // discard_domain() is at work; it may be reached again
   bool tools_wait = false;  // resumed, and trace functions are to be told of it
   bool adopting = false;    // the engine is changing the tree: nothing may switch
   bool may_settle = false;  // something waits on this thread
@@ -164,7 +164,7 @@ class PythonDomain : public tealet::core::Domain {
     return held->value.waiting ? waiting_ : asked_;
   }
 
-  // What it holds: those that wait for their end, and those that have been asked and refused.
+  // What it holds: those that wait for their end; those that are being ended, or have refused.
   TealetList waiting_;
   TealetList asked_;
   bool closes_later_ = false;  // and so it owns a reference to its Main
@@ -185,7 +185,7 @@ inline void unrefer(TealetObject* tealet) {
 
 // --- switching.cpp: nothing here may be called from a function that pybind11 dispatches ---
 
-// Hands `out` over to `target` and returns what the next switch to the caller brings: a new
+// Hands `out` over to `target` and returns the value passed by the next switch back: a new
 // reference, or nullptr with an exception set. Consumes the reference in `out`, also on failure.
 PyObject* exchange(TealetObject* target, Transfer out);
 // Whether a tealet is new or a stub, and can be switched to. Sets an exception if not.
@@ -193,12 +193,12 @@ bool can_begin(TealetObject* target);
 // Begins a tealet that can_begin(), whose function is set, with these arguments.
 PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
                 PyObject* keywords);
-// Raises TealetExit in a paused tealet. `result` is what the next switch to the caller brings, as
+// Raises TealetExit in a paused tealet. `result` is the value passed by the next switch back, as
 // with exchange(). If it is not ok nothing has switched; no exception is set then. The caller must
 // settle().
 Errc unwind(TealetObject* target, PyObject*& result);
-// Of `running` and the tealets that its domain lies in, the one in which TealetExit was raised last;
-// `running` if in none.
+// Of `running` and the tealets that its domain lies in, the one in which TealetExit was raised
+// last; `running` if in none.
 TealetObject* latest_to_exit(TealetObject* running);
 // Whether a paused tealet cannot be resumed here, since another library has switched C stacks.
 bool is_on_another_stack(PythonDomain& domain, const Node& node);

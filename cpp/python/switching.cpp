@@ -17,9 +17,8 @@ std::uint32_t exits = 0;
 
 PyObject* value_of(const Transfer& transfer) { return static_cast<PyObject*>(transfer.value); }
 
-// Takes what came with the switch to the running tealet, and makes that tealet the current one. The
-// one that was left may lose its last reference here, and be closed: any code may run. The caller
-// must settle().
+// Updates `current_object` after a switch and returns what was passed. Releases the tealet that was
+// left, so any code may run. The caller must settle().
 Transfer arrive(PythonDomain& domain) {
   const Transfer arrived = std::exchange(domain.arrived(), Transfer{});
   TealetObject* const left = domain.current_object;
@@ -104,18 +103,18 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   return false;
 }
 
-// Whether `far`, where a tealet began, is beyond all that its main tealet has on the C stack now.
-// Then that is the C stack of another library's coroutine, and what lies beyond belongs to others.
-// Without such a library it is one C stack, from many places of which a program that embeds Python
-// may call it. Part of the state may have been put away in `paused`.
+// Whether `far`, where a tealet began, lies beyond all interpreter loops of the running execution.
+// Beside greenlet it is then on another coroutine's C stack. Without greenlet there is one C stack,
+// and a program that embeds Python may call it from anywhere there. `paused` holds frames that were
+// already put away.
 [[gnu::noinline]] bool has_begun_elsewhere(const char* far, const PausedState* paused) {
   return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
          (paused == nullptr || !paused->reaches_on_c_stack(far));
 }
 
 // The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
-// A domain that was opened or is used inside a tealet is not asked: the interpreter loops that tell
-// are only those of that tealet, and what lies beyond its own stack goes on being its callers'.
+// Not checked in a tealet: only that tealet's own loops would be found, and what lies beyond its
+// stack belongs to its callers.
 bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
                     const PausedState* paused = nullptr) {
   return domain.current().is_main() && far > static_cast<const char*>(here) &&
@@ -123,7 +122,7 @@ bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
-// What has a name here is on every saved stack, so little has.
+// Every named variable here is on every saved stack: keep them few.
 // If nothing was switched, arrived() is `out`.
 template <class Jump>
 Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
@@ -152,7 +151,7 @@ Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
   return code;
 }
 
-// What is raised, or a normal end: only TealetExit is both.
+// The result for the parent. TealetExit counts as a normal return.
 Transfer take_result(TealetObject* self, PyObject* result) {
   if (result != nullptr) return {Signal::value, result};
   PyObject* raised = take_raised();
@@ -164,9 +163,8 @@ Transfer take_result(TealetObject* self, PyObject* result) {
 
 // --- the engine's callbacks ---
 
-// What comes before the function of a tealet that begins: what arrived there. Its arguments are in
-// domain.call. If that is empty, the end of another tealet begins it, and the only argument is what
-// that one returned.
+// Begins the tealet's execution and returns what arrived. Its arguments are in domain.call; if that
+// is empty, another tealet's end begins this one, with that result as its only argument.
 [[gnu::noinline]] Transfer enter(Node& node) {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   begin_execution(PyThreadState_Get(), execution_of(node),

@@ -224,7 +224,7 @@ PyMethodDef methods[] = {
      "Switch to this tealet.\n\n"
      "The first time its function begins with these arguments. Later at most one value can be\n"
      "given, which becomes the result of the switch() that paused it.\n\n"
-     "Returns what the next switch to the caller brings: a value, or the result of a tealet whose\n"
+     "Returns what the next switch back passes: a value, or the result of a tealet whose\n"
      "parent is the caller. Raises what was thrown into the caller, or what left the function of\n"
      "such a tealet. On the running tealet it returns the value at once.\n\n"
      "Raises InvalidError, DefunctError, ThreadError, MemoryError or RecursionError if it cannot\n"
@@ -364,10 +364,9 @@ int slot_clear(PyObject* self) {
   return 0;
 }
 
-// In a cycle that the garbage collector is about to break, on whatever thread: it must not, since
-// the stack of a paused tealet may borrow anything in its reach. So the tealet lives on, and ends
-// at the next occasion; with its frames the cycle goes too. Until it has ended that happens each
-// time that the collector finds it.
+// The collector is about to break a cycle with this tealet, on any thread. It must not: the paused
+// stack may borrow anything in reach. So the domain holds the tealet and ends it at the next
+// occasion, which frees the cycle. This repeats at each collection until it has ended.
 void slot_finalize(PyObject* self) {
   TealetObject* tealet = as_tealet(self);
   allow_finalizing_again(self);

@@ -21,8 +21,8 @@ PyObject* key() {
   return object;
 }
 
-// Those of thread states that go. These have no dictionary any more, or a new one that nobody
-// clears. Several threads may end at once, and in any order: what is dropped may run any code.
+// Those of thread states that are being cleared: their dictionary is gone, or will not be cleared
+// again. Several may end at once, in any order, since what is dropped may run any code.
 ThreadDomains* ending = nullptr;
 
 void thread_state_goes(PyObject* capsule) {
@@ -53,12 +53,11 @@ ThreadDomains* find() {
   return nullptr;
 }
 
-// Whether a pending call is queued, since the interpreter's queue is short, or is being made. A
-// pending call settles all that comes to wait in its midst, and CPython 3.11 makes no other
-// meanwhile: it would stop at every traced call, for ever, to make one that is queued.
+// Whether a pending call is queued or being made. Only one is queued: the queue is short. None is
+// queued while one is made: it settles what comes meanwhile, and CPython 3.11 would stop at every
+// traced call until the queued one is made.
 bool pending = false;
-// Whether a pending call came in the middle of a collection on its thread, where finalizers may
-// make it, and must be made again.
+// Whether a pending call came in a collection on its thread, and must be repeated after it.
 bool put_off = false;
 
 int on_pending_call(void*) {

@@ -57,8 +57,8 @@ class ThreadDomains {
   PythonDomain* last_opened_ = nullptr;
   PythonDomain* kept_ = nullptr;  // and a reference to the Main of each
   int discarding_ = 0;
-  int discarded_ = 0;       // not those that were dropped
-  bool some_wait_ = false;  // perhaps: what is opened next is told
+  int discarded_ = 0;       // domains, in all: the warning counts them
+  bool some_wait_ = false;  // something may wait: add() tells new domains
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
 };
 

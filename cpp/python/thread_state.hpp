@@ -1,5 +1,6 @@
 // What CPython keeps per execution rather than per thread. This is the one file that knows
-// CPython's thread state, and the only place where its version matters.
+// CPython's thread state. Frames (paused_frames.cpp) and tools (tools.cpp) depend on its version,
+// too.
 //
 // A tealet that pauses keeps all of it in a PausedState on its own C stack, which is saved and
 // restored with everything else there. What must stay in place while it is paused, because CPython
@@ -209,10 +210,8 @@ inline bool is_finalizing() noexcept {
 #endif
 }
 
-#if PY_VERSION_HEX < 0x030e0000
 // In the word before an object's head that CPython has for the collector: see its pycore_gc.h.
 constexpr std::uintptr_t finalized_flag = 1;
-#endif
 
 // Lets the collector call tp_finalize of `object` again, which it does only once otherwise.
 inline void allow_finalizing_again(PyObject* object) noexcept {

@@ -50,7 +50,7 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   [[nodiscard]] void* take_kept(std::size_t bytes) noexcept;
   // Takes back a block of take(); `bytes` as given there.
   void give(void* block, std::size_t bytes) noexcept;
-  // Counts a block of take() as returned, but leaves it to whoever may still look at it, for ever.
+  // Stops accounting for a block of take() without freeing it; frames may still refer to it.
   void abandon(void* block, std::size_t bytes) noexcept;
 
   // Counts `bytes` bytes that the owner of this allocator took from upstream by itself, for good.

@@ -154,7 +154,7 @@ static inline PyObject* PyTealet_New(PyObject* main, PyObject* run, PyObject* pa
   return PYTEALET_TABLE->make(main, run, parent);
 }
 
-/* Switches to a tealet, and returns what the next switch to the caller brings. The first time its
+/* Switches to a tealet, and returns the value passed by the next switch back. The first time its
  * function begins, with `value` as its only argument, or none if it is NULL; later `value`, or
  * None, is the result of the switch that paused it. tealet.switch(value) in Python.
  *

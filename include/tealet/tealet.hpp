@@ -55,7 +55,7 @@ class TEALET_API Exit {
   friend struct MainState;
   explicit Exit(const core::Node& tealet) noexcept : tealet_(&tealet) {}
 
-  const core::Node* tealet_ = nullptr;  // that it is for, if for one only
+  const core::Node* tealet_ = nullptr;  // target; null means any
 };
 
 class Main;
@@ -73,8 +73,8 @@ class TEALET_API TealetRef {
   ~TealetRef();
 
   // Switches to this tealet. Begins it with `value` as its argument, or resumes it with `value` as
-  // the result of the switch that paused it. Returns what the next switch to the caller brings.
-  // Throws what this brings instead: an exception thrown into the caller, or one that left the
+  // the result of the switch that paused it. Returns the value passed by the next switch back.
+  // Throws instead: an exception thrown into the caller, or one that left the
   // function of a tealet whose parent is the caller. InvalidError if it has ended, is a stub, or
   // its domain cannot be used here; DefunctError, ThreadError, MemoryError; Error with
   // Errc::no_room. Nothing has switched then.

@@ -233,7 +233,7 @@ class Player:
             me.resumes = thread.running
             return target, Refusal(self, me, closer)
         self.operations.while_unwinding(self)
-        # Not if it would be caught in the domain inside of it, or hide what is for an enclosing one.
+        # Not where the domain inside of it would catch it, nor in place of an enclosing one's exit.
         if me.fails and thread.running is me and not domain.is_enclosing_exiting():
             token = world.token()
             world.unwinding_errors[token] = 0

@@ -87,7 +87,8 @@ class World:
         self.by_id = {}  # id() of a tealet -> its fate
         self.sent = {}  # token -> who must get it
         self.unwinding_errors = {}  # token -> how often it was seen
-        self.refused = collections.Counter()
+        # A missing key would call Python, where anything may happen in the middle of a count.
+        self.refused = {"done": 0, "seen": 0}
         self.fates = []
         self.last = 0
         self.failures = []
@@ -126,12 +127,11 @@ class World:
 
     def receive(self, me, token):
         to = self.sent.pop(token, None)
-        # It goes on to the parent of one that has ended, or is defunct at its limit of memory, or to
-        # main where there is no memory to save main.
+        # Goes to the parent if `to` has ended or is defunct, and to main if main could not be saved.
         passed_on = to is not None and (to.status == "ended" or to.domain.limit is not None)
         if to is not me and not passed_on:
             raise Wrong(f"{me!r} received {token}, which is for {to!r}")
-        if to is not me and to.status == "running":  # nor does it know
+        if to is not me and to.status == "running":  # it was skipped
             to.status = "paused"
 
     def fate_of(self, tealet):
@@ -261,7 +261,7 @@ class World:
             if begun and fate.witness() is not None and not fate.may_keep_locals():
                 self.fail(f"the locals of {fate!r} still live")
         if self.refused["done"] != self.refused["seen"] and not self.blind:
-            self.fail(f"refused to end: {dict(self.refused)}")
+            self.fail(f"refused to end: {self.refused}")
         for token, seen in self.unwinding_errors.items():
             if seen != 1 and not self.blind:
                 self.fail(f"the exception {token} of one that was unwound was seen {seen} times")
