@@ -127,7 +127,7 @@ class World:
 
     def receive(self, me, token):
         to = self.sent.pop(token, None)
-        # Goes to the parent if `to` has ended or is defunct, and to main if main could not be saved.
+        # Goes to the parent if `to` has ended or is defunct; to main if main could not be saved.
         passed_on = to is not None and (to.status == "ended" or to.domain.limit is not None)
         if to is not me and not passed_on:
             raise Wrong(f"{me!r} received {token}, which is for {to!r}")
