@@ -251,6 +251,35 @@ def callbacks():
     gc.callbacks[:] = before
 
 
+def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, callbacks):
+    """As CPython 3.12 does when one is pending and Python code runs: here, a callback."""
+
+    class Switches:
+        def __del__(self):
+            try:
+                log.append(main.tealet(int).switch())
+            except InvalidError as error:
+                log.append("garbage collector" in str(error))
+
+    log = []
+    garbage = [Switches() for _ in range(3)]
+    for one in garbage:
+        one.itself = one
+    del one
+    gc.collect()  # so that only a full collection finds them
+    garbage.clear()
+    callbacks.append(lambda phase, info: None)
+    # Enough new lists to make a collection pending, and then no step at which it could be made.
+    collect = eval(f"lambda: [{'[], ' * 300} gc.collect()]", {"gc": gc})
+    threshold = gc.get_threshold()
+    gc.set_threshold(1, 1000, 1000)
+    try:
+        collect()
+    finally:
+        gc.set_threshold(*threshold)
+    assert log == [True] * 3
+
+
 def test_switching_goes_on_when_the_end_of_a_collection_is_not_told(main, callbacks):
     callbacks.append(lambda phase, info: callbacks.clear())
     gc.collect()

@@ -14,14 +14,28 @@ namespace {
 PyObject* callbacks = nullptr;
 PyObject* watcher = nullptr;
 
+// How many collections are under way on the thread that collects, and where on the C stack the
+// outermost one called. The next one that is not deeper is a new one: the end of the last was not
+// told.
+int under_way = 0;
+const void* outermost = nullptr;
+
+void collection_begins(std::uint64_t thread_state, const void* here) noexcept {
+  const bool nested =
+      collections_nest && collecting_thread_state == thread_state && here < outermost;
+  under_way = nested ? under_way + 1 : 1;
+  if (!nested) outermost = here;
+  collecting_thread_state = thread_state;
+}
+
 // What gc.callbacks calls, with "start" or "stop", on the thread that collects. Nothing is ended
 // here: no other collection can begin until it returns.
 PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 2 || !PyUnicode_Check(arguments[0])) Py_RETURN_NONE;
   const std::uint64_t thread_state = thread_state_id(PyThreadState_Get());
   if (PyUnicode_CompareWithASCIIString(arguments[0], "start") == 0) {
-    collecting_thread_state = thread_state;
-  } else if (collecting_thread_state == thread_state) {
+    collection_begins(thread_state, __builtin_frame_address(0));
+  } else if (collecting_thread_state == thread_state && --under_way == 0) {
     collecting_thread_state = 0;
     ThreadDomains::collection_ended();
   }

@@ -210,6 +210,10 @@ inline bool is_finalizing() noexcept {
 #endif
 }
 
+// Whether a collection may begin in the middle of another one on the same thread. On 3.12 one that
+// is pending does when gc.collect() calls a Python function: a finalizer or a callback.
+constexpr bool collections_nest = PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030d0000;
+
 // In the word before an object's head that CPython has for the collector: see its pycore_gc.h.
 constexpr std::uintptr_t finalized_flag = 1;
 
