@@ -363,6 +363,26 @@ def test_after_a_fork_the_child_can_drop_what_its_lost_threads_had():
     assert done.stdout == "parent EXITED\n"
 
 
+def test_nothing_unwinds_that_only_another_one_refers_to():
+    def run():
+        def inner():
+            try:
+                main.switch()
+            finally:
+                log.append("unwound")
+
+        main = Main()
+        t = main.tealet(inner)
+        t.switch()
+        outer = main.tealet(lambda t: main.switch())
+        outer.switch(t)
+        kept.extend((main, outer))
+
+    log, kept = [], []
+    in_a_thread(run)
+    assert (log, kept[1].status) == ([], Status.EXITED)
+
+
 def test_two_threads_may_end_at_the_same_time():
     """What the second one drops after the first is gone still belongs to the second."""
     first_ends, second_ends, first_is_gone = (threading.Event() for _ in range(3))

@@ -2,6 +2,9 @@
 
 import functools
 import gc
+import subprocess
+import sys
+import textwrap
 import threading
 import weakref
 
@@ -278,6 +281,39 @@ def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, ca
     finally:
         gc.set_threshold(*threshold)
     assert log == [True] * 3
+
+
+def test_nothing_switches_in_the_last_collection_of_the_interpreter():
+    """gc.callbacks are not told of it."""
+    program = """
+        import builtins, os
+        from tealetpp import InvalidError, Main
+
+        main = Main()
+
+        def body(main=main):
+            while True:
+                main.switch()
+
+        class Switches:
+            def __init__(self, t):
+                self.itself, self.t = self, t
+
+            def __del__(self, write=os.write, refusal=InvalidError):
+                try:
+                    self.t.switch()
+                    write(1, b"switched ")
+                except refusal:
+                    write(1, b"refused ")
+
+        t = main.tealet(body)
+        t.switch()
+        builtins.garbage = [Switches(t) for _ in range(3)]
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "refused " * 3), done.stderr
 
 
 def test_switching_goes_on_when_the_end_of_a_collection_is_not_told(main, callbacks):

@@ -1,8 +1,12 @@
 """Dropping the last reference to a tealet closes it."""
 
+import functools
 import gc
+import subprocess
 import sys
+import textwrap
 import threading
+import types
 import weakref
 
 import pytest
@@ -45,6 +49,41 @@ def test_one_that_has_not_begun_is_freed(main):
     del t, stub, twin
     assert main.stats().n_active == 1
     assert not began
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t: types.MethodType(print, t),
+        lambda t: functools.partial(print, t),
+        lambda t: lambda: t,
+    ],
+    ids=["method", "partial", "closure"],
+)
+@pytest.mark.parametrize("stack", [None, 4 << 20], ids=["main thread", "4 MB"])
+def test_a_long_chain_that_has_not_begun_fits_the_c_stack(function, stack):
+    """Each one's function refers to the next."""
+
+    def run():
+        main = Main()
+        t = main.tealet(print)
+        for _ in range(60_000):
+            t = main.tealet(function(t))
+        del t
+        main.tealet(int).switch()  # an occasion for what has to wait
+        left.append(main.stats().n_active)
+        main.close()
+
+    left = []
+    if stack is None:
+        run()
+    else:
+        before = threading.stack_size(stack)
+        thread = threading.Thread(target=run)
+        thread.start()
+        threading.stack_size(before)
+        thread.join()
+    assert left == [1]
 
 
 def test_inside_another_tealet(main, paused):
@@ -323,6 +362,54 @@ def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
     dropped.set()
     worker.join()
     assert log == [worker, "after"]
+
+
+def test_pending_calls_go_on_when_one_that_was_dropped_elsewhere_refuses_to_end():
+    """It was ended in the middle of one, in a tealet that was then ended without unwinding."""
+    program = """
+        import ctypes, threading
+        from tealetpp import Main, TealetError, TealetExit
+
+        def refuses():
+            try:
+                inner.switch()
+            finally:
+                while True:
+                    try:
+                        outer.switch()
+                    except TealetExit:
+                        pass
+
+        def body():
+            global inner
+            with Main() as inner:
+                box = [inner.tealet(refuses)]
+                box[0].switch()
+                thread = threading.Thread(target=box.clear)
+                thread.start()
+                thread.join()
+                for _ in range(1000):
+                    pass
+
+        try:
+            with Main() as outer:
+                outer.tealet(body).switch()
+        except TealetError:
+            pass
+        called = []
+        function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda _: called.append(1) or 0)
+        ctypes.pythonapi.Py_AddPendingCall(function, None)
+        for _ in range(1000):
+            pass
+        print(called)
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "[1]\n"), done.stderr
 
 
 def test_on_another_thread_it_is_closed_with_its_main():

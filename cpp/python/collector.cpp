@@ -13,6 +13,11 @@ namespace {
 // gc.callbacks, and what it must hold for this to work. Anybody may change that list.
 PyObject* callbacks = nullptr;
 PyObject* watcher = nullptr;
+PyObject* collect = nullptr;  // gc.collect
+
+// What collecting_thread_state is when no collection is known of.
+std::uint64_t idle = 0;
+unsigned collections_told = 0;
 
 // How many collections are under way on the thread that collects, and where on the C stack the
 // outermost one called. The next one that is not deeper is a new one: the end of the last was not
@@ -26,6 +31,7 @@ void collection_begins(std::uint64_t thread_state, const void* here) noexcept {
   under_way = nested ? under_way + 1 : 1;
   if (!nested) outermost = here;
   collecting_thread_state = thread_state;
+  ++collections_told;
 }
 
 // What gc.callbacks calls, with "start" or "stop", on the thread that collects. Nothing is ended
@@ -36,24 +42,56 @@ PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count)
   if (PyUnicode_CompareWithASCIIString(arguments[0], "start") == 0) {
     collection_begins(thread_state, __builtin_frame_address(0));
   } else if (collecting_thread_state == thread_state && --under_way == 0) {
-    collecting_thread_state = 0;
+    collecting_thread_state = idle;
     ThreadDomains::collection_ended();
   }
   Py_RETURN_NONE;
 }
 
+// What atexit calls: the interpreter's last collections are not told.
+PyObject* on_exit(PyObject*, PyObject*) {
+  if (collecting_thread_state == idle) collecting_thread_state = untold;
+  idle = untold;
+  Py_RETURN_NONE;
+}
+
+// Whether a collection runs that nobody was told of: then gc.collect() begins none.
+bool collects_untold() {
+  PyObject* const raised = take_raised();
+  const unsigned before = collections_told;
+  Py_XDECREF(PyObject_CallFunction(collect, "i", 0));
+  PyErr_Clear();
+  set_raised(raised);
+  return collections_told == before;
+}
+
 PyMethodDef callback = {"_on_collection", as_method(guarded<on_collection>), METH_FASTCALL,
                         "What gc.callbacks must hold for as long as there are tealets."};
+PyMethodDef exit_handler = {"_on_exit", guarded<on_exit>, METH_NOARGS,
+                            "Tells that the interpreter ends."};
+
+bool call_at_exit() {
+  PyObject* const handler = PyCFunction_New(&exit_handler, nullptr);
+  PyObject* const module = guard([] { return PyImport_ImportModule("atexit"); });
+  PyObject* const result = handler != nullptr && module != nullptr
+                               ? PyObject_CallMethod(module, "register", "O", handler)
+                               : nullptr;
+  Py_XDECREF(module);
+  Py_XDECREF(handler);
+  Py_XDECREF(result);
+  return result != nullptr;
+}
 
 }  // namespace
 
 bool is_collecting(const PythonDomain& domain) {
+  if (collecting_thread_state == untold) return is_finalizing() && collects_untold();
   if (collecting_thread_state != domain.thread_state) return false;
   const int watched = PySequence_Contains(callbacks, watcher);
   if (watched == 1) return true;
   // Its end will not be told: better to switch unwatched once than never again.
   PyErr_Clear();
-  collecting_thread_state = 0;
+  collecting_thread_state = idle;
   if (PyList_Append(callbacks, watcher) != 0) PyErr_Clear();
   return false;
 }
@@ -61,9 +99,13 @@ bool is_collecting(const PythonDomain& domain) {
 void register_collector(py::module_& module) {
   watcher = PyCFunction_New(&callback, nullptr);
   PyObject* collector = guard([] { return PyImport_ImportModule("gc"); });
-  if (collector != nullptr) callbacks = PyObject_GetAttrString(collector, "callbacks");
+  if (collector != nullptr) {
+    callbacks = PyObject_GetAttrString(collector, "callbacks");
+    collect = PyObject_GetAttrString(collector, "collect");
+  }
   Py_XDECREF(collector);
-  if (watcher == nullptr || callbacks == nullptr || PyList_Append(callbacks, watcher) != 0) {
+  if (watcher == nullptr || callbacks == nullptr || collect == nullptr ||
+      PyList_Append(callbacks, watcher) != 0 || !call_at_exit()) {
     throw py::error_already_set();
   }
   module.add_object("_on_collection", py::handle(watcher));

@@ -11,8 +11,10 @@
 
 namespace tealetpp {
 
-// The number of the thread state that collects garbage right now, or 0.
+// The number of the thread state that collects garbage right now, as far as gc.callbacks have told;
+// else 0, or `untold` once the interpreter ends, since it may collect then without telling.
 extern std::uint64_t collecting_thread_state;
+constexpr std::uint64_t untold = ~std::uint64_t{0};
 
 // Whether a collection runs on the thread of `domain`, which is the running one.
 bool is_collecting(const PythonDomain& domain);

@@ -38,9 +38,7 @@ Errc PythonDomain::usable() {
   return Domain::check();
 }
 
-bool PythonDomain::can_switch() {
-  return collecting_thread_state != thread_state && usable() == Errc::ok;
-}
+bool PythonDomain::can_switch() { return usable() == Errc::ok && !is_collecting(*this); }
 
 bool PythonDomain::check_thoroughly() {
   if (!is_open()) {
@@ -110,8 +108,8 @@ void PythonDomain::settle_thread() {
   const TealetObject* const unwinding = on_thread->unwinding;
   const Node* const node = unwinding != nullptr ? unwinding->node() : nullptr;
   if (node != nullptr && tealet::core::Nesting::is_running(*node)) return;
-  if (collecting_thread_state == thread_state) return;
-  on_thread->settle(false);
+  if (is_collecting(*this)) return;
+  on_thread->settle();
 }
 
 // One that waits and can be ended here; nullptr if none does.
@@ -124,8 +122,12 @@ TealetObject* PythonDomain::next_to_end() {
 
 void PythonDomain::settle_own() {
   // One at a time: while one waits for something in the middle of its end, others may go on here.
+  // One that must wait again is not asked again.
   bool must_wait_again = false;
+  const TealetObject* last = nullptr;  // perhaps freed
   while (TealetObject* const tealet = must_wait_again ? nullptr : next_to_end()) {
+    if (tealet == last) break;
+    last = tealet;
     Py_INCREF(tealet->object());
     hold(tealet, false);
     ThreadDomains& domains = *on_thread;

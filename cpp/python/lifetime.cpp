@@ -71,7 +71,7 @@ constexpr int most_missed_exits = 100;
 // with an exception set.
 bool end_tealet(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
-  if (domain.status(*tealet->node()) != Status::Suspended) {
+  if (domain.status(*tealet->node()) != Status::Suspended || domain.on_thread->ends()) {
     discard_tealet(tealet);
     return true;
   }
@@ -115,6 +115,19 @@ bool close_tealet(TealetObject* tealet) {
   return closed;
 }
 
+namespace {
+
+// Whether the C stack is used up: tealets whose functions refer to each other are dropped inside of
+// one another.
+[[gnu::noinline]] bool is_too_deep(const PythonDomain& domain) noexcept {
+  if (thread_state_id(PyThreadState_Get()) == domain.thread_state) {
+    return domain.check_room() != Errc::ok;
+  }
+  return __builtin_frame_address(0) <= tealet::core::usable_stack_of_this_thread().lowest_start;
+}
+
+}  // namespace
+
 void end_unreachable(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
   if (domain.adopting) {
@@ -128,7 +141,8 @@ void end_unreachable(TealetObject* tealet) {
   const bool paused = domain.status(node) == Status::Suspended;
   if (&node == &domain.current()) {
     // Reachable after all: it runs.
-  } else if (paused && (!domain.can_switch() || is_on_another_stack(domain, node))) {
+  } else if (paused ? !domain.can_switch() || is_on_another_stack(domain, node)
+                    : is_too_deep(domain)) {
     domain.hold(tealet, true);
   } else {
     const std::uint32_t exits_before = latest_to_exit(domain.current_object)->value.exiting;

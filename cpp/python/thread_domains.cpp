@@ -67,7 +67,7 @@ int on_pending_call(void*) {
     put_off = true;
   } else if (domains != nullptr) {
     PyObject* const raised = take_raised();
-    domains->settle(true);
+    domains->settle_in_pending_call();
     set_raised(raised);
   }
   pending = false;
@@ -126,7 +126,13 @@ void ThreadDomains::collection_ended() {
   if (std::exchange(put_off, false)) expect_pending_call();
 }
 
-void ThreadDomains::settle(bool by_main) {
+void ThreadDomains::settle_in_pending_call() {
+  if (last_opened_ == nullptr) return;
+  correct_running();
+  if (tealet::core::running_tealet->domain == nullptr) settle();
+}
+
+void ThreadDomains::settle() {
   some_wait_ = false;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     // Where it cannot be done now, the domain's own next use is an occasion.
@@ -137,9 +143,8 @@ void ThreadDomains::settle(bool by_main) {
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
     // Without room on the C stack, it is left to a settle() farther up.
-    const bool can_be = domain->may_settle && (!by_main || domain->current().is_main()) &&
-                        domain->usable() == Errc::ok && domain->check_room() == Errc::ok &&
-                        !domain->closes_elsewhere();
+    const bool can_be = domain->may_settle && domain->usable() == Errc::ok &&
+                        domain->check_room() == Errc::ok && !domain->closes_elsewhere();
     if (!can_be) {
       domain = domain->opened_before;
       continue;
@@ -227,6 +232,7 @@ void ThreadDomains::end() {
   if (last_opened_ == nullptr) return;
   PyObject* const raised = take_raised();
   const int before = discarded_;
+  ends_ = true;
   begin_discarding();
   // What is dropped may open further ones, and switch to any tealet that is left. One in which a
   // domain lies, whose running tealet it has paused with it, must go before that domain.

@@ -23,9 +23,11 @@ class ThreadDomains {
 
   // Something waits in one of these domains.
   void expect_settling();
-  // Ends what waits and can be ended here and now. Any code may run. With `by_main` only in domains
-  // whose main tealet runs.
-  void settle(bool by_main);
+  // Ends what waits and can be ended here and now. Any code may run.
+  void settle();
+  // The same from a pending call of the interpreter, and only while no tealet runs: one that is
+  // ended without unwinding would leave the interpreter in the middle of that call for ever.
+  void settle_in_pending_call();
   // What had to wait for the end of a collection can be ended soon.
   static void collection_ended();
 
@@ -47,6 +49,8 @@ class ThreadDomains {
   // still drop tealets and mains, but nothing runs any more.
   void abandon();
   std::uint64_t thread_state() const noexcept { return thread_state_; }
+  // Whether end() is at work: nothing unwinds any more.
+  bool ends() const noexcept { return ends_; }
 
   TealetObject* unwinding = nullptr;     // borrowed: what settle() is ending
   ThreadDomains* next_ending = nullptr;  // among those whose thread state goes
@@ -57,7 +61,8 @@ class ThreadDomains {
   PythonDomain* last_opened_ = nullptr;
   PythonDomain* kept_ = nullptr;  // and a reference to the Main of each
   int discarding_ = 0;
-  int discarded_ = 0;       // domains, in all: the warning counts them
+  int discarded_ = 0;  // domains, in all: the warning counts them
+  bool ends_ = false;
   bool some_wait_ = false;  // something may wait: add() tells new domains
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
 };
