@@ -81,9 +81,7 @@ def play_thread(world, thread):
     thread.may_check = True
     while not all(other.may_check for other in world.threads):
         world.turns.give(thread, thread.rng)
-    # What another thread's collection has found can be found by nobody else.
-    while world.collecting is not None:
-        world.turns.give(thread, thread.rng)
+    wait_for_collection(world, thread)
     thread.leaves_open = thread.index > 0 and thread.rng.random() < 0.3
     if thread.leaves_open:
         leave_open(world, thread)
@@ -151,9 +149,17 @@ def wind_up(world, thread, player):
     find_all(thread, player)  # what only those referred to
 
 
+def wait_for_collection(world, thread):
+    """Until another thread's has ended: meanwhile there is no other, and what it has found can be
+    found by nobody else."""
+    while world.collecting not in (None, thread.ident):
+        world.turns.give(thread, thread.rng)
+
+
 def find_all(thread, player):
     quiet = 0
     while quiet < 3:  # what ends may let go of others
+        wait_for_collection(thread.world, thread)
         quiet = quiet + 1 if collector.collect() == 0 else 0
         occasion()
         thread.risen.clear()
