@@ -157,6 +157,14 @@ inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept 
 #endif
 }
 
+inline void set_running_frame(PyThreadState* thread, _PyInterpreterFrame* frame) noexcept {
+#if PY_VERSION_HEX >= 0x030d0000
+  thread->current_frame = frame;
+#else
+  thread->cframe->current_frame = frame;
+#endif
+}
+
 inline PyCodeObject* code_of_frame(const _PyInterpreterFrame* frame) noexcept {
 #if PY_VERSION_HEX >= 0x030d0000
   return reinterpret_cast<PyCodeObject*>(frame->f_executable);
@@ -238,6 +246,12 @@ inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address)
   }
 #endif
   return false;
+}
+
+// Whether there is a trace or a profile function.
+inline bool has_function_of_tool(const PyThreadState* thread) noexcept {
+  return (reinterpret_cast<std::uintptr_t>(thread->c_tracefunc) |
+          reinterpret_cast<std::uintptr_t>(thread->c_profilefunc)) != 0;
 }
 
 inline std::uint64_t thread_state_id(const PyThreadState* thread) noexcept { return thread->id; }
@@ -351,7 +365,7 @@ class PausedState {
 #endif
   }
 
-  // Returns whether there is a trace function.
+  // Returns whether there is a trace or a profile function.
   [[gnu::noinline]] bool resume(PyThreadState* thread, Execution& execution) noexcept {
     thread->datastack_chunk = execution.data_stack;
     thread->datastack_top = data_top_;
@@ -386,15 +400,14 @@ class PausedState {
 #if PY_VERSION_HEX >= 0x030c0000
     c_stack_frames_.put_back();
 #endif
-    return thread->c_tracefunc != nullptr;
+    return has_function_of_tool(thread);
   }
 
 #if PY_VERSION_HEX < 0x030c0000
   // sys.settrace() sets a flag in the running interpreter loop only, on its C stack. It may have
   // been called while another execution ran.
   static void resume_tracing(PyThreadState* thread) noexcept {
-    const bool traced = thread->c_tracefunc != nullptr || thread->c_profilefunc != nullptr;
-    thread->cframe->use_tracing = traced && thread->tracing == 0 ? 255 : 0;
+    thread->cframe->use_tracing = has_function_of_tool(thread) && thread->tracing == 0 ? 255 : 0;
   }
 #endif
 

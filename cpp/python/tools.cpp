@@ -90,7 +90,7 @@ bool calls_python(Py_tracefunc function) {
 // A function in Python sees what happens, and nothing else: a debugger would stop. The one that
 // keeps a stack is coverage's, where its tracer in C is missing.
 bool is_coverage_in_python(PyObject* function) {
-  return PyMethod_Check(function) && is_a(PyMethod_GET_SELF(function), "PyTracer");
+  return function != nullptr && PyMethod_Check(function) && is_a(PyMethod_GET_SELF(function), "PyTracer");
 }
 
 bool is_coverage(PyObject* function) {
@@ -146,58 +146,87 @@ bool looks_like_beginning(PyFrameObject* frame) {
   return is_zero;
 }
 
-bool must_be_told(Py_tracefunc function, PyObject* object) {
-  return function != nullptr && object != nullptr &&
-         (is_coverage(object) || !calls_python(function));
-}
+constexpr const char* cprofile = "_lsprof.Profiler";
 
-// The function may remove itself, and set another one.
-bool is_still(const PyThreadState* thread, Py_tracefunc function, PyObject* object) {
-  return thread->c_tracefunc == function && thread->c_traceobj == object;
-}
+// What a thread has for trace functions, and for profile functions.
+struct Kind {
+  Py_tracefunc PyThreadState::* function;
+  PyObject* PyThreadState::* object;
+};
+constexpr Kind tracing{&PyThreadState::c_tracefunc, &PyThreadState::c_traceobj};
+constexpr Kind profiling{&PyThreadState::c_profilefunc, &PyThreadState::c_profileobj};
 
-void tell_of_leaving(PyThreadState* thread, const Frames& frames) {
-  const Py_tracefunc function = thread->c_tracefunc;
-  PyObject* object = Py_XNewRef(thread->c_traceobj);
-  if (must_be_told(function, object)) {
-    const bool coverage = is_coverage(object);
+// The function of one kind that is set now. It may remove itself, and set another one.
+class Tool {
+ public:
+  Tool(PyThreadState* thread, const Kind& kind)
+      : thread_(thread),
+        kind_(kind),
+        function_(thread->*kind.function),
+        object_(Py_XNewRef(thread->*kind.object)) {}
+  ~Tool() {
+    guard([&] { Py_XDECREF(object_); });
+  }
+  Tool(const Tool&) = delete;
+  Tool& operator=(const Tool&) = delete;
+
+  bool must_be_told() const {
+    return function_ != nullptr && !is_a(object_, cprofile) &&
+           (is_coverage(object_) || !calls_python(function_));
+  }
+
+  void tell_of_leaving(const Frames& frames) const {
+    if (!must_be_told()) return;
+    const bool coverage = is_coverage(object_);
     guard([&] {
       for (PyFrameObject* frame : frames) {
-        if (!is_still(thread, function, object)) break;
+        if (!is_set()) break;
         if (coverage) {
-          leave_in_coverage(object, function, frame);
+          leave_in_coverage(object_, function_, frame);
+          report(object_);
         } else {
-          function(object, frame, PyTrace_RETURN, Py_None);
+          tell(frame, PyTrace_RETURN);
         }
-        report(object);
       }
     });
   }
-  Py_XDECREF(object);
-}
 
-void tell_of_entering(PyThreadState* thread, const Frames& frames) {
-  const Py_tracefunc function = thread->c_tracefunc;
-  PyObject* object = Py_XNewRef(thread->c_traceobj);
-  if (must_be_told(function, object)) {
-    const bool coverage = is_coverage(object);
+  void tell_of_entering(const Frames& frames) const {
+    if (!must_be_told()) return;
+    const bool coverage = is_coverage(object_);
     guard([&] {
       for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
-        if (!is_still(thread, function, object)) break;
-        function(object, *frame, PyTrace_CALL, Py_None);
-        report(object);
-        if (!coverage || !looks_like_beginning(*frame)) continue;
-        function(object, *frame, PyTrace_LINE, Py_None);
-        report(object);
+        if (!is_set()) break;
+        tell(*frame, PyTrace_CALL);
+        if (coverage && looks_like_beginning(*frame)) tell(*frame, PyTrace_LINE);
       }
     });
   }
-  Py_XDECREF(object);
+
+ private:
+  bool is_set() const {
+    return thread_->*kind_.function == function_ && thread_->*kind_.object == object_;
+  }
+  // As if the frame ran: some tools, memray among them, ignore what they are told of others.
+  void tell(PyFrameObject* frame, int what) const {
+    _PyInterpreterFrame* const running = running_frame(thread_);
+    set_running_frame(thread_, frame->f_frame);
+    guard([&] { function_(object_, frame, what, Py_None); });
+    set_running_frame(thread_, running);
+    report(object_);
+  }
+
+  PyThreadState* thread_;
+  const Kind& kind_;
+  Py_tracefunc function_;
+  PyObject* object_;
+};
+
+bool must_tell(PyThreadState* thread) {
+  return Tool(thread, tracing).must_be_told() || Tool(thread, profiling).must_be_told();
 }
 
 // --- cProfile ---
-
-constexpr const char* profiler = "_lsprof.Profiler";
 
 // cProfile takes its top entry for the function that returns, whichever it is, and crashes if the
 // next entry never called that one. With an empty stack it ignores the return. So each pause
@@ -228,7 +257,7 @@ PyObject* running_profiler(PyThreadState*) {
   if (callback != Py_None) {
     Py_XDECREF(replace(callback));
     PyObject* self = PyCFunction_Check(callback) ? PyCFunction_GET_SELF(callback) : nullptr;
-    if (is_a(self, profiler)) object = Py_NewRef(self);
+    if (is_a(self, cprofile)) object = Py_NewRef(self);
   }
   Py_DECREF(callback);
   return object;
@@ -237,7 +266,7 @@ PyObject* running_profiler(PyThreadState*) {
 #else
 
 PyObject* running_profiler(PyThreadState* thread) {
-  if (thread->c_profilefunc == nullptr || !is_a(thread->c_profileobj, profiler)) return nullptr;
+  if (thread->c_profilefunc == nullptr || !is_a(thread->c_profileobj, cprofile)) return nullptr;
   return Py_NewRef(thread->c_profileobj);
 }
 
@@ -249,7 +278,11 @@ void tell_tools_of_pause(PyThreadState* thread, bool is_main) {
   if (thread->tracing != 0) return;  // it is a tool that switches
   const Telling telling(thread);
   try {
-    if (!is_main) tell_of_leaving(thread, Frames(thread));
+    if (!is_main && must_tell(thread)) {
+      const Frames frames(thread);
+      Tool(thread, tracing).tell_of_leaving(frames);
+      Tool(thread, profiling).tell_of_leaving(frames);
+    }
     guard([&] {
       PyObject* const running = running_profiler(thread);
       PyErr_Clear();
@@ -264,7 +297,11 @@ void tell_tools_of_resumption(PyThreadState* thread, bool is_main) {
   if (thread->tracing != 0 || is_main) return;
   const Telling telling(thread);
   try {
-    tell_of_entering(thread, Frames(thread));
+    if (must_tell(thread)) {
+      const Frames frames(thread);
+      Tool(thread, tracing).tell_of_entering(frames);
+      Tool(thread, profiling).tell_of_entering(frames);
+    }
     PyErr_Clear();
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): as above
   }

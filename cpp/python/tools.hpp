@@ -12,7 +12,7 @@ namespace tealetpp {
 inline bool has_tool_at_pause(const PyThreadState* thread) noexcept {
 #if PY_VERSION_HEX >= 0x030c0000
   // cProfile is a tool of sys.monitoring, and these put their events into the code that runs.
-  return thread->c_tracefunc != nullptr || is_profiled(running_frame(thread));
+  return has_function_of_tool(thread) || is_profiled(running_frame(thread));
 #else
   return thread->cframe->use_tracing != 0;
 #endif
