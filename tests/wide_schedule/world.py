@@ -129,9 +129,9 @@ class World:
         to = self.sent.pop(token, None)
         # Goes to the parent if `to` has ended or is defunct; to main if main could not be saved.
         passed_on = to is not None and (to.status == "ended" or to.domain.limit is not None)
-        if to is not me and not passed_on:
+        if to is not me and not passed_on and not self.blind:
             raise Wrong(f"{me!r} received {token}, which is for {to!r}")
-        if to is not me and to.status == "running":  # it was skipped
+        if passed_on and to is not me and to.status == "running":  # it was skipped
             to.status = "paused"
 
     def fate_of(self, tealet):
@@ -171,7 +171,10 @@ class World:
         if isinstance(error, RecursionError) and thread is not None and thread.shields:
             return
         if type(error) is TealetExit and args.exc_traceback.tb_frame.f_code.co_name == "__del__":
-            self.blind = True  # whoever is closed there does not hear of it, and refuses to end
+            # Whoever is closed there does not hear of it: it refuses to end, or ends for its closer.
+            self.blind = True
+            return
+        if self.blind and isinstance(error, Boom):
             return
         lines = traceback.format_exception(args.exc_type, error, args.exc_traceback)
         self.fail(f"unraisable in {args.err_msg}: " + "".join(lines))
