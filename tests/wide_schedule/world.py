@@ -171,7 +171,7 @@ class World:
         if isinstance(error, RecursionError) and thread is not None and thread.shields:
             return
         if type(error) is TealetExit and args.exc_traceback.tb_frame.f_code.co_name == "__del__":
-            # Whoever is closed there does not hear of it: it refuses to end, or ends for its closer.
+            # Who is closed there does not hear of it, and refuses to end, or ends for its closer.
             self.blind = True
             return
         if self.blind and isinstance(error, Boom):
