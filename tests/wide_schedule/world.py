@@ -126,6 +126,9 @@ class World:
         return token
 
     def receive(self, me, token):
+        exited = any(fate.exiting and fate.status == "ended" for fate in me.domain.fates)
+        if token is None and exited:
+            return  # the end of one whose closer was ended itself while it waited for that
         to = self.sent.pop(token, None)
         # Goes to the parent if `to` has ended or is defunct; to main if main could not be saved.
         passed_on = to is not None and (to.status == "ended" or to.domain.limit is not None)
@@ -174,10 +177,15 @@ class World:
             # Who is closed there does not hear of it, and refuses to end, or ends for its closer.
             self.blind = True
             return
-        if self.blind and isinstance(error, Boom):
+        if isinstance(error, Boom) and (self.blind or self.was_dropped(args.object)):
+            self.sent.pop(error.token, None)  # it fails while it is being ended
             return
         lines = traceback.format_exception(args.exc_type, error, args.exc_traceback)
         self.fail(f"unraisable in {args.err_msg}: " + "".join(lines))
+
+    def was_dropped(self, tealet):
+        fate = self.by_id.get(id(tealet))
+        return fate is not None and fate.cause is not None
 
     def saw(self, error):
         """Whether it is one that a tealet that was unwound has brought about."""
