@@ -3,11 +3,16 @@
 A program that fails here is killed by a signal, so most run in a process of their own.
 """
 
+import functools
 import subprocess
 import sys
 import textwrap
+import threading
+import types
 
 import pytest
+
+from tealetpp import Main
 
 # Recursions that take C stack with every level, from hardly any to as much as CPython ever takes.
 PRELUDE = """
@@ -496,3 +501,38 @@ def test_containers_are_freed_at_once_even_where_the_c_stack_is_nearly_used_up()
         """
     )
     assert lines == ["True"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t: types.MethodType(print, t),
+        lambda t: functools.partial(print, t),
+        lambda t: lambda: t,
+    ],
+    ids=["method", "partial", "closure"],
+)
+@pytest.mark.parametrize("stack", [None, 4 << 20], ids=["main thread", "4 MB"])
+def test_a_long_chain_of_tealets_that_have_not_begun_can_be_dropped(function, stack):
+    """Each one's function refers to the next."""
+
+    def run():
+        main = Main()
+        t = main.tealet(print)
+        for _ in range(60_000):
+            t = main.tealet(function(t))
+        del t
+        main.tealet(int).switch()  # an occasion for what has to wait
+        left.append(main.stats().n_active)
+        main.close()
+
+    left = []
+    if stack is None:
+        run()
+    else:
+        before = threading.stack_size(stack)
+        thread = threading.Thread(target=run)
+        thread.start()
+        threading.stack_size(before)
+        thread.join()
+    assert left == [1]

@@ -1,12 +1,10 @@
 """Dropping the last reference to a tealet closes it."""
 
-import functools
 import gc
 import subprocess
 import sys
 import textwrap
 import threading
-import types
 import weakref
 
 import pytest
@@ -49,41 +47,6 @@ def test_one_that_has_not_begun_is_freed(main):
     del t, stub, twin
     assert main.stats().n_active == 1
     assert not began
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda t: types.MethodType(print, t),
-        lambda t: functools.partial(print, t),
-        lambda t: lambda: t,
-    ],
-    ids=["method", "partial", "closure"],
-)
-@pytest.mark.parametrize("stack", [None, 4 << 20], ids=["main thread", "4 MB"])
-def test_a_long_chain_that_has_not_begun_fits_the_c_stack(function, stack):
-    """Each one's function refers to the next."""
-
-    def run():
-        main = Main()
-        t = main.tealet(print)
-        for _ in range(60_000):
-            t = main.tealet(function(t))
-        del t
-        main.tealet(int).switch()  # an occasion for what has to wait
-        left.append(main.stats().n_active)
-        main.close()
-
-    left = []
-    if stack is None:
-        run()
-    else:
-        before = threading.stack_size(stack)
-        thread = threading.Thread(target=run)
-        thread.start()
-        threading.stack_size(before)
-        thread.join()
-    assert left == [1]
 
 
 def test_inside_another_tealet(main, paused):
