@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from tealetpp import Main, Status, TealetError, TealetExit
+from tealetpp import Main, Status, TealetError, TealetExit, ThreadError
 
 
 @pytest.fixture
@@ -373,6 +373,33 @@ def test_pending_calls_go_on_when_one_that_was_dropped_elsewhere_refuses_to_end(
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (0, "[1]\n"), done.stderr
+
+
+def test_while_others_end_a_thread_without_domains_is_refused(main):
+    def in_a_thread(call):
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+
+    def creates():
+        with pytest.raises(ThreadError):
+            main.tealet(print)
+        refused.append(True)
+
+    def ends():
+        try:
+            main.switch()
+        finally:
+            in_a_thread(creates)
+
+    refused = []
+    tealets = [main.tealet(ends) for _ in range(2)]
+    for t in tealets:
+        t.switch()
+    del t
+    in_a_thread(tealets.clear)
+    main.tealet(int).switch()
+    assert refused == [True] * 2
 
 
 def test_on_another_thread_it_is_closed_with_its_main():

@@ -102,7 +102,7 @@ void PythonDomain::forget_to_close() {
 }
 
 void PythonDomain::settle_thread() {
-  if (adopting) return;
+  if (adopting || thread_state_id(PyThreadState_Get()) != thread_state) return;
   // What is being ended does not end others in between, nor does what runs inside of it: they may
   // be waiting for its end.
   const TealetObject* const unwinding = on_thread->unwinding;
