@@ -90,7 +90,8 @@ bool calls_python(Py_tracefunc function) {
 // A function in Python sees what happens, and nothing else: a debugger would stop. The one that
 // keeps a stack is coverage's, where its tracer in C is missing.
 bool is_coverage_in_python(PyObject* function) {
-  return function != nullptr && PyMethod_Check(function) && is_a(PyMethod_GET_SELF(function), "PyTracer");
+  return function != nullptr && PyMethod_Check(function) &&
+         is_a(PyMethod_GET_SELF(function), "PyTracer");
 }
 
 bool is_coverage(PyObject* function) {
