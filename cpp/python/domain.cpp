@@ -33,7 +33,7 @@ bool PythonDomain::is_plainly_usable() const noexcept {
 
 Errc PythonDomain::usable() {
   // A thread that is gone may have had the same address, but never the same number.
-  if (thread_state_id(PyThreadState_Get()) != thread_state) return Errc::thread;
+  if (!is_on_its_thread()) return Errc::thread;
   on_thread->correct_running();
   return Domain::check();
 }
@@ -102,7 +102,7 @@ void PythonDomain::forget_to_close() {
 }
 
 void PythonDomain::settle_thread() {
-  if (adopting || thread_state_id(PyThreadState_Get()) != thread_state) return;
+  if (adopting || !is_on_its_thread()) return;
   // What is being ended does not end others in between, nor does what runs inside of it: they may
   // be waiting for its end.
   const TealetObject* const unwinding = on_thread->unwinding;

@@ -120,9 +120,7 @@ namespace {
 // Whether the C stack is used up: tealets whose functions refer to each other are dropped inside of
 // one another.
 [[gnu::noinline]] bool is_too_deep(const PythonDomain& domain) noexcept {
-  if (thread_state_id(PyThreadState_Get()) == domain.thread_state) {
-    return domain.check_room() != Errc::ok;
-  }
+  if (domain.is_on_its_thread()) return domain.check_room() != Errc::ok;
   return __builtin_frame_address(0) <= tealet::core::usable_stack_of_this_thread().lowest_start;
 }
 

@@ -106,6 +106,9 @@ class PythonDomain : public tealet::core::Domain {
   // The same as a code; nothing is said of a collection.
   Errc usable();
   bool can_switch();
+  bool is_on_its_thread() const noexcept {
+    return thread_state_id(PyThreadState_Get()) == thread_state;
+  }
   // Whether it was opened in a tealet.
   bool is_nested() const noexcept { return nesting().outer() != nullptr || nesting().stranded(); }
 

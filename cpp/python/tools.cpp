@@ -171,13 +171,10 @@ class Tool {
   Tool(const Tool&) = delete;
   Tool& operator=(const Tool&) = delete;
 
-  bool must_be_told() const {
-    return function_ != nullptr && !is_a(object_, cprofile) &&
-           (is_coverage(object_) || !calls_python(function_));
-  }
+  bool must_be_told() const { return must_be_told_; }
 
   void tell_of_leaving(const Frames& frames) const {
-    if (!must_be_told()) return;
+    if (!must_be_told_) return;
     const bool coverage = is_coverage(object_);
     guard([&] {
       for (PyFrameObject* frame : frames) {
@@ -193,7 +190,7 @@ class Tool {
   }
 
   void tell_of_entering(const Frames& frames) const {
-    if (!must_be_told()) return;
+    if (!must_be_told_) return;
     const bool coverage = is_coverage(object_);
     guard([&] {
       for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
@@ -212,7 +209,7 @@ class Tool {
   void tell(PyFrameObject* frame, int what) const {
     _PyInterpreterFrame* const running = running_frame(thread_);
     set_running_frame(thread_, frame->f_frame);
-    guard([&] { function_(object_, frame, what, Py_None); });
+    function_(object_, frame, what, Py_None);
     set_running_frame(thread_, running);
     report(object_);
   }
@@ -221,11 +218,9 @@ class Tool {
   const Kind& kind_;
   Py_tracefunc function_;
   PyObject* object_;
+  bool must_be_told_ = function_ != nullptr && !is_a(object_, cprofile) &&
+                       (is_coverage(object_) || !calls_python(function_));
 };
-
-bool must_tell(PyThreadState* thread) {
-  return Tool(thread, tracing).must_be_told() || Tool(thread, profiling).must_be_told();
-}
 
 // --- cProfile ---
 
@@ -279,10 +274,14 @@ void tell_tools_of_pause(PyThreadState* thread, bool is_main) {
   if (thread->tracing != 0) return;  // it is a tool that switches
   const Telling telling(thread);
   try {
-    if (!is_main && must_tell(thread)) {
-      const Frames frames(thread);
-      Tool(thread, tracing).tell_of_leaving(frames);
-      Tool(thread, profiling).tell_of_leaving(frames);
+    if (!is_main) {
+      const Tool tracer(thread, tracing);
+      const Tool profiler(thread, profiling);
+      if (tracer.must_be_told() || profiler.must_be_told()) {
+        const Frames frames(thread);
+        tracer.tell_of_leaving(frames);
+        profiler.tell_of_leaving(frames);
+      }
     }
     guard([&] {
       PyObject* const running = running_profiler(thread);
@@ -298,10 +297,12 @@ void tell_tools_of_resumption(PyThreadState* thread, bool is_main) {
   if (thread->tracing != 0 || is_main) return;
   const Telling telling(thread);
   try {
-    if (must_tell(thread)) {
+    const Tool tracer(thread, tracing);
+    const Tool profiler(thread, profiling);
+    if (tracer.must_be_told() || profiler.must_be_told()) {
       const Frames frames(thread);
-      Tool(thread, tracing).tell_of_entering(frames);
-      Tool(thread, profiling).tell_of_entering(frames);
+      tracer.tell_of_entering(frames);
+      profiler.tell_of_entering(frames);
     }
     PyErr_Clear();
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): as above
