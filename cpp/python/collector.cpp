@@ -1,5 +1,6 @@
 #include "collector.hpp"
 
+#include "attribute.hpp"
 #include "guarded.hpp"
 #include "registry.hpp"
 #include "thread_domains.hpp"
@@ -74,7 +75,7 @@ bool call_at_exit() {
   PyObject* const handler = PyCFunction_New(&exit_handler, nullptr);
   PyObject* const module = guard([] { return PyImport_ImportModule("atexit"); });
   PyObject* const result = handler != nullptr && module != nullptr
-                               ? PyObject_CallMethod(module, "register", "O", handler)
+                               ? call_method(module, "register", handler)
                                : nullptr;
   Py_XDECREF(module);
   Py_XDECREF(handler);
@@ -100,8 +101,8 @@ void register_collector(py::module_& module) {
   watcher = PyCFunction_New(&callback, nullptr);
   PyObject* collector = guard([] { return PyImport_ImportModule("gc"); });
   if (collector != nullptr) {
-    callbacks = PyObject_GetAttrString(collector, "callbacks");
-    collect = PyObject_GetAttrString(collector, "collect");
+    callbacks = attribute(collector, "callbacks");
+    collect = attribute(collector, "collect");
   }
   Py_XDECREF(collector);
   if (watcher == nullptr || callbacks == nullptr || collect == nullptr ||

@@ -3,6 +3,8 @@
 #include <new>
 #include <unordered_set>
 
+#include "attribute.hpp"
+
 namespace tealetpp {
 
 PyObject* tealet_exit = nullptr;
@@ -115,7 +117,7 @@ PyObject* without_exit(PyObject* raised) {
     return nullptr;
   }
   if (!is_group) return raised;
-  PyObject* parts = PyObject_CallMethod(raised, "split", "O", tealet_exit);
+  PyObject* parts = call_method(raised, "split", tealet_exit);
   // A subclass may have a method of its own that does anything.
   if (parts == nullptr || !PyTuple_Check(parts) || PyTuple_GET_SIZE(parts) != 2) {
     PyErr_Clear();

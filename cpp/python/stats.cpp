@@ -4,6 +4,7 @@
 #include <array>
 #include <type_traits>
 
+#include "attribute.hpp"
 #include "guarded.hpp"
 #include "registry.hpp"
 
@@ -44,7 +45,7 @@ PyObject* make(PyTypeObject* type, const Value& value) {
 PyObject* report(const char* function, PyObject* stats) {
   PyObject* module = PyImport_ImportModule("tealetpp._report");
   if (module == nullptr) return nullptr;
-  PyObject* result = PyObject_CallMethod(module, function, "O", stats);
+  PyObject* result = call_method(module, function, stats);
   Py_DECREF(module);
   return result;
 }

@@ -1,6 +1,7 @@
 // The enumeration Status. Python makes it: pybind11 would be around Python code then.
 #include <array>
 
+#include "attribute.hpp"
 #include "guarded.hpp"
 #include "registry.hpp"
 
@@ -29,7 +30,7 @@ std::array<PyObject*, members.size()> objects{};
 // enum.Enum("Status", {name: value, ...}, module="tealetpp"); nullptr with an exception set.
 PyObject* make_enumeration() {
   PyObject* module = PyImport_ImportModule("enum");
-  PyObject* base = module != nullptr ? PyObject_GetAttrString(module, "Enum") : nullptr;
+  PyObject* base = module != nullptr ? attribute(module, "Enum") : nullptr;
   PyObject* values = base != nullptr ? PyDict_New() : nullptr;
   for (const Member& member : members) {
     if (values == nullptr) break;
@@ -57,7 +58,7 @@ bool complete(PyObject* type) {
   if (!set_doc(type, "What a tealet is doing.")) return false;
   for (const Member& member : members) {
     PyObject*& object = objects[static_cast<std::size_t>(member.status)];
-    object = PyObject_GetAttrString(type, member.name);
+    object = attribute(type, member.name);
     if (object == nullptr || !set_doc(object, member.doc)) return false;
   }
   return true;

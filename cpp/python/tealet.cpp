@@ -1,6 +1,7 @@
 // The type Tealet.
 #include <utility>
 
+#include "attribute.hpp"
 #include "collector.hpp"
 #include "errors.hpp"
 #include "guarded.hpp"
@@ -318,7 +319,7 @@ PyObject* slot_repr(PyObject* self) {
   PyObject* function = tealet->node() != nullptr ? execution_of(*tealet->node()).function : nullptr;
   if (function == nullptr) return PyUnicode_FromFormat("<%s %s at %p>", type, status, self);
   Py_INCREF(function);
-  PyObject* name = PyObject_GetAttrString(function, "__qualname__");
+  PyObject* name = attribute(function, "__qualname__");
   if (name == nullptr) {
     PyErr_Clear();
     name = PyObject_Repr(function);

@@ -7,6 +7,7 @@
 #include <new>
 #include <vector>
 
+#include "attribute.hpp"
 #include "guarded.hpp"
 
 namespace tealetpp {
@@ -107,7 +108,7 @@ PyFrameObject* make_yielded_frame() {
                                   Py_file_input, names, names);
   Py_XDECREF(result);
   PyObject* generator = PyDict_GetItemString(names, "generator");  // kept by its frame's owner
-  PyObject* frame = generator != nullptr ? PyObject_GetAttrString(generator, "gi_frame") : nullptr;
+  PyObject* frame = generator != nullptr ? attribute(generator, "gi_frame") : nullptr;
   Py_XINCREF(generator);  // for ever: the frame is part of it
   Py_DECREF(names);
   return reinterpret_cast<PyFrameObject*>(frame);
@@ -126,7 +127,7 @@ void leave_in_coverage(PyObject* function, Py_tracefunc call, PyFrameObject* fra
     return;
   }
   // A tracer in Python gets a return only for frames whose call it got.
-  PyObject* local = PyObject_GetAttrString(reinterpret_cast<PyObject*>(frame), "f_trace");
+  PyObject* local = attribute(reinterpret_cast<PyObject*>(frame), "f_trace");
   if (local != nullptr && local != Py_None) {
     Py_XDECREF(PyObject_CallFunction(function, "OsO", yielded, "return", Py_None));
   }
@@ -228,8 +229,8 @@ class Tool {
 // next entry never called that one. With an empty stack it ignores the return. So each pause
 // empties the stack by the only way that cProfile has: it ends and counts all calls.
 void restart_profiler(PyObject* object) {
-  PyObject* result = PyObject_CallMethod(object, "disable", nullptr);
-  if (result != nullptr) Py_SETREF(result, PyObject_CallMethod(object, "enable", nullptr));
+  PyObject* result = call_method(object, "disable");
+  if (result != nullptr) Py_SETREF(result, call_method(object, "enable"));
   Py_XDECREF(result);
   report(object);
 }
@@ -243,9 +244,12 @@ PyObject* running_profiler(PyThreadState*) {
   PyObject* monitoring = PySys_GetObject("monitoring");
   if (monitoring == nullptr) return nullptr;
   // register_callback() returns the previous callback; nothing else does.
-  const auto replace = [&](PyObject* callback) {
-    return PyObject_CallMethod(monitoring, "register_callback", "iiO", profiler_id, py_return,
-                               callback);
+  const auto replace = [&](PyObject* callback) -> PyObject* {
+    PyObject* method = attribute(monitoring, "register_callback");
+    if (method == nullptr) return nullptr;
+    PyObject* previous = PyObject_CallFunction(method, "iiO", profiler_id, py_return, callback);
+    Py_DECREF(method);
+    return previous;
   };
   PyObject* callback = replace(Py_None);
   if (callback == nullptr) return nullptr;

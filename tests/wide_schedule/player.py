@@ -250,18 +250,28 @@ class Refusal:
         self.closer = closer
         me.exiting = False
         self.was_lost, me.lost = me.lost, me.lost or me.domain.closing or me.domain.may_close
-        self.thread.world.refused["done"] += 1
+        self.address = f"at {id(me.domain.ref().current):#x}"  # as in what its closer hears
+        self.thread.world.refusals.append(self)
 
     def take_back(self):
         """The limit of memory is in the way."""
         self.me.exiting = True
         self.me.lost = self.was_lost
-        self.thread.world.refused["done"] -= 1
+        self.thread.world.refusals.remove(self)
 
     def __call__(self):
         self.thread.running, self.me.domain.current = self.closer
-        # Whoever closes a tealet is its parent from then on.
-        return self.me.domain.ref().current.parent.switch(NotMe)
+        world = self.thread.world
+        try:
+            # Whoever closes a tealet is its parent from then on.
+            return self.me.domain.ref().current.parent.switch(NotMe)
+        except TealetExit:
+            if self in world.refusals:
+                # Who closed it is not who was refused: its exit came where none can be raised, and
+                # this one is in its place.
+                world.refusals.remove(self)
+                world.counts["refused another one"] += 1
+            raise
 
 
 def saw(world, error):

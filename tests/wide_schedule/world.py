@@ -87,8 +87,7 @@ class World:
         self.by_id = {}  # id() of a tealet -> its fate
         self.sent = {}  # token -> who must get it
         self.unwinding_errors = {}  # token -> how often it was seen
-        # A missing key would call Python, where anything may happen in the middle of a count.
-        self.refused = {"done": 0, "seen": 0}
+        self.refusals = []  # that nobody has heard of
         self.fates = []
         self.last = 0
         self.failures = []
@@ -194,9 +193,11 @@ class World:
             error.__traceback__ = error.__context__ = None
             return True
         if type(error) is TealetError and "refuses" in str(error):
-            self.refused["seen"] += 1
+            heard = [refusal for refusal in list(self.refusals) if refusal.address in str(error)]
+            for refusal in heard:
+                self.refusals.remove(refusal)
             error.__traceback__ = error.__context__ = None
-            return True
+            return bool(heard) or self.blind
         return False
 
     def on_warning(self, message, category, *_):
@@ -271,8 +272,8 @@ class World:
                 self.fail(f"{fate!r} was never unwound")
             if begun and fate.witness() is not None and not fate.may_keep_locals():
                 self.fail(f"the locals of {fate!r} still live")
-        if self.refused["done"] != self.refused["seen"] and not self.blind:
-            self.fail(f"refused to end: {self.refused}")
+        if self.refusals and not self.blind:
+            self.fail(f"nobody heard that these refuse: {[refusal.me for refusal in self.refusals]}")
         for token, seen in self.unwinding_errors.items():
             if seen != 1 and not self.blind:
                 self.fail(f"the exception {token} of one that was unwound was seen {seen} times")
