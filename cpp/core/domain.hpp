@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory_resource>
 
 #include "domain_memory.hpp"
@@ -212,6 +213,21 @@ class Domain {
     unmake,  // it shall never have begun
   };
 
+  // All zero for a tealet that pauses, as most do.
+  struct How {
+    Leaving leaving = Leaving::pause;
+    bool force = false;
+    bool fork_leaves = false;  // the original pauses, not the copy
+    bool failed = false;       // nothing was switched
+
+    bool is_plain() const noexcept {
+      std::uint32_t bits = 0;
+      static_assert(sizeof bits == sizeof(How));
+      std::memcpy(&bits, this, sizeof bits);
+      return bits == 0;
+    }
+  };
+
   using Save = void*(void* domain, void* near) noexcept;
   using Restore = Arrival(void* domain) noexcept;
   using Core = Arrival(void* (*save)(void*, void*), Arrival (*restore)(void*), void* domain);
@@ -231,10 +247,13 @@ class Domain {
   static Save on_fork;
   static Restore on_forked;
   bool save(char* near) noexcept;
+  char* pause_plainly(Stack& saved) noexcept;
   Stack* save_running(char* near, std::size_t size) noexcept;
   void leave(Stack* saved) noexcept;
   void leave_otherwise(Stack* saved) noexcept;
   void enter() noexcept;
+  void restore() noexcept;
+  Arrival arrive_otherwise() noexcept;
   void free_ended() noexcept;
   Arrival arrival() noexcept;
   Arrival not_switched(Errc code) noexcept { return {static_cast<long>(code), this}; }
@@ -252,10 +271,7 @@ class Domain {
   Node* target_ = nullptr;
   char* entry_ = nullptr;      // the stack pointer to continue at
   char* fresh_far_ = nullptr;  // where the stack of a fresh tealet shall begin, if farther
-  Leaving leaving_ = Leaving::pause;
-  bool force_ = false;
-  bool fork_leaves_ = false;
-  bool failed_ = false;
+  How how_;
   Node* ended_ = nullptr;  // the tealet that it ended, freed by the one that is entered
   Transfer transfer_;
 

@@ -60,8 +60,7 @@ class WithoutLimit {
 
 inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept {
   target_ = &target;
-  leaving_ = leaving;
-  force_ = force;
+  how_ = {leaving, force, false, false};
 }
 
 // Whether something must wait on the stack that is left.
@@ -174,7 +173,7 @@ Errc Domain::unwind(Node& node) noexcept {
 // The running tealet is not running any more; what of it was saved is in `saved`.
 inline void Domain::leave(Stack* saved) noexcept {
   Node& from = *current_;
-  if (__builtin_expect(leaving_ != Leaving::pause, 0)) {
+  if (__builtin_expect(how_.leaving != Leaving::pause, 0)) {
     leave_otherwise(saved);
     return;
   }
@@ -203,18 +202,18 @@ inline bool Domain::save(char* near) noexcept {
   char* up_to = to.far;
   char* fresh_entry = nullptr;
   if (__builtin_expect(fresh, 0)) {
-    up_to = fresh_entry = leaving_ == Leaving::end ? from.far : near;
+    up_to = fresh_entry = how_.leaving == Leaving::end ? from.far : near;
     if (fresh_far_ > up_to) up_to = fresh_far_;
   }
 
   Stack* saved = nullptr;
-  if (leaving_ < Leaving::end) {  // rule 3
+  if (how_.leaving < Leaving::end) {  // rule 3
     char* end = up_to < from.far ? up_to : from.far;
     saved = save_running(near, end > near ? static_cast<std::size_t>(end - near) : 0);
-    if (saved == nullptr && (!force_ || from.is_main())) return false;
+    if (saved == nullptr && (!how_.force || from.is_main())) return false;
   }
   if (!area_.make_room(memory_, up_to, to.stack,
-                       force_ ? StackArea::OnFailure::lose : StackArea::OnFailure::undo)) {
+                       how_.force ? StackArea::OnFailure::lose : StackArea::OnFailure::undo)) {
     if (saved != nullptr) saved->release(memory_);
     return false;
   }
@@ -238,7 +237,7 @@ inline bool Domain::save(char* near) noexcept {
 [[gnu::noinline]] void* Domain::on_save(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (self.save(static_cast<char*>(near))) return self.entry_;
-  self.failed_ = true;
+  self.how_.failed = true;
   return near;
 }
 
@@ -251,32 +250,36 @@ void* Domain::on_plain_save(void* domain, void* near) noexcept {
   auto* const low = static_cast<char*>(near);
   char* const end = to.far < from.far ? to.far : from.far;
   if (self.area_.has_to_make_room(to.far, to.stack)) return on_save(domain, near);
-  Stack* saved = &self.main_in_place_;
   if (end > low) {
     const auto size = static_cast<std::size_t>(end - low);
     void* const block = self.memory_.take_kept(Stack::block_size(size));
     if (block == nullptr) return on_save(domain, near);
-    saved = Stack::prepare(block, self.memory_, low, from.far, size);
-  } else if (from.is_main()) {
-    saved->begin(low, from.far);
-  } else {
-    return on_save(domain, near);
+    Stack* const saved = Stack::prepare(block, self.memory_, low, from.far, size);
+    char* const entry = self.pause_plainly(*saved);
+    saved->fill();
+    return entry;
   }
-  self.area_.remove(*to.stack);
-  self.area_.add(*saved);
-  from.stack = saved;
-  from.status = Status::Suspended;
+  if (!from.is_main()) return on_save(domain, near);
+  self.main_in_place_.begin(low, from.far);
+  return self.pause_plainly(self.main_in_place_);
+}
+
+// The running tealet waits in `saved`. Returns where the target goes on.
+[[gnu::always_inline]] inline char* Domain::pause_plainly(Stack& saved) noexcept {
+  Stack& resumed = *target_->stack;
+  area_.remove(resumed);
+  area_.add(saved);
+  current_->stack = &saved;
+  current_->status = Status::Suspended;
 #if TEALETPP_ASAN
-  if (low < self.deepest_near_) self.deepest_near_ = low;
+  if (saved.near() < deepest_near_) deepest_near_ = saved.near();
 #endif
-  char* const entry = to.stack->near();
-  if (end > low) saved->fill();
-  return entry;
+  return resumed.near();
 }
 
 void Domain::leave_otherwise(Stack* saved) noexcept {
   Node& from = *current_;
-  switch (leaving_) {
+  switch (how_.leaving) {
     case Leaving::pause:
       return;
     case Leaving::capture:
@@ -297,19 +300,17 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
   }
 }
 
-[[gnu::no_sanitize_address]] Arrival Domain::on_restore(void* domain) noexcept {
-  auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.failed_, 0)) return self.failure();
-  Node& to = *self.target_;
+// The target's stack is in place again, and the target runs.
+[[gnu::always_inline, gnu::no_sanitize_address]] inline void Domain::restore() noexcept {
+  Node& to = *target_;
 #if TEALETPP_ASAN
-  forget_poison(self.deepest_near_, to.is_main() ? self.highest_far_ : to.far);
+  forget_poison(deepest_near_, to.is_main() ? highest_far_ : to.far);
 #endif
   Stack* const stack = to.stack;
   to.stack = nullptr;
   to.status = Status::Running;
-  stack->restore(self.memory_);
-  self.enter();
-  return self.arrival();
+  stack->restore(memory_);
+  enter();
 }
 
 // The running tealet is another one.
@@ -317,7 +318,27 @@ inline void Domain::enter() noexcept {
   previous_ = current_;
   current_ = target_;
   nesting_.entered(*current_);
-  if (__builtin_expect(ended_ != nullptr, 0)) free_ended();
+}
+
+// The tealet that the jump has ended, if it has.
+inline void Domain::free_ended() noexcept {
+  if (__builtin_expect(ended_ == nullptr, 1)) return;
+  discard(*ended_);
+  ended_ = nullptr;
+}
+
+[[gnu::no_sanitize_address]] Arrival Domain::on_restore(void* domain) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  if (__builtin_expect(!self.how_.is_plain(), 0)) return self.arrive_otherwise();
+  self.restore();
+  return self.arrival();
+}
+
+[[gnu::noinline, gnu::no_sanitize_address]] Arrival Domain::arrive_otherwise() noexcept {
+  if (how_.failed) return failure();
+  restore();
+  free_ended();
+  return arrival();
 }
 
 inline Arrival Domain::arrival() noexcept {
@@ -329,13 +350,8 @@ inline Arrival Domain::arrival() noexcept {
 
 // Nothing was switched.
 Arrival Domain::failure() noexcept {
-  failed_ = false;
+  how_.failed = false;
   return not_switched(Errc::memory);
-}
-
-void Domain::free_ended() noexcept {
-  discard(*ended_);
-  ended_ = nullptr;
 }
 
 // What follows is the outermost frame of every tealet. With that of Face::run it is on every saved
@@ -350,11 +366,12 @@ void Domain::free_ended() noexcept {
 
 [[gnu::no_sanitize_address]] Arrival Domain::on_begin(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.failed_, 0)) return self.failure();
+  if (__builtin_expect(self.how_.failed, 0)) return self.failure();
 #if TEALETPP_ASAN
   forget_poison(self.deepest_near_, self.target_->far);
 #endif
   self.enter();
+  self.free_ended();
   self.run_here();
 }
 
@@ -370,11 +387,12 @@ std::atomic<std::ptrdiff_t> mark_to_far{0};
 // that is farther than where the tealet begins.
 [[gnu::no_sanitize_address]] Arrival Domain::on_begin_marked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.failed_, 0)) return self.failure();
+  if (__builtin_expect(self.how_.failed, 0)) return self.failure();
 #if TEALETPP_ASAN
   forget_poison(self.deepest_near_, self.target_->far);
 #endif
   self.enter();
+  self.free_ended();
   void* volatile mark = domain;
   mark_to_far.store(self.entry_ - reinterpret_cast<char*>(const_cast<void**>(&mark)),
                     std::memory_order_relaxed);
@@ -422,7 +440,7 @@ Node& Domain::receiver() noexcept {
 
 Errc Domain::fork(Node& copy, bool leave) noexcept {
   target_ = &copy;
-  fork_leaves_ = leave;
+  how_ = {Leaving::pause, false, leave, false};
   transfer_ = {};
   return code_of(jump_keeping(&on_fork, &on_forked));
 }
@@ -437,16 +455,16 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
   Stack* saved =
       Stack::save(self.memory_, low, original.far, static_cast<std::size_t>(original.far - low));
   if (saved == nullptr) {
-    self.failed_ = true;
+    self.how_.failed = true;
     return near;
   }
   copy.far = original.far;
   copy.marked = original.marked;
   if (copy.far > self.highest_far_) self.highest_far_ = copy.far;
-  Node& paused = self.fork_leaves_ ? original : copy;
+  Node& paused = self.how_.fork_leaves ? original : copy;
   paused.stack = saved;
   paused.status = Status::Suspended;
-  if (self.fork_leaves_) {
+  if (self.how_.fork_leaves) {
     copy.status = Status::Running;
     self.previous_ = &original;
     self.current_ = &copy;
@@ -457,7 +475,7 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
 
 Arrival Domain::on_forked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  return self.failed_ ? self.failure() : self.arrival();
+  return self.how_.failed ? self.failure() : self.arrival();
 }
 
 }  // namespace tealet::core

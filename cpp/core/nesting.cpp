@@ -21,7 +21,7 @@ void Nesting::join(ThreadContext& thread) noexcept {
   opened_ = ++thread.domains_opened;
   home_ = running_tealet;
   enclosing_ = home_;
-  expected_ = home_;
+  expected_ = expected_in_main_ = home_;
   if (outer() == nullptr) return;
   home_->hosts = true;
   Domain*& first = home_->domain->nesting().inner_;
@@ -79,7 +79,7 @@ Errc Nesting::check_enclosing() const noexcept {
   } else {
     enclosing_ = running_tealet;
     // Without a switch this holds for the current call only: the next one must climb again.
-    expected_ = enclosing_ == home_ ? home_ : &nowhere;
+    expected_ = expected_in_main_ = enclosing_ == home_ ? home_ : &nowhere;
   }
   return Errc::ok;
 }
@@ -126,7 +126,7 @@ void Nesting::strand(const Node& tealet) noexcept {
     if (nesting.home_ != &tealet) continue;
     nesting.unlink();
     nesting.home_ = nullptr;
-    nesting.expected_ = &nowhere;
+    nesting.expected_ = nesting.expected_in_main_ = &nowhere;
     // It may be active still, if another library has moved the C stack.
     nesting.enclosing_ = &nesting.thread_->ambient;
   }

@@ -36,8 +36,7 @@ class Nesting {
   void entered(Node& to) noexcept {
     if (to.is_main()) {
       running_tealet = enclosing_;
-      expected_ = home_;
-      if (home_ != nullptr) enclosing_ = home_;
+      expected_ = expected_in_main_;
     } else {
       expected_ = running_tealet = &to;
     }
@@ -90,10 +89,11 @@ class Nesting {
   ThreadContext* thread_ = nullptr;    // one of its owners
   std::uint64_t opened_ = 0;           // counts the domains that its thread opened
   Node* home_ = nullptr;               // where it was opened: a tealet, or the thread's `ambient`
-  mutable Node* enclosing_ = nullptr;  // what runs when main does, next time
-  // What runs if the domain can be used, as far as one comparison tells. While idle: its home, or
-  // nothing after a use from elsewhere.
+  mutable Node* enclosing_ = nullptr;  // what runs when main does; while idle, since the last check
+  // What runs if the domain can be used, as far as one comparison tells. While idle: its home, and
+  // then `enclosing_` is its home too; or nothing after a use from elsewhere.
   mutable const Node* expected_ = &nowhere;
+  mutable const Node* expected_in_main_ = &nowhere;  // `expected_` from the next switch to main on
 
   Domain* inner_ = nullptr;  // the domains opened in tealets of this one
   Domain* next_ = nullptr;   // its neighbours in the list that it is in

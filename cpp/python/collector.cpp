@@ -74,9 +74,8 @@ PyMethodDef exit_handler = {"_on_exit", guarded<on_exit>, METH_NOARGS,
 bool call_at_exit() {
   PyObject* const handler = PyCFunction_New(&exit_handler, nullptr);
   PyObject* const module = guard([] { return PyImport_ImportModule("atexit"); });
-  PyObject* const result = handler != nullptr && module != nullptr
-                               ? call_method(module, "register", handler)
-                               : nullptr;
+  PyObject* const result =
+      handler != nullptr && module != nullptr ? call_method(module, "register", handler) : nullptr;
   Py_XDECREF(module);
   Py_XDECREF(handler);
   Py_XDECREF(result);

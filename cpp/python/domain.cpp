@@ -24,11 +24,10 @@ PythonDomain::~PythonDomain() {
 
 // The thread state itself tells whose execution runs, and the engine whose it must be.
 bool PythonDomain::is_plainly_usable() const noexcept {
-  if (!nesting().is_plainly_usable() || collecting_thread_state != 0 || thread == nullptr) {
-    return false;
-  }
-  const _PyErr_StackItem* const expected = handled_by(thread, *tealet::core::running_tealet);
-  return outermost_handled(PyThreadState_Get()) == expected;
+  // First, so that little must be kept across the call.
+  const PyThreadState* const now = PyThreadState_Get();
+  return nesting().is_plainly_usable() && collecting_thread_state == 0 && now == thread &&
+         outermost_handled(now) == handled_by(now, *tealet::core::running_tealet);
 }
 
 Errc PythonDomain::usable() {

@@ -395,19 +395,23 @@ class PausedState {
     thread->tracing_what = what_;
     thread->trash_delete_nesting = trash_;
     thread->recursion_remaining = thread->recursion_limit - recursion_;
-    resume_tracing(thread);
+    return resume_tracing(thread);
 #endif
 #if PY_VERSION_HEX >= 0x030c0000
     c_stack_frames_.put_back();
-#endif
     return has_function_of_tool(thread);
+#endif
   }
 
 #if PY_VERSION_HEX < 0x030c0000
   // sys.settrace() sets a flag in the running interpreter loop only, on its C stack. It may have
-  // been called while another execution ran.
-  static void resume_tracing(PyThreadState* thread) noexcept {
-    thread->cframe->use_tracing = has_function_of_tool(thread) && thread->tracing == 0 ? 255 : 0;
+  // been called while another execution ran. Returns whether there is a function.
+  static bool resume_tracing(PyThreadState* thread) noexcept {
+    const bool has_function = has_function_of_tool(thread);
+    thread->cframe->use_tracing = 0;
+    if (__builtin_expect(has_function, 0) && thread->tracing == 0)
+      thread->cframe->use_tracing = 255;
+    return has_function;
   }
 #endif
 
