@@ -252,7 +252,7 @@ class Domain {
   void leave(Stack* saved) noexcept;
   void leave_otherwise(Stack* saved) noexcept;
   void enter() noexcept;
-  void restore() noexcept;
+  void restore_target() noexcept;
   Arrival arrive_otherwise() noexcept;
   void free_ended() noexcept;
   Arrival arrival() noexcept;

@@ -301,7 +301,7 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
 }
 
 // The target's stack is in place again, and the target runs.
-[[gnu::always_inline, gnu::no_sanitize_address]] inline void Domain::restore() noexcept {
+[[gnu::always_inline, gnu::no_sanitize_address]] inline void Domain::restore_target() noexcept {
   Node& to = *target_;
 #if TEALETPP_ASAN
   forget_poison(deepest_near_, to.is_main() ? highest_far_ : to.far);
@@ -330,13 +330,13 @@ inline void Domain::free_ended() noexcept {
 [[gnu::no_sanitize_address]] Arrival Domain::on_restore(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (__builtin_expect(!self.how_.is_plain(), 0)) return self.arrive_otherwise();
-  self.restore();
+  self.restore_target();
   return self.arrival();
 }
 
 [[gnu::noinline, gnu::no_sanitize_address]] Arrival Domain::arrive_otherwise() noexcept {
   if (how_.failed) return failure();
-  restore();
+  restore_target();
   free_ended();
   return arrival();
 }
