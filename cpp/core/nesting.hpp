@@ -86,14 +86,15 @@ class Nesting {
   void unlink() noexcept;
 
   Domain& self_;
-  ThreadContext* thread_ = nullptr;    // one of its owners
-  std::uint64_t opened_ = 0;           // counts the domains that its thread opened
-  Node* home_ = nullptr;               // where it was opened: a tealet, or the thread's `ambient`
-  mutable Node* enclosing_ = nullptr;  // what runs when main does; while idle, since the last check
+  ThreadContext* thread_ = nullptr;  // one of its owners
+  std::uint64_t opened_ = 0;         // counts the domains that its thread opened
+  Node* home_ = nullptr;             // where it was opened: a tealet, or the thread's `ambient`
+  // What runs while main does; of an idle domain, what ran at its last check.
+  mutable Node* enclosing_ = nullptr;
   // What runs if the domain can be used, as far as one comparison tells. While idle: its home, and
   // then `enclosing_` is its home too; or nothing after a use from elsewhere.
   mutable const Node* expected_ = &nowhere;
-  mutable const Node* expected_in_main_ = &nowhere;  // `expected_` from the next switch to main on
+  mutable const Node* expected_in_main_ = &nowhere;  // `expected_` after the next switch to main
 
   Domain* inner_ = nullptr;  // the domains opened in tealets of this one
   Domain* next_ = nullptr;   // its neighbours in the list that it is in
