@@ -257,7 +257,6 @@ class Domain {
   void free_ended() noexcept;
   Arrival arrival() noexcept;
   Arrival not_switched(Errc code) noexcept { return {static_cast<long>(code), this}; }
-  Arrival failure() noexcept;
   void wait_as_stub() noexcept;
   [[noreturn]] void run_here() noexcept;
   [[noreturn]] void end(Transfer out) noexcept;

@@ -335,7 +335,7 @@ inline void Domain::free_ended() noexcept {
 }
 
 [[gnu::noinline, gnu::no_sanitize_address]] Arrival Domain::arrive_otherwise() noexcept {
-  if (how_.failed) return failure();
+  if (how_.failed) return not_switched(Errc::memory);
   restore_target();
   free_ended();
   return arrival();
@@ -346,12 +346,6 @@ inline Arrival Domain::arrival() noexcept {
     return {static_cast<long>(transfer_.signal), this};
   }
   return {0, transfer_.value};
-}
-
-// Nothing was switched.
-Arrival Domain::failure() noexcept {
-  how_.failed = false;
-  return not_switched(Errc::memory);
 }
 
 // What follows is the outermost frame of every tealet. With that of Face::run it is on every saved
@@ -366,7 +360,7 @@ Arrival Domain::failure() noexcept {
 
 [[gnu::no_sanitize_address]] Arrival Domain::on_begin(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.how_.failed, 0)) return self.failure();
+  if (__builtin_expect(self.how_.failed, 0)) return self.not_switched(Errc::memory);
 #if TEALETPP_ASAN
   forget_poison(self.deepest_near_, self.target_->far);
 #endif
@@ -387,7 +381,7 @@ std::atomic<std::ptrdiff_t> mark_to_far{0};
 // that is farther than where the tealet begins.
 [[gnu::no_sanitize_address]] Arrival Domain::on_begin_marked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.how_.failed, 0)) return self.failure();
+  if (__builtin_expect(self.how_.failed, 0)) return self.not_switched(Errc::memory);
 #if TEALETPP_ASAN
   forget_poison(self.deepest_near_, self.target_->far);
 #endif
@@ -475,7 +469,7 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
 
 Arrival Domain::on_forked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  return self.how_.failed ? self.failure() : self.arrival();
+  return self.how_.failed ? self.not_switched(Errc::memory) : self.arrival();
 }
 
 }  // namespace tealet::core
