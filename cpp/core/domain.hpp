@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory_resource>
 
 #include "domain_memory.hpp"
@@ -213,19 +212,12 @@ class Domain {
     unmake,  // it shall never have begun
   };
 
-  // All zero for a tealet that pauses, as most do.
+  // One word, set at once with every jump.
   struct How {
     Leaving leaving = Leaving::pause;
     bool force = false;
     bool fork_leaves = false;  // the original pauses, not the copy
     bool failed = false;       // nothing was switched
-
-    bool is_plain() const noexcept {
-      std::uint32_t bits = 0;
-      static_assert(sizeof bits == sizeof(How));
-      std::memcpy(&bits, this, sizeof bits);
-      return bits == 0;
-    }
   };
 
   using Save = void*(void* domain, void* near) noexcept;
@@ -242,6 +234,7 @@ class Domain {
   static Save on_save;
   static Save on_plain_save;
   static Restore on_restore;
+  static Restore on_plain_restore;
   static Restore on_begin;
   static Restore on_begin_marked;
   static Save on_fork;
@@ -253,7 +246,6 @@ class Domain {
   void leave_otherwise(Stack* saved) noexcept;
   void enter() noexcept;
   void restore_target() noexcept;
-  Arrival arrive_otherwise() noexcept;
   void free_ended() noexcept;
   Arrival arrival() noexcept;
   Arrival not_switched(Errc code) noexcept { return {static_cast<long>(code), this}; }

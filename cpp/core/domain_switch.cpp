@@ -81,9 +81,9 @@ inline Arrival Domain::pause_for(Node& target, Transfer out, bool keep, Core* to
   transfer_ = out;
   set_out(target, Leaving::pause, false);
   if (__builtin_expect(keep, 0)) {
-    return jump_keeping(&on_plain_save, &on_restore);
+    return jump_keeping(&on_plain_save, &on_plain_restore);
   }
-  return to_switch(&on_plain_save, &on_restore, this);
+  return to_switch(&on_plain_save, &on_plain_restore, this);
 }
 
 Arrival Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
@@ -329,16 +329,18 @@ inline void Domain::free_ended() noexcept {
 
 [[gnu::no_sanitize_address]] Arrival Domain::on_restore(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(!self.how_.is_plain(), 0)) return self.arrive_otherwise();
+  if (__builtin_expect(self.how_.failed, 0)) return self.not_switched(Errc::memory);
   self.restore_target();
+  self.free_ended();
   return self.arrival();
 }
 
-[[gnu::noinline, gnu::no_sanitize_address]] Arrival Domain::arrive_otherwise() noexcept {
-  if (how_.failed) return not_switched(Errc::memory);
-  restore_target();
-  free_ended();
-  return arrival();
+// The same after a tealet that has paused.
+[[gnu::no_sanitize_address]] Arrival Domain::on_plain_restore(void* domain) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  if (__builtin_expect(self.how_.failed, 0)) return self.not_switched(Errc::memory);
+  self.restore_target();
+  return self.arrival();
 }
 
 inline Arrival Domain::arrival() noexcept {
