@@ -317,6 +317,55 @@ def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
     assert seen == [True]
 
 
+def test_ends_that_finish_in_the_order_in_which_they_began():
+    """What waits is not ended in the middle of the second one, though the first one is through."""
+    log = []
+
+    def work():  # on a thread where no pending call ends what waits
+        with Main() as main:
+            paused = {}
+
+            def run(name, finish):
+                me = main.current  # a cycle
+                try:
+                    me.parent.switch()
+                finally:
+                    paused[name] = me
+                    del me
+                    finish()
+                    log.append(name)
+
+            def make(name, finish):
+                main.tealet(run).switch(name, finish)
+
+            def finish_second():
+                paused.pop("first").switch()
+                make("third", lambda: None)
+                gc.collect()
+                main.tealet(int)  # an occasion
+
+            def end_first():
+                main.switch()
+                main.tealet(int)  # an occasion to end the first
+                paused.pop("second").switch()
+
+            closer = main.tealet(end_first)
+            closer.switch()
+            make("first", main.switch)
+            gc.collect()
+            closer.switch()
+            make("second", finish_second)
+            gc.collect()
+            main.tealet(int)  # an occasion to end the second
+            main.tealet(int)
+            paused.clear()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert log == ["first", "second", "third"]
+
+
 def test_what_a_collected_tealet_drops_ends_in_turn(main):
     """A chain of them, each found with the last: no stack of waiting closers."""
     depths = []

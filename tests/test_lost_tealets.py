@@ -6,8 +6,9 @@ import weakref
 
 import pytest
 
+from census import census
 from conftest import check_stats, current_figures
-from tealetpp import DefunctError, InvalidError, Main, Status, TealetExit
+from tealetpp import DefunctError, InvalidError, Main, Status, TealetError, TealetExit
 
 frames_are_lost = pytest.mark.leaves_behind(
     "nobody can unwind the frames of a tealet that is given up: what they hold is lost"
@@ -182,3 +183,100 @@ def test_a_domain_that_goes_with_one_that_refused_while_something_waits_in_it():
     for call in (kept[0].tealet, kept[0].stub, kept[0].switch):
         with pytest.raises(InvalidError, match="closed"):
             call()
+
+
+class Pauses:
+    """Switches to the main tealet when it is dropped, and again when it is asked to end there."""
+
+    def __init__(self, main):
+        self.main = main
+
+    def __del__(self):
+        for _ in range(3):
+            try:
+                self.main.switch()
+            except TealetExit:
+                pass
+
+
+def never_end(switch):
+    while True:
+        try:
+            switch()
+        except TealetExit:
+            pass
+
+
+@pytest.mark.leaves_behind("what was being discarded on a stack that is discarded itself")
+def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_another(unraisable):
+    outer = Main()
+
+    def discard_one():
+        inner = Main()
+
+        def refuse():
+            local = Pauses(outer)
+            never_end(lambda: inner.switch())
+            return local
+
+        inner.tealet(refuse).switch()
+        with pytest.raises(TealetError, match="refuses"):
+            inner.close()
+
+    outer.tealet(discard_one).switch()
+    with pytest.raises(TealetError, match="refuses"):
+        outer.close()
+
+    def discard_a_nested_one():
+        outer = Main()
+
+        def host():
+            with Main() as inner:
+                inner.tealet(lambda: never_end(lambda: outer.switch())).switch()
+
+        outer.tealet(host).switch()
+        with pytest.raises(TealetError, match="refuses"):
+            outer.close()
+
+    def domains():
+        for _ in range(3):  # what one collection finds ends after it, and frees what the next finds
+            gc.collect()
+        return census()["domains"]
+
+    before = domains()
+    discard_a_nested_one()
+    assert domains() == before
+
+
+@pytest.mark.leaves_behind("what was being discarded on a stack that is discarded itself")
+def test_a_domain_that_was_being_discarded_on_a_stack_that_is_discarded(unraisable):
+    outer = Main()
+    before = census()
+
+    def discard():
+        middle = Main()
+
+        def host():
+            inner = Main()
+
+            def refuse():
+                local = Pauses(outer)
+                never_end(lambda: middle.switch())
+                return local
+
+            others = [inner.tealet(lambda: inner.switch()) for _ in range(3)]
+            for other in others:
+                other.switch()
+            inner.tealet(refuse).switch()
+
+        middle.tealet(host).switch()
+        with pytest.raises(TealetError, match="refuses"):
+            middle.close()
+
+    outer.tealet(discard).switch()
+    with pytest.raises(TealetError, match="refuses"):
+        outer.close()
+    gc.collect()
+    after = census()
+    for name in ("blocks", "bytes", "open domains", "tealets"):
+        assert after[name] <= before[name], name

@@ -194,8 +194,13 @@ using namespace tealet::capi;
     *static_cast<OwnEnd*>(self.held_by) = {target, arg, flags & ~TEALET_EXIT_DEFER};
     return 0;
   }
-  // What ends with it runs code of its own: not under the lock, and only if this is no mistake.
-  if (would_leave(domain, node_of(target), flags)) domain.close_inner_domains(self);
+  if (would_leave(domain, node_of(target), flags) &&
+      domain.nesting().to_close_in(self) != nullptr) {
+    const bool forced = has(flags, TEALET_XFER_FORCE | TEALET_XFER_NOFAIL);
+    if (!forced && !domain.make_room_to_exit(node_of(target))) return TEALET_ERR_MEM;
+    // What ends with it runs code of its own: not under the lock, and only if this is no mistake.
+    domain.close_inner_domains(self);
+  }
   if (!domain.depart()) return TEALET_ERR_INTEGRITY;
   const Errc code = exit_to(domain, node_of(target), arg, flags);
   return arrive(domain, code, nullptr);

@@ -118,6 +118,8 @@ void Domain::free_node(Node& node) noexcept {
 
 void Domain::close_inner_domains(const Node& outer) noexcept {
   while (Domain* inner = nesting_.to_close_in(outer)) {
+    // Its tealets go on inside `outer`. What used it last from elsewhere may be gone.
+    static_cast<void>(inner->check());
     inner->face_.close(*inner);
     if (nesting_.to_close_in(outer) == inner) nesting_.strand(outer);  // it could not be closed
   }

@@ -151,6 +151,9 @@ class Domain {
   // The same for a new tealet whose stack begins here; at `far`, if that is farther: it gets a copy
   // of what lies in between.
   Errc start(Node& fresh, Transfer out, char* far) noexcept;
+  // Saves what exit_to() would have to save, so that it needs no memory. False if there is none:
+  // every stack is as it was.
+  bool make_room_to_exit(const Node& target) noexcept;
   // Ends the running tealet, which is not main, and switches to a captured or paused one. Returns
   // only if that fails. With `keep` the node stays, Exited, until it is discarded.
   Errc exit_to(Node& target, Transfer out, bool keep, bool force) noexcept;

@@ -147,6 +147,11 @@ Errc Domain::create_stub(std::size_t extra, Node*& stub) noexcept {
   return code;
 }
 
+bool Domain::make_room_to_exit(const Node& target) noexcept {
+  char* const up_to = target.far != nullptr ? target.far : current_->far;
+  return area_.make_room(memory_, up_to, target.stack, StackArea::OnFailure::undo);
+}
+
 Errc Domain::exit_to(Node& target, Transfer out, bool keep, bool force) noexcept {
   transfer_ = out;
   return code_of(jump(target, keep ? Leaving::exit : Leaving::end, force));

@@ -98,10 +98,8 @@ Errc Nesting::outside_or_moved() const noexcept {
   return place() == tealet ? Errc::outside : Errc::moved;
 }
 
-bool Nesting::is_running(const Node& tealet) noexcept {
-  const Node* runs = running_tealet;
-  while (runs != &tealet && runs->domain != nullptr) runs = runs->domain->nesting().enclosing_;
-  return runs == &tealet;
+Node* Nesting::enclosing(const Node& tealet) noexcept {
+  return tealet.domain->nesting().enclosing_;
 }
 
 bool Nesting::is_inside(const Node* tealet) const noexcept {

@@ -51,8 +51,8 @@ class Nesting {
   // when another library switches C stacks, too.
   static void correct_running(Node& tealet) noexcept { running_tealet = &tealet; }
 
-  // Whether `tealet` runs on this thread: innermost, or with that one inside of it.
-  static bool is_running(const Node& tealet) noexcept;
+  // The tealet that `tealet` runs inside of, while it runs; `ambient` if it is in none.
+  static Node* enclosing(const Node& tealet) noexcept;
 
   // The thread that opened the domain; nullptr once it is closed.
   const ThreadContext* thread() const noexcept { return thread_; }

@@ -104,9 +104,10 @@ void PythonDomain::settle_thread() {
   if (adopting || !is_on_its_thread()) return;
   // What is being ended does not end others in between, nor does what runs inside of it: they may
   // be waiting for its end.
-  const TealetObject* const unwinding = on_thread->unwinding;
-  const Node* const node = unwinding != nullptr ? unwinding->node() : nullptr;
-  if (node != nullptr && tealet::core::Nesting::is_running(*node)) return;
+  for (const Node* runs = tealet::core::running_tealet; runs->domain != nullptr;
+       runs = tealet::core::Nesting::enclosing(*runs)) {
+    if (runs->held_by != nullptr && object_of(*runs)->value.settling) return;
+  }
   if (is_collecting(*this)) return;
   on_thread->settle();
 }
@@ -129,8 +130,7 @@ void PythonDomain::settle_own() {
     last = tealet;
     Py_INCREF(tealet->object());
     hold(tealet, false);
-    ThreadDomains& domains = *on_thread;
-    TealetObject* const before = std::exchange(domains.unwinding, tealet);
+    tealet->value.settling = true;
     // Somebody may have found it meanwhile, through the tree. If not, it ends with its last
     // reference.
     const bool must_end = tealet->value.must_end;
@@ -139,8 +139,8 @@ void PythonDomain::settle_own() {
     if (!must_end || tealet->node() == nullptr) let_go_of_held(tealet);
     must_wait_again = tealet->value.waiting;
     if (must_wait_again) tealet->value.must_end = must_end;
+    tealet->value.settling = false;
     Py_DECREF(tealet->object());
-    domains.unwinding = before;
     if (!is_open()) return;
   }
   if (!closes_later_ || !is_open() || !current().is_main() || closing) return;

@@ -42,7 +42,9 @@ void discard_tealet(TealetObject* tealet) {
   ThreadDomains& thread = *domain.on_thread;
   Node& node = *tealet->node();
   Py_INCREF(tealet->object());
-  thread.begin_discarding();
+  // What is on its stack never ends: what it was in the middle of discarding, another one has to.
+  const bool leaves_some = thread.forget_discarding(node);
+  const int discard = thread.begin_discarding();
   const bool hosts = node.hosts;
   Execution left = std::exchange(execution_of(node), Execution{});
   if (&node == &domain.current()) {
@@ -56,8 +58,8 @@ void discard_tealet(TealetObject* tealet) {
   domain.discard(node);
   drop_paused(left, give_first_chunk);
   // What was opened in it can never be used again.
-  if (hosts) thread.discard_stranded();
-  thread.end_discarding();
+  if (hosts || leaves_some) thread.discard_stranded();
+  thread.end_discarding(discard);
   domain.let_go_of_held(tealet);
   Py_DECREF(tealet->object());
 }
@@ -156,7 +158,7 @@ void end_unreachable(TealetObject* tealet) {
     }
     if (tealet->node() != nullptr) domain.hold(tealet, false);
     // settle() calls this in a loop: settling here would nest. What ran may have closed the domain.
-    if (domain.is_open() && tealet != domain.on_thread->unwinding) domain.settle();
+    if (domain.is_open() && !tealet->value.settling) domain.settle();
   }
   set_raised(raised);
 }
@@ -239,13 +241,17 @@ bool close_domain(TealetObject* main) {
 }
 
 void discard_domain(PythonDomain& domain) {
-  Py_INCREF(domain.main_object->object());
-  domain.closing = domain.discarding = true;
-  // One of its tealets may have been running when its thread went, or the tealet that it lies in.
-  TealetObject* const current = std::exchange(domain.current_object, domain.main_object);
+  domain.closing = true;
+  domain.discarded_in = tealet::core::running_tealet;
+  if (domain.lost_object == nullptr) {
+    Py_INCREF(domain.main_object->object());
+    // One of its tealets may have been running when its thread went, or the tealet that it lies in.
+    domain.lost_object = std::exchange(domain.current_object, domain.main_object);
+  }
   while (domain.main().first_child != nullptr) {
     discard_tealet(object_of(domain.newest_leaf(domain.main())));
   }
+  TealetObject* const current = std::exchange(domain.lost_object, domain.main_object);
   unrefer(current);
   if (current != domain.main_object && domain.is_nested()) {
     drop_paused(execution_of(domain.main()), give_first_chunk);

@@ -37,7 +37,7 @@ bool may_be_on_another_stack(PythonDomain& domain);
 
 // The C++ value of a Python Tealet, as pybind11 sees it.
 struct Tealet {
-  static constexpr int place_bits = 28;
+  static constexpr int place_bits = 27;
 
   Node* node;             // nullptr once it has ended
   PythonDomain* domain;   // nullptr if it was never initialised
@@ -51,6 +51,7 @@ struct Tealet {
   std::uint32_t held : 1;            // the domain owns a reference
   std::uint32_t waiting : 1;         // it is to be ended at the next occasion
   std::uint32_t must_end : 1;        // then it is ended whoever refers to it
+  std::uint32_t settling : 1;        // what waits is being ended, and this one's turn has come
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
@@ -144,11 +145,13 @@ class PythonDomain : public tealet::core::Domain {
 
   TealetObject* main_object = nullptr;     // borrowed
   TealetObject* current_object = nullptr;  // strong, unless it is main
+  // While discard_domain() is at work, which may be reached again, or may never return:
+  TealetObject* lost_object = nullptr;  // what was the current one, as strong
+  const Node* discarded_in = nullptr;   // the tealet in which it is
   Call call;
   std::uint64_t thread_state = 0;   // its number
   PyThreadState* thread = nullptr;  // current whenever check() holds; nullptr once Python ends
   bool closing = false;
-  bool discarding = false;  // discard_domain() is at work; it may be reached again
   bool tools_wait = false;  // resumed, and trace functions are to be told of it
   bool adopting = false;    // the engine is changing the tree: nothing may switch
   bool may_settle = false;  // something waits on this thread

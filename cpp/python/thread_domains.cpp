@@ -1,5 +1,6 @@
 #include "thread_domains.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -190,8 +191,37 @@ void ThreadDomains::keep(PythonDomain& domain) {
   domain.kept_before = std::exchange(kept_, &domain);
 }
 
-void ThreadDomains::end_discarding() {
-  if (--discarding_ > 0) return;
+int ThreadDomains::begin_discarding() noexcept {
+  try {
+    discards_.push_back({last_discard_ + 1, tealet::core::running_tealet});
+    return ++last_discard_;
+  } catch (const std::bad_alloc&) {
+    ++unlisted_discards_;
+    return 0;
+  }
+}
+
+bool ThreadDomains::forget_discarding(const Node& tealet) {
+  if (discards_.empty()) return false;
+  const auto is_lost = [&](const Discard& discard) { return discard.tealet == &tealet; };
+  discards_.erase(std::remove_if(discards_.begin(), discards_.end(), is_lost), discards_.end());
+  bool found = false;
+  for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+    if (domain->discarded_in != &tealet) continue;
+    domain->discarded_in = nullptr;
+    found = true;
+  }
+  return found;
+}
+
+void ThreadDomains::end_discarding(int number) {
+  if (number == 0) {
+    --unlisted_discards_;
+  } else {
+    const auto is_this = [&](const Discard& discard) { return discard.number == number; };
+    discards_.erase(std::remove_if(discards_.begin(), discards_.end(), is_this), discards_.end());
+  }
+  if (!discards_.empty() || unlisted_discards_ > 0) return;
   while (PythonDomain* const domain = kept_) {
     kept_ = std::exchange(domain->kept_before, nullptr);
     Py_DECREF(domain->main_object->object());
@@ -201,7 +231,7 @@ void ThreadDomains::end_discarding() {
 void ThreadDomains::discard_stranded() {
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
-    if (domain->nesting().stranded() && !domain->discarding) {
+    if (domain->nesting().stranded() && domain->discarded_in == nullptr) {
       discard_domain(*domain);
       ++discarded_;
       domain = last_opened_;  // any of them may be gone now
@@ -233,7 +263,7 @@ void ThreadDomains::end() {
   PyObject* const raised = take_raised();
   const int before = discarded_;
   ends_ = true;
-  begin_discarding();
+  const int discard = begin_discarding();
   // What is dropped may open further ones, and switch to any tealet that is left. One in which a
   // domain lies, whose running tealet it has paused with it, must go before that domain.
   while (last_opened_ != nullptr) {
@@ -245,7 +275,7 @@ void ThreadDomains::end() {
     Py_DECREF(main);
   }
   const int ended = discarded_ - before;
-  end_discarding();
+  end_discarding(discard);
   if (PyErr_WarnFormat(PyExc_ResourceWarning, 1,
                        "a thread has ended with %d open domain%s of tealets, which %s closed "
                        "without unwinding: use `with Main()` or Main.close()",

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "objects.hpp"
 
@@ -37,10 +38,14 @@ class ThreadDomains {
   void correct_running();
 
   // Around what drops frames without unwinding. A domain that keep() is called for in between is
-  // freed after the outermost end_discarding(): the frames may be those of one of its tealets.
-  void begin_discarding() noexcept { ++discarding_; }
+  // freed after the last end_discarding(): the frames may be those of one of its tealets. The
+  // number is for end_discarding(). What is dropped may switch, so they end in any order, or never.
+  int begin_discarding() noexcept;
   void keep(PythonDomain& domain);
-  void end_discarding();
+  void end_discarding(int number);
+  // `tealet` is to be discarded, and what it is in the middle of discarding does not end. Whether
+  // domains are among that: discard_stranded() then begins with them again.
+  bool forget_discarding(const Node& tealet);
   // Ends those whose tealet is gone, without unwinding.
   void discard_stranded();
   // The thread's state goes: ends all of them, without unwinding.
@@ -52,7 +57,6 @@ class ThreadDomains {
   // Whether end() is at work: nothing unwinds any more.
   bool ends() const noexcept { return ends_; }
 
-  TealetObject* unwinding = nullptr;     // borrowed: what settle() is ending
   ThreadDomains* next_ending = nullptr;  // among those whose thread state goes
 
  private:
@@ -60,8 +64,14 @@ class ThreadDomains {
 
   PythonDomain* last_opened_ = nullptr;
   PythonDomain* kept_ = nullptr;  // and a reference to the Main of each
-  int discarding_ = 0;
-  int discarded_ = 0;  // domains, in all: the warning counts them
+  struct Discard {
+    int number;
+    const Node* tealet;  // that runs it
+  };
+  std::vector<Discard> discards_;
+  int last_discard_ = 0;
+  int unlisted_discards_ = 0;  // for which there was no memory
+  int discarded_ = 0;          // domains, in all: the warning counts them
   bool ends_ = false;
   bool some_wait_ = false;  // something may wait: add() tells new domains
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());

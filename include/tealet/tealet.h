@@ -171,6 +171,9 @@ TEALET_API int tealet_switch(tealet_t* target, void** parg, int flags);
 /* Ends the running tealet and continues in `target`, which gets `arg`. Returns only if that fails,
  * with an error as tealet_switch() has them, or TEALET_ERR_INVAL in main and to itself; or with
  * TEALET_EXIT_DEFER: 0, and `target` is where it goes if the function then returns NULL.
+ *
+ * Domains of the C++ API that were opened in the tealet are closed first. They stay closed if the
+ * exit then fails, which it does only if their tealets have switched meanwhile.
  */
 TEALET_API int tealet_exit(tealet_t* target, void* arg, int flags);
 

@@ -192,6 +192,26 @@ TEST_CASE("C++ domains in a C tealet are closed when it ends") {
               },
               nullptr, nullptr, TEALET_START_SWITCH) == TEALET_ERR_PANIC);
   }
+  SUBCASE("but not by one that fails for want of memory") {
+    // `next` begins on top of this tealet, which has to be saved then.
+    c.run([](tealet_t* current, void*) {
+      tealet_t* next = tealet_new(current);
+      tealet_run(
+          next,
+          [](tealet_t* current, void*) {
+            leave_a_domain_open();
+            dry = true;
+            CHECK(tealet_exit(current->main, nullptr, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
+            dry = false;
+            CHECK(shared->log.empty());
+            shared->tealet->switch_to();
+            CHECK(shared->tealet->status() == Status::Exited);
+            return current->main;
+          },
+          nullptr, nullptr, TEALET_START_SWITCH);
+      return current->main;
+    });
+  }
   SUBCASE("but not by one that is a mistake") {
     c.run([](tealet_t* current, void*) {
       leave_a_domain_open();

@@ -1,8 +1,11 @@
 // Domains inside tealets of other domains, and domains on other threads.
+#include <cstring>
 #include <memory>
+#include <memory_resource>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "helpers.hpp"
 
@@ -207,6 +210,59 @@ TEST_CASE("Exit ends the tealet that it is for, through the domains inside") {
   }
   CHECK_FALSE(host);
   CHECK(consistent(outer));
+}
+
+namespace {
+
+// Overwrites what is given back, and keeps it: whoever looks at it finds neither pointers nor
+// zeros.
+class Overwriting : public std::pmr::memory_resource {
+ public:
+  ~Overwriting() override {
+    for (void* block : given_back_) ::operator delete(block);
+  }
+
+ private:
+  void* do_allocate(std::size_t size, std::size_t) override { return ::operator new(size); }
+  void do_deallocate(void* block, std::size_t size, std::size_t) override {
+    std::memset(block, 0xA5, size);
+    given_back_.push_back(block);
+  }
+  bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+
+  std::vector<void*> given_back_;
+};
+
+}  // namespace
+
+TEST_CASE("a domain that ends with its tealet was used last from one that is gone") {
+  Overwriting memory;
+  bool unwound = false;
+  std::unique_ptr<Main> older;
+  Tealet inside;
+  Main outer;
+  Tealet host = outer.create([&] {
+    older = std::make_unique<Main>();
+    inside = older->create([&] {
+      try {
+        older->switch_to();
+      } catch (const tealet::Exit&) {
+        outer.create([] {});  // not plainly usable here
+        unwound = true;
+        throw;
+      }
+    });
+    Main::Options options;
+    options.upstream = &memory;
+    Main younger(options);
+    younger.create([&] { inside.switch_to(); }).switch_to();
+  });
+  host.switch_to();
+  CHECK(unwound);
+  CHECK_FALSE(host);
+  CHECK_FALSE(inside);
+  CHECK(consistent(outer));
+  CHECK(code_of([&] { outer.create([] {}).switch_to(); }) == Errc::ok);
 }
 
 TEST_CASE("a tealet that is given up with a domain open inside leaves it outside") {

@@ -273,7 +273,9 @@ class World:
             if begun and fate.witness() is not None and not fate.may_keep_locals():
                 self.fail(f"the locals of {fate!r} still live")
         if self.refusals and not self.blind:
-            self.fail(f"nobody heard that these refuse: {[refusal.me for refusal in self.refusals]}")
+            self.fail(
+                f"nobody heard that these refuse: {[refusal.me for refusal in self.refusals]}"
+            )
         for token, seen in self.unwinding_errors.items():
             if seen != 1 and not self.blind:
                 self.fail(f"the exception {token} of one that was unwound was seen {seen} times")
