@@ -198,15 +198,15 @@ TEST_CASE("C++ domains in a C tealet are closed when it ends") {
       tealet_t* next = tealet_new(current);
       tealet_run(
           next,
-          [](tealet_t* current, void*) {
+          [](tealet_t* ended, void*) {
             leave_a_domain_open();
             dry = true;
-            CHECK(tealet_exit(current->main, nullptr, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
+            CHECK(tealet_exit(ended->main, nullptr, TEALET_XFER_DEFAULT) == TEALET_ERR_MEM);
             dry = false;
             CHECK(shared->log.empty());
             shared->tealet->switch_to();
             CHECK(shared->tealet->status() == Status::Exited);
-            return current->main;
+            return ended->main;
           },
           nullptr, nullptr, TEALET_START_SWITCH);
       return current->main;
