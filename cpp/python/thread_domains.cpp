@@ -192,8 +192,10 @@ void ThreadDomains::keep(PythonDomain& domain) {
 }
 
 int ThreadDomains::begin_discarding() noexcept {
+  // What ran when the thread's state went is no stack that anything could be lost with.
+  const Node* const runs = ends_ ? nullptr : tealet::core::running_tealet;
   try {
-    discards_.push_back({last_discard_ + 1, tealet::core::running_tealet});
+    discards_.push_back({last_discard_ + 1, runs});
     return ++last_discard_;
   } catch (const std::bad_alloc&) {
     ++unlisted_discards_;
