@@ -251,6 +251,7 @@ class Refusal:
         me.exiting = False
         self.was_lost, me.lost = me.lost, me.lost or me.domain.closing or me.domain.may_close
         self.address = f"at {id(me.domain.ref().current):#x}"  # as in what its closer hears
+        self.may_be_unheard = False
         self.thread.world.refusals.append(self)
 
     def take_back(self):
@@ -268,8 +269,8 @@ class Refusal:
         except TealetExit:
             if self in world.refusals:
                 # Who closed it is not who was refused: its exit came where none can be raised, and
-                # this one is in its place.
-                world.refusals.remove(self)
+                # this one is in its place. Who was refused may hear of it later, or has ended.
+                self.may_be_unheard = True
                 world.counts["refused another one"] += 1
             raise
 
