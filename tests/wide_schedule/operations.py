@@ -137,6 +137,7 @@ def run_stub(player, *_):
     stub = pick(player, "stub")
     if stub is not None:
         body, _ = new_body(player, stub)
+        hold_target(stub)
         player.switch_to(stub, lambda tealet: functools.partial(tealet.run, body))
 
 
@@ -146,9 +147,14 @@ def run_stub(player, *_):
 def switch(player, *_):
     target = pick(player, "new", "paused")
     if target is not None:
-        if target.domain.current is not target.domain.main:
-            target.domain.plain = False
+        hold_target(target)
         player.switch_to(target, lambda tealet: tealet.switch)
+
+
+def hold_target(target):
+    """A tealet that pauses for another one keeps it, where no collector looks."""
+    if target.domain.current is not target.domain.main:
+        target.domain.plain = False
 
 
 def switch_to_main(player, *_):
@@ -389,7 +395,9 @@ def close_main(player, *_):
     if len(idle) < 2:
         return
     domain = thread.rng.choice(idle)
-    main = thread.mains.pop(domain)
+    main = thread.mains.pop(domain, None)
+    if main is None:
+        return
     domain.closing = True
     closing(player, main.close)
     domain.closed = True
@@ -400,7 +408,9 @@ def drop_main(player, *_):
     if len(thread.mains) > 1:
         domain = thread.rng.choice(list(thread.mains))
         domain.may_close = True
-        main = thread.mains.pop(domain)
+        main = thread.mains.pop(domain, None)
+        if main is None:
+            return  # gone meanwhile: choosing runs finalizers
         player.world.counts["dropped a Main"] += 1
         others = [t for t in player.world.threads if t is not thread and not t.done]
         if others and thread.rng.random() < 0.5:
