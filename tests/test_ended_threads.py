@@ -363,6 +363,42 @@ def test_after_a_fork_the_child_can_drop_what_its_lost_threads_had():
     assert done.stdout == "parent EXITED\n"
 
 
+FORKS_ON_A_THREAD_WITHOUT_DOMAINS = """
+import os, threading, warnings
+from tealetpp import Main, Status
+
+kept, ready, go_on = [], threading.Event(), threading.Event()
+
+def work():
+    outer = Main()
+    def nest(n):
+        inner = Main()
+        t = inner.tealet((lambda: nest(n - 1)) if n else (lambda: outer.switch()))
+        kept.extend([inner, t])
+        t.switch()
+    host = outer.tealet(nest)
+    kept.append(host)
+    host.switch(3)
+    ready.set(); go_on.wait()
+
+warnings.simplefilter("ignore")
+thread = threading.Thread(target=work); thread.start(); ready.wait()
+child = os.fork()
+if child == 0:
+    os._exit(7 if all(each.status is Status.EXITED for each in kept) else 3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+go_on.set(); thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork()")
+def test_a_fork_on_a_thread_that_never_opened_a_domain():
+    """The domains lie in each other, and each is ended once."""
+    command = [sys.executable, "-X", "faulthandler", "-c", FORKS_ON_A_THREAD_WITHOUT_DOMAINS]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "7\n", ""), done.stderr
+
+
 def test_nothing_unwinds_that_only_another_one_refers_to():
     def run():
         def inner():

@@ -242,7 +242,9 @@ bool close_domain(TealetObject* main) {
 
 void discard_domain(PythonDomain& domain) {
   domain.closing = true;
-  domain.discarded_in = tealet::core::running_tealet;
+  // In the child of a fork, this thread may never have opened a domain.
+  const Node* const runs = tealet::core::running_tealet;
+  domain.discarded_in = runs != nullptr ? runs : &domain.main();
   if (domain.lost_object == nullptr) {
     Py_INCREF(domain.main_object->object());
     // One of its tealets may have been running when its thread went, or the tealet that it lies in.

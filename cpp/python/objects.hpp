@@ -147,7 +147,7 @@ class PythonDomain : public tealet::core::Domain {
   TealetObject* current_object = nullptr;  // strong, unless it is main
   // While discard_domain() is at work, which may be reached again, or may never return:
   TealetObject* lost_object = nullptr;  // what was the current one, as strong
-  const Node* discarded_in = nullptr;   // the tealet in which it is
+  const Node* discarded_in = nullptr;   // the tealet in which it is; never null then
   Call call;
   std::uint64_t thread_state = 0;   // its number
   PyThreadState* thread = nullptr;  // current whenever check() holds; nullptr once Python ends
