@@ -173,7 +173,7 @@ TEALET_API int tealet_switch(tealet_t* target, void** parg, int flags);
  * TEALET_EXIT_DEFER: 0, and `target` is where it goes if the function then returns NULL.
  *
  * Domains of the C++ API that were opened in the tealet are closed first. They stay closed if the
- * exit then fails, which it does only if their tealets have switched meanwhile.
+ * exit fails after that: with TEALET_ERR_INTEGRITY, or because their tealets switched meanwhile.
  */
 TEALET_API int tealet_exit(tealet_t* target, void* arg, int flags);
 
