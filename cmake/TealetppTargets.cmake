@@ -52,5 +52,5 @@ function(tealetpp_add_library target type)
   target_include_directories(${target}
     PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
            "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>"
-    PRIVATE core switch)
+    PRIVATE "${PROJECT_SOURCE_DIR}/cpp")
 endfunction()

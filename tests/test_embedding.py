@@ -222,7 +222,7 @@ def test_the_installed_tree(installed):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     files = {re.sub(r"^lib\w*(/\w+-linux-gnu)?/", "lib/", name) for name in files}
     headers = {f"include/tealet/{path.name}" for path in (ROOT / "include/tealet").glob("*.h*")}
-    headers = (headers - {"include/tealet/config.hpp.in"}) | {"include/tealet/config.hpp"}
+    headers = (headers - {"include/tealet/cxx/config.hpp.in"}) | {"include/tealet/cxx/config.hpp"}
     minor = ".".join(tealetpp.__version__.split(".")[:2])
     libraries = {"lib/libtealetpp.a", "lib/libtealetpp.so", f"lib/libtealetpp.so.{minor}"}
     libraries.add(f"lib/libtealetpp.so.{tealetpp.__version__}")
@@ -251,7 +251,7 @@ def test_another_minor_version_is_not_found(change, installed, tmp_path):
 
 
 def test_every_version_is_the_same(wheel):
-    text = (wheel / "include/tealet/version.h").read_text()
+    text = (wheel / "include/tealet/tealet_version.h").read_text()
     macros = dict(re.findall(r"#define TEALET_VERSION(\w*) (\S+)", text))
     parts = (macros["_MAJOR"], macros["_MINOR"], macros["_PATCH"])
     assert macros[""] == f'"{tealetpp.__version__}"'

@@ -1,8 +1,8 @@
-#include "c_domain.hpp"
+#include "capi/c_domain.hpp"
 
 #include <new>
 
-#include "transfer.hpp"
+#include "capi/transfer.hpp"
 
 namespace tealet::capi {
 
@@ -12,7 +12,7 @@ namespace {
 // for tealet_finalize().
 bool release(core::Node&) { return true; }
 
-constexpr core::Face face{run_function, release, nullptr, nullptr};
+constexpr core::Hooks hooks{run_function, release, nullptr, nullptr};
 
 }  // namespace
 
@@ -32,17 +32,17 @@ bool AllocatorResource::do_is_equal(const std::pmr::memory_resource& other) cons
 
 CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept
     : AllocatorResource(functions),
-      Domain(face, static_cast<AllocatorResource*>(this), CountingAllocator::no_limit),
+      Domain(hooks, static_cast<AllocatorResource*>(this), CountingAllocator::no_limit),
       extra_bytes(extra),
       began_at(begun_at),
       integrity(memory()) {
   memory().set_cache_bytes(0);
-  memory().adopt(sizeof(CDomain));
+  memory().charge(sizeof(CDomain));
 }
 
 bool CDomain::is_gone() const noexcept {
   const core::Nesting* lies = &nesting();
-  while (!lies->stranded()) {
+  while (!lies->orphaned()) {
     const core::Node* outer = lies->outer();
     if (outer == nullptr) return false;
     if (outer->domain->status(*outer) == Status::Defunct) return true;
@@ -51,13 +51,13 @@ bool CDomain::is_gone() const noexcept {
   return true;
 }
 
-void CDomain::strand_neighbours() noexcept {
+void CDomain::orphan_neighbours() noexcept {
   const core::Node* outer = nesting().outer();
   while (outer != nullptr) {
-    const bool lost = outer->domain->status(*outer) == Status::Defunct;
+    const bool defunct = outer->domain->status(*outer) == Status::Defunct;
     core::Nesting& further = outer->domain->nesting();
-    further.strand(*outer);
-    outer = lost ? nullptr : further.outer();
+    further.orphan(*outer);
+    outer = defunct ? nullptr : further.outer();
   }
 }
 
@@ -69,7 +69,7 @@ Errc CDomain::check_caller(const char* here) const noexcept {
   return near ? Errc::ok : Errc::invalid;
 }
 
-bool CDomain::depart_with_care() noexcept {
+bool CDomain::depart_slow() noexcept {
   if (locks_by_itself()) lock();
   if (!integrity.intact()) {
     if (locks_by_itself()) unlock();
@@ -79,13 +79,13 @@ bool CDomain::depart_with_care() noexcept {
   return true;
 }
 
-void CDomain::arrive_with_care() noexcept {
+void CDomain::arrive_slow() noexcept {
   watch_current();
   if (locks_by_itself()) unlock();
 }
 
 void CDomain::watch_current() noexcept {
-  const bool of_main = (current().marks & TEALET_ORIGIN_MAIN_LINEAGE) != 0;
+  const bool of_main = (current().api_flags & TEALET_ORIGIN_MAIN_LINEAGE) != 0;
   if (!of_main) integrity.watch(current().far);
 }
 
@@ -102,7 +102,7 @@ int error_of(Errc code) noexcept {
     case Errc::ok:
       return 0;
     case Errc::memory:
-    case Errc::no_room:
+    case Errc::stack_exhausted:
       return TEALET_ERR_MEM;
     case Errc::defunct:
       return TEALET_ERR_DEFUNCT;

@@ -1,6 +1,6 @@
 // What the C face keeps: a domain for every main tealet, and behind every node what a program sees.
 //
-// A function of the API that asks where its frame lies is [[gnu::noinline]]: link-time optimization
+// A function of the API that asks where its frame lies is TEALETPP_NOINLINE: link-time optimization
 // would otherwise put it into the program's function, whose frame begins farther than that
 // function's own variables.
 #pragma once
@@ -11,8 +11,9 @@
 #include <cstdint>
 #include <memory_resource>
 
-#include "domain.hpp"
-#include "stack_integrity.hpp"
+#include "capi/stack_integrity.hpp"
+#include "core/domain.hpp"
+#include "port/compiler.hpp"
 
 namespace tealet::capi {
 
@@ -45,18 +46,18 @@ struct CDomain final : private AllocatorResource, core::Domain {
   bool is_gone() const noexcept;
   // Precondition: is_gone(). Strands every domain that was begun in the tealets that this one lies
   // in, so that none climbs through this one once it is freed.
-  void strand_neighbours() noexcept;
+  void orphan_neighbours() noexcept;
   // Whether the caller, which has its frame at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;
 
   // Before and after every transfer, on the stacks of those who run then. depart() fails if the
   // running tealet has broken stack integrity; nothing has changed then.
-  bool depart() noexcept {
-    if (plain) return true;
-    return depart_with_care();
+  bool before_transfer() noexcept {
+    if (fast_transfers) return true;
+    return depart_slow();
   }
-  void arrive() noexcept {
-    if (!plain) arrive_with_care();
+  void after_transfer() noexcept {
+    if (!fast_transfers) arrive_slow();
   }
   void watch_current() noexcept;
   void lock() noexcept;
@@ -68,11 +69,11 @@ struct CDomain final : private AllocatorResource, core::Domain {
   char* began_at;
   tealet_lock_t locking{};
   StackIntegrity integrity;
-  bool plain = true;  // there is neither lock nor integrity to see to
+  bool fast_transfers = true;  // there is neither lock nor integrity to see to
 
  private:
-  bool depart_with_care() noexcept;
-  void arrive_with_care() noexcept;
+  bool depart_slow() noexcept;
+  void arrive_slow() noexcept;
 };
 
 // Holds the lock of a domain, if that is to be done by itself, in what does not transfer.
@@ -100,12 +101,12 @@ inline core::Node& node_of(const tealet_t* tealet) noexcept {
 }
 inline CDomain& domain_of(const tealet_t* tealet) noexcept { return CDomain::of(node_of(tealet)); }
 
-// Node::held_by is the function of a tealet that has not begun, and then its OwnEnd.
+// Node::binding is the function of a tealet that has not begun, and then its OwnEnd.
 inline tealet_run_t function_of(const core::Node& node) noexcept {
-  return reinterpret_cast<tealet_run_t>(node.held_by);
+  return reinterpret_cast<tealet_run_t>(node.binding);
 }
 inline void set_function(core::Node& node, tealet_run_t run) noexcept {
-  node.held_by = reinterpret_cast<void*>(run);
+  node.binding = reinterpret_cast<void*>(run);
 }
 
 // The TEALET_ERR_* for what the engine says.

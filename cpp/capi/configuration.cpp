@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstring>
 
-#include "c_domain.hpp"
+#include "capi/c_domain.hpp"
+#include "port/compiler.hpp"
+#include "port/pages.hpp"
 
 using namespace tealet;
 using namespace tealet::capi;
@@ -36,8 +38,8 @@ void copy_members(tealet_config_t& to, const tealet_config_t& from, std::size_t 
 }
 
 // Whether transfers have nothing but themselves to see to has changed.
-void see_what_is_plain(CDomain& domain) noexcept {
-  domain.plain = !domain.integrity.active() && !domain.locks_by_itself();
+void update_fast_transfers(CDomain& domain) noexcept {
+  domain.fast_transfers = !domain.integrity.active() && !domain.locks_by_itself();
 }
 
 }  // namespace
@@ -59,19 +61,20 @@ int tealet_configure_set(tealet_t* tealet, tealet_config_t* config) {
   domain.integrity.release();
   const bool done = domain.integrity.configure(wanted);
   if (done) copy_members(*config, wanted, config->size);
-  see_what_is_plain(domain);
+  update_fast_transfers(domain);
   domain.watch_current();
   return done ? 0 : TEALET_ERR_MEM;
 }
 
-[[gnu::noinline]] int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes) {
+TEALETPP_NOINLINE int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes) {
   tealet_config_t config = domain_of(tealet).integrity.config();
   config.flags =
       TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
-  config.stack_integrity_bytes = stack_integrity_bytes != 0 ? stack_integrity_bytes : page_size();
+  config.stack_integrity_bytes =
+      stack_integrity_bytes != 0 ? stack_integrity_bytes : port::page_size();
   config.stack_guard_mode = TEALET_STACK_GUARD_MODE_NOACCESS;
   config.stack_integrity_fail_policy = TEALET_STACK_INTEGRITY_FAIL_ERROR;
-  config.stack_guard_limit = __builtin_frame_address(0);
+  config.stack_guard_limit = TEALETPP_FRAME_ADDRESS();
   return tealet_configure_set(tealet, &config);
 }
 
@@ -85,15 +88,15 @@ int tealet_configure_set_locking(tealet_t* tealet, const tealet_lock_t* locking)
   }
   CDomain& domain = domain_of(tealet);
   domain.locking = locking != nullptr ? *locking : tealet_lock_t{};
-  see_what_is_plain(domain);
+  update_fast_transfers(domain);
   return 0;
 }
 
-[[gnu::noinline]] int tealet_set_far(tealet_t* tealet, void* far_boundary) {
+TEALETPP_NOINLINE int tealet_set_far(tealet_t* tealet, void* far_boundary) {
   core::Node& node = node_of(tealet);
   CDomain& domain = CDomain::of(node);
   auto* far = static_cast<char*>(far_boundary);
-  const bool above = far > static_cast<char*>(__builtin_frame_address(0));
+  const bool above = far > TEALETPP_FRAME_ADDRESS();
   const bool runs = domain.check() == Errc::ok && &node == &domain.current();
   if (!node.is_main() || !runs || !above) return TEALET_ERR_INVAL;
   domain.set_main_far(far);

@@ -2,7 +2,8 @@
 
 #include <cstddef>
 
-#include "transfer.hpp"
+#include "capi/transfer.hpp"
+#include "port/compiler.hpp"
 
 using namespace tealet;
 using namespace tealet::capi;
@@ -56,22 +57,22 @@ void tealet_statsalloc_init(tealet_statsalloc_t* alloc, tealet_alloc_t* base) {
   alloc->s_allocs = 0;
 }
 
-[[gnu::noinline]] int tealet_spawn(tealet_t* tealet, tealet_t** pcreated, tealet_run_t run,
+TEALETPP_NOINLINE int tealet_spawn(tealet_t* tealet, tealet_t** pcreated, tealet_run_t run,
                                    void** parg, void* stack_far, int flags) {
   if (run == nullptr) {
     if (pcreated != nullptr) *pcreated = nullptr;
     return TEALET_ERR_INVAL;
   }
-  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  const auto* here = TEALETPP_FRAME_ADDRESS();
   return spawn(tealet, pcreated, run, parg, stack_far, flags, here);
 }
 
-[[gnu::noinline]] int tealet_stub_new(tealet_t* tealet, tealet_t** pstub, void* stack_far) {
-  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+TEALETPP_NOINLINE int tealet_stub_new(tealet_t* tealet, tealet_t** pstub, void* stack_far) {
+  const auto* here = TEALETPP_FRAME_ADDRESS();
   return spawn(tealet, pstub, nullptr, nullptr, stack_far, TEALET_START_DEFAULT, here);
 }
 
-[[gnu::noinline]] int tealet_stub_run(tealet_t* stub, tealet_run_t run, void** parg) {
+TEALETPP_NOINLINE int tealet_stub_run(tealet_t* stub, tealet_run_t run, void** parg) {
   if (run == nullptr) return TEALET_ERR_INVAL;
-  return run_stub(node_of(stub), run, parg, static_cast<const char*>(__builtin_frame_address(0)));
+  return run_stub(node_of(stub), run, parg, TEALETPP_FRAME_ADDRESS());
 }

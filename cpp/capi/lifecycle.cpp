@@ -5,7 +5,8 @@
 #include <cstring>
 #include <new>
 
-#include "c_domain.hpp"
+#include "capi/c_domain.hpp"
+#include "port/compiler.hpp"
 
 using namespace tealet;
 using namespace tealet::capi;
@@ -43,26 +44,26 @@ void check_finalize(CDomain& domain) noexcept {
 void* tealet_alloc_malloc(size_t size, void*) { return std::malloc(size); }
 void tealet_alloc_free(void* ptr, void*) { std::free(ptr); }
 
-[[gnu::noinline]] tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
+TEALETPP_NOINLINE tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize) {
   const tealet_alloc_t defaults = TEALET_ALLOC_INIT_MALLOC;
   const tealet_alloc_t& functions = alloc != nullptr ? *alloc : defaults;
   if (extrasize > core::largest_node_extra - sizeof(tealet_t)) return nullptr;
   void* block = TEALET_ALLOC_MALLOC(&functions, sizeof(CDomain));
   if (block == nullptr) return nullptr;
-  auto* here = static_cast<char*>(__builtin_frame_address(0));
+  auto* here = TEALETPP_FRAME_ADDRESS();
   auto* domain = ::new (block) CDomain(functions, sizeof(tealet_t) + extrasize, here);
   if (domain->open(domain->extra_bytes) != Errc::ok) {
     free_domain(*domain);
     return nullptr;
   }
-  domain->main().marks = TEALET_ORIGIN_MAIN_LINEAGE;
+  domain->main().api_flags = TEALET_ORIGIN_MAIN_LINEAGE;
   return make_handle(*domain, domain->main());
 }
 
 void tealet_finalize(tealet_t* tealet) {
   CDomain& domain = domain_of(tealet);
   if (domain.is_gone()) {
-    domain.strand_neighbours();
+    domain.orphan_neighbours();
   } else {
     check_finalize(domain);
   }

@@ -1,5 +1,5 @@
-#include "c_domain.hpp"
-#include "c_stats.hpp"
+#include "capi/c_domain.hpp"
+#include "core/c_stats.hpp"
 
 using namespace tealet;
 using namespace tealet::capi;
@@ -13,7 +13,7 @@ tealet_t* tealet_previous(tealet_t* tealet) {
 
 void** tealet_main_userpointer(tealet_t* tealet) { return &domain_of(tealet).user_pointer; }
 
-unsigned int tealet_get_origin(tealet_t* tealet) { return node_of(tealet).marks; }
+unsigned int tealet_get_origin(tealet_t* tealet) { return node_of(tealet).api_flags; }
 
 int tealet_status(tealet_t* tealet) {
   switch (domain_of(tealet).status(node_of(tealet))) {

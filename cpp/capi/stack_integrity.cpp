@@ -1,7 +1,4 @@
-#include "stack_integrity.hpp"
-
-#include <sys/mman.h>
-#include <unistd.h>
+#include "capi/stack_integrity.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -9,8 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "stack_memory.hpp"
-#include "thread.hpp"
+#include "port/pages.hpp"
+#include "port/stack_memory.hpp"
+#include "port/thread_stack.hpp"
 
 namespace tealet::capi {
 
@@ -22,26 +20,14 @@ constexpr unsigned int snapshot = TEALET_CONFIGF_STACK_SNAPSHOT;
 
 // The full pages in `range`.
 StackRange pages_in(StackRange range) noexcept {
-  const std::uintptr_t page = page_size();
+  const std::uintptr_t page = port::page_size();
   const std::uintptr_t skip = -reinterpret_cast<std::uintptr_t>(range.low) % page;
   if (skip >= range.size()) return {};
   char* low = range.low + skip;
   return {low, low + (static_cast<std::size_t>(range.high - low) & ~(page - 1))};
 }
 
-void protect(StackRange pages, int protection) noexcept {
-  if (mprotect(pages.low, pages.size(), protection) != 0) {
-    std::perror("tealet: mprotect of a stack");
-    std::abort();
-  }
-}
-
 }  // namespace
-
-std::size_t page_size() noexcept {
-  static const auto size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  return size;
-}
 
 tealet_config_t StackIntegrity::canonical(tealet_config_t wanted) noexcept {
   wanted.flags &= integrity | guard_pages | snapshot;
@@ -65,10 +51,11 @@ tealet_config_t StackIntegrity::canonical(tealet_config_t wanted) noexcept {
 bool StackIntegrity::configure(const tealet_config_t& config) noexcept {
   std::size_t size = (config.flags & snapshot) != 0 ? config.stack_integrity_bytes : 0;
   // Beside what is guarded there is less than a page on each side.
-  if ((config.flags & guard_pages) != 0 && size > 2 * page_size()) size = 2 * page_size();
+  if ((config.flags & guard_pages) != 0 && size > 2 * port::page_size())
+    size = 2 * port::page_size();
   char* copy = nullptr;
   if (size != 0) {
-    copy = static_cast<char*>(memory_.take(size));
+    copy = static_cast<char*>(memory_.try_allocate(size));
     if (copy == nullptr) return false;
   }
   give_copy_back();
@@ -79,14 +66,14 @@ bool StackIntegrity::configure(const tealet_config_t& config) noexcept {
 }
 
 void StackIntegrity::give_copy_back() noexcept {
-  if (copy_ != nullptr) memory_.give(copy_, copy_size_);
+  if (copy_ != nullptr) memory_.deallocate(copy_, copy_size_);
   copy_ = nullptr;
 }
 
 void StackIntegrity::watch(char* far) noexcept {
   if (!active()) return;
   const auto* limit = static_cast<const char*>(config_.stack_guard_limit);
-  const char* top = core::top_of_this_stack();
+  const char* top = port::top_of_this_stack();
   if (limit == nullptr || (top != nullptr && limit > top)) limit = top;
   if (limit == nullptr || far >= limit) return;
   const auto most = static_cast<std::size_t>(limit - far);
@@ -104,26 +91,24 @@ void StackIntegrity::watch(char* far) noexcept {
 void StackIntegrity::guard(StackRange window) noexcept {
   const StackRange pages = pages_in(window);
   const bool readable = config_.stack_guard_mode == TEALET_STACK_GUARD_MODE_READONLY;
-  // Where this cannot be done, the copy covers what it has room for.
-  if (pages.size() == 0 ||
-      mprotect(pages.low, pages.size(), readable ? PROT_READ : PROT_NONE) != 0) {
-    return;
-  }
+  const auto protection = readable ? port::Protection::read_only : port::Protection::none;
+  // Where this cannot be done, the copy covers as much as fits into it.
+  if (pages.size() == 0 || !port::protect_pages(pages.low, pages.size(), protection)) return;
   guarded_ = pages;
 }
 
 void StackIntegrity::copy(StackRange below, StackRange above) noexcept {
   below_ = below;
   above_ = above;
-  core::copy_stack_bytes(copy_, below.low, below.size());
-  core::copy_stack_bytes(copy_ + below.size(), above.low, above.size());
+  port::copy_stack_bytes(copy_, below.low, below.size());
+  port::copy_stack_bytes(copy_ + below.size(), above.low, above.size());
 }
 
 const char* StackIntegrity::first_difference() const noexcept {
   const char* expected = copy_;
   for (const StackRange& range : {below_, above_}) {
     for (const char* byte = range.low; byte != range.high; ++byte, ++expected) {
-      if (core::stack_byte(byte) != *expected) return byte;
+      if (port::stack_byte(byte) != *expected) return byte;
     }
   }
   return nullptr;
@@ -145,7 +130,11 @@ bool StackIntegrity::intact() noexcept {
 }
 
 void StackIntegrity::release() noexcept {
-  if (guarded_.size() != 0) protect(guarded_, PROT_READ | PROT_WRITE);
+  if (guarded_.size() != 0 &&
+      !port::protect_pages(guarded_.low, guarded_.size(), port::Protection::read_write)) {
+    std::perror("tealet: mprotect of a stack");
+    std::abort();
+  }
   guarded_ = below_ = above_ = {};
 }
 

@@ -1,7 +1,7 @@
 // Watches the bytes of the stack beyond the far end of the tealet that runs.
 #pragma once
 
-#include <tealet/allocator.hpp>
+#include <tealet/cxx/counting_allocator.hpp>
 #include <tealet/tealet.h>
 
 #include <cstddef>
@@ -14,9 +14,6 @@ struct StackRange {
   char* high = nullptr;
   std::size_t size() const noexcept { return static_cast<std::size_t>(high - low); }
 };
-
-// Of the system's pages, which can be guarded only as a whole.
-std::size_t page_size() noexcept;
 
 class StackIntegrity {
  public:

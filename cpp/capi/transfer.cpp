@@ -1,15 +1,17 @@
-#include "transfer.hpp"
+#include "capi/transfer.hpp"
 
 #include <cstdio>
 #include <cstdlib>
+
+#include "port/compiler.hpp"
 
 namespace tealet::capi {
 
 namespace {
 
+using core::Message;
 using core::Node;
 using core::Signal;
-using core::Transfer;
 
 constexpr int start_flags = TEALET_START_SWITCH;
 constexpr int transfer_flags = TEALET_XFER_FORCE | TEALET_XFER_PANIC | TEALET_XFER_NOFAIL;
@@ -20,18 +22,18 @@ constexpr unsigned char forked_main = TEALET_ORIGIN_MAIN_LINEAGE | TEALET_ORIGIN
 bool has(int flags, int flag) noexcept { return (flags & flag) != 0; }
 
 // Before every transfer: 0, or why the caller, which has its frame at `here`, must not go.
-int depart(CDomain& domain, const char* here) noexcept {
+int begin_transfer(CDomain& domain, const char* here) noexcept {
   if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
-  return domain.depart() ? 0 : TEALET_ERR_INTEGRITY;
+  return domain.before_transfer() ? 0 : TEALET_ERR_INTEGRITY;
 }
 
 // After it: why it has failed, or what the transfer that resumed the caller brought.
-int arrive(CDomain& domain, Errc code, void** parg) noexcept {
-  domain.arrive();
+int finish_transfer(CDomain& domain, Errc code, void** parg) noexcept {
+  domain.after_transfer();
   if (code != Errc::ok) return error_of(code);
-  const Transfer arrived = domain.arrived();
-  if (parg != nullptr) *parg = arrived.value;
-  return arrived.signal == Signal::error ? TEALET_ERR_PANIC : 0;
+  const Message received = domain.received();
+  if (parg != nullptr) *parg = received.value;
+  return received.signal == Signal::error ? TEALET_ERR_PANIC : 0;
 }
 
 Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
@@ -41,7 +43,7 @@ Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
       return Errc::ok;
     case Status::Stub:
       // Nothing in it could return the panic.
-      return target.held_by != nullptr && !panic ? Errc::ok : Errc::invalid;
+      return target.binding != nullptr && !panic ? Errc::ok : Errc::invalid;
     case Status::Defunct:
       return Errc::defunct;
     default:
@@ -61,14 +63,14 @@ Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt att
   const bool panic = has(flags, TEALET_XFER_PANIC);
   Errc code = check_target(domain, target, panic);
   if (code == Errc::ok) {
-    const Transfer out{panic ? Signal::error : Signal::value, value};
+    const Message out{panic ? Signal::error : Signal::value, value};
     code = attempt(target, out, has(flags, TEALET_XFER_FORCE | TEALET_XFER_NOFAIL));
   }
   const bool failed = code == Errc::memory || code == Errc::defunct;
   if (!failed || !has(flags, TEALET_XFER_NOFAIL)) return code;
-  const Transfer out{Signal::error, value};
+  const Message out{Signal::error, value};
   if (domain.current().is_main()) {
-    domain.arrived() = out;
+    domain.received() = out;
     return Errc::ok;
   }
   return attempt(domain.main(), out, true);
@@ -77,7 +79,7 @@ Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt att
 // Pauses the running tealet.
 Errc leave_for(CDomain& domain, Node& target, void* const* parg, int flags) noexcept {
   void* const value = parg != nullptr ? *parg : nullptr;
-  return transfer(domain, target, value, flags, [&](Node& to, Transfer out, bool force) {
+  return transfer(domain, target, value, flags, [&](Node& to, Message out, bool force) {
     return core::code_of(domain.switch_to(to, out, force));
   });
 }
@@ -85,19 +87,19 @@ Errc leave_for(CDomain& domain, Node& target, void* const* parg, int flags) noex
 // Ends the running tealet. Returns only if it cannot.
 Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   const bool keep = !has(flags, TEALET_EXIT_DELETE);
-  return transfer(domain, target, value, flags, [&](Node& to, Transfer out, bool force) {
+  return transfer(domain, target, value, flags, [&](Node& to, Message out, bool force) {
     return domain.exit_to(to, out, keep, force);
   });
 }
 
 // The function of the running tealet has returned `next`.
-[[noreturn, gnu::noinline]] void finish(CDomain& domain, tealet_t* next) noexcept {
+[[noreturn]] TEALETPP_NOINLINE void finish(CDomain& domain, tealet_t* next) noexcept {
   Node& self = domain.current();
-  const OwnEnd own = *static_cast<OwnEnd*>(self.held_by);
+  const OwnEnd own = *static_cast<OwnEnd*>(self.binding);
   if (next == nullptr) next = own.target;
   domain.close_inner_domains(self);
-  const bool intact = domain.depart();
-  if (!intact) domain.depart();  // which compares no more
+  const bool intact = domain.before_transfer();
+  if (!intact) domain.before_transfer();  // which compares no more
   if (intact && next != nullptr) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
@@ -110,13 +112,13 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
 
 }  // namespace
 
-Transfer run_function(Node& self, Transfer arrived) {
+Message run_function(Node& self, Message received) {
   CDomain& domain = CDomain::of(self);
   const tealet_run_t run = function_of(self);
   OwnEnd own;
-  self.held_by = &own;
-  domain.arrive();
-  tealet_t* next = run(handle_of(self), arrived.value);
+  self.binding = &own;
+  domain.after_transfer();
+  tealet_t* next = run(handle_of(self), received.value);
   // Not `self` any more: a fork of it returns here, too.
   finish(domain, next);
 }
@@ -125,7 +127,7 @@ int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
           const char* here) noexcept {
   CDomain& domain = CDomain::of(node);
   if (node.status != Status::New || (flags & ~start_flags) != 0) return TEALET_ERR_INVAL;
-  if (const int error = depart(domain, here); error != 0) return error;
+  if (const int error = begin_transfer(domain, here); error != 0) return error;
   set_function(node, run);
   auto* const far = static_cast<char*>(stack_far);
   const bool now = flags == TEALET_START_SWITCH;
@@ -135,26 +137,26 @@ int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
   } else {
     code = domain.capture(node, far);
   }
-  return arrive(domain, code, now ? parg : nullptr);  // a capture brings nothing
+  return finish_transfer(domain, code, now ? parg : nullptr);  // a capture brings nothing
 }
 
 int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
   CDomain& domain = CDomain::of(target);
-  if (const int error = depart(domain, here); error != 0) return error;
+  if (const int error = begin_transfer(domain, here); error != 0) return error;
   const Errc code = leave_for(domain, target, parg, flags);
-  return arrive(domain, code, parg);
+  return finish_transfer(domain, code, parg);
 }
 
 int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexcept {
   CDomain& domain = CDomain::of(stub);
-  if (const int error = depart(domain, here); error != 0) return error;
+  if (const int error = begin_transfer(domain, here); error != 0) return error;
   Errc code = Errc::invalid;
-  if (stub.status == Status::Stub && stub.held_by == nullptr) {
+  if (stub.status == Status::Stub && stub.binding == nullptr) {
     set_function(stub, run);
     code = leave_for(domain, stub, parg, TEALET_XFER_DEFAULT);
-    if (code != Errc::ok) stub.held_by = nullptr;
+    if (code != Errc::ok) stub.binding = nullptr;
   }
-  return arrive(domain, code, parg);
+  return finish_transfer(domain, code, parg);
 }
 
 }  // namespace tealet::capi
@@ -162,62 +164,63 @@ int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexce
 using namespace tealet;
 using namespace tealet::capi;
 
-[[gnu::noinline]] int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
+TEALETPP_NOINLINE int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
                                  int flags) {
   if (run == nullptr) return TEALET_ERR_INVAL;
-  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  const auto* here = TEALETPP_FRAME_ADDRESS();
   return start(node_of(tealet), run, parg, stack_far, flags, here);
 }
 
-[[gnu::noinline]] int tealet_switch(tealet_t* target, void** parg, int flags) {
+TEALETPP_NOINLINE int tealet_switch(tealet_t* target, void** parg, int flags) {
   if ((flags & ~transfer_flags) != 0) return TEALET_ERR_INVAL;
   core::Node& node = node_of(target);
   const CDomain& domain = CDomain::of(node);
   if (&node != &domain.current()) {
-    return switch_to(node, parg, flags, static_cast<const char*>(__builtin_frame_address(0)));
+    return switch_to(node, parg, flags, TEALETPP_FRAME_ADDRESS());
   }
   // It runs: but is it the caller?
   if (const Errc code = domain.check(); code != Errc::ok) return error_of(code);
   return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
 }
 
-[[gnu::noinline]] int tealet_exit(tealet_t* target, void* arg, int flags) {
+TEALETPP_NOINLINE int tealet_exit(tealet_t* target, void* arg, int flags) {
   CDomain& domain = domain_of(target);
   core::Node& self = domain.current();
-  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  const auto* here = TEALETPP_FRAME_ADDRESS();
   const bool possible = (flags & ~exit_flags) == 0 && !self.is_main() && &node_of(target) != &self;
   if (!possible) return TEALET_ERR_INVAL;
   if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
   if (has(flags, TEALET_EXIT_DEFER)) {
     // A fork of main has no function that could return.
-    if (self.held_by == nullptr) return TEALET_ERR_INVAL;
-    *static_cast<OwnEnd*>(self.held_by) = {target, arg, flags & ~TEALET_EXIT_DEFER};
+    if (self.binding == nullptr) return TEALET_ERR_INVAL;
+    *static_cast<OwnEnd*>(self.binding) = {target, arg, flags & ~TEALET_EXIT_DEFER};
     return 0;
   }
   if (would_leave(domain, node_of(target), flags) &&
       domain.nesting().to_close_in(self) != nullptr) {
     const bool forced = has(flags, TEALET_XFER_FORCE | TEALET_XFER_NOFAIL);
-    if (!forced && !domain.make_room_to_exit(node_of(target))) return TEALET_ERR_MEM;
+    if (!forced && !domain.save_for_exit(node_of(target))) return TEALET_ERR_MEM;
     // What ends with it runs code of its own: not under the lock, and only if this is no mistake.
     domain.close_inner_domains(self);
   }
-  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
+  if (!domain.before_transfer()) return TEALET_ERR_INTEGRITY;
   const Errc code = exit_to(domain, node_of(target), arg, flags);
-  return arrive(domain, code, nullptr);
+  return finish_transfer(domain, code, nullptr);
 }
 
-[[gnu::noinline]] int tealet_fork(tealet_t* tealet, void** parg, int flags) {
+TEALETPP_NOINLINE int tealet_fork(tealet_t* tealet, void** parg, int flags) {
   core::Node& copy = node_of(tealet);
   CDomain& domain = CDomain::of(copy);
   if (copy.status != Status::New || (flags & ~start_flags) != 0) return TEALET_ERR_INVAL;
-  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  const auto* here = TEALETPP_FRAME_ADDRESS();
   if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
   core::Node& self = domain.current();
   if (self.far == core::unbounded) return TEALET_ERR_UNFORKABLE;
-  if (!domain.depart()) return TEALET_ERR_INTEGRITY;
-  copy.held_by = self.held_by;
-  copy.marks = (self.marks & TEALET_ORIGIN_MAIN_LINEAGE) != 0 ? forked_main : TEALET_ORIGIN_FORK;
+  if (!domain.before_transfer()) return TEALET_ERR_INTEGRITY;
+  copy.binding = self.binding;
+  copy.api_flags =
+      (self.api_flags & TEALET_ORIGIN_MAIN_LINEAGE) != 0 ? forked_main : TEALET_ORIGIN_FORK;
   const Errc code = domain.fork(copy, flags == TEALET_START_SWITCH);
-  if (code != Errc::ok) copy.marks = 0;
-  return arrive(domain, code, parg);
+  if (code != Errc::ok) copy.api_flags = 0;
+  return finish_transfer(domain, code, parg);
 }

@@ -3,7 +3,7 @@
 
 #include <tealet/tealet.h>
 
-#include "c_domain.hpp"
+#include "capi/c_domain.hpp"
 
 namespace tealet::capi {
 
@@ -16,7 +16,7 @@ struct OwnEnd {
 };
 
 // The engine's hook: runs the function of a tealet that has just begun.
-core::Transfer run_function(core::Node& self, core::Transfer arrived);
+core::Message run_function(core::Node& self, core::Message received);
 
 // tealet_run(), also without a function: a stub.
 int start(core::Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,

@@ -1,4 +1,5 @@
-#include "c_domain.hpp"
+#include "capi/c_domain.hpp"
+#include "port/compiler.hpp"
 
 using namespace tealet::capi;
 
@@ -19,6 +20,6 @@ ptrdiff_t tealet_stack_diff(void* a, void* b) {
 
 void* tealet_stack_further(void* a, void* b) { return a > b ? a : b; }
 
-[[gnu::noinline]] void* tealet_new_probe(tealet_t*, tealet_run_t, void**, void* stack_far, int) {
-  return tealet_stack_further(__builtin_dwarf_cfa(), stack_far);
+TEALETPP_NOINLINE void* tealet_new_probe(tealet_t*, tealet_run_t, void**, void* stack_far, int) {
+  return tealet_stack_further(TEALETPP_CALLERS_STACK_POINTER(), stack_far);
 }

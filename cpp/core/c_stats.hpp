@@ -1,7 +1,7 @@
 // The statistics as C has them: for the C API, and for that of the Python module.
 #pragma once
 
-#include <tealet/stats.hpp>
+#include <tealet/cxx/stats.hpp>
 #include <tealet/tealet.h>
 
 namespace tealet::core {

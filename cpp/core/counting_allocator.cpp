@@ -1,4 +1,4 @@
-#include <tealet/allocator.hpp>
+#include <tealet/cxx/counting_allocator.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -41,27 +41,22 @@ CountingAllocator::~CountingAllocator() { trim(); }
 
 std::size_t CountingAllocator::trim() noexcept {
   const std::size_t trimmed = cached_;
-  for (KeptLarge& large : large_) give_up(large);
-  for (std::size_t i = 0; i < shelves_.size(); ++i) {
-    while (Kept* block = shelves_[i]) {
+  for (LargeBlock& large : large_) evict(large);
+  for (std::size_t i = 0; i < free_lists_.size(); ++i) {
+    while (FreeBlock* block = free_lists_[i]) {
       const std::size_t bytes = (i + 1) * granule;
-      shelves_[i] = block->next;
+      free_lists_[i] = block->next;
       cached_ -= bytes;
-      give_to_upstream(block, bytes, block_alignment);
+      deallocate_upstream(block, bytes, block_alignment);
     }
   }
   return trimmed;
 }
 
-void CountingAllocator::abandon(void*, std::size_t bytes) noexcept {
-  count_given(bytes);
-  from_upstream_ -= bytes;
-}
-
-void CountingAllocator::adopt(std::size_t bytes) noexcept {
+void CountingAllocator::charge(std::size_t bytes) noexcept {
   from_upstream_ += bytes;
-  count_taken(bytes);
-  note_peaks();
+  count_allocation(bytes);
+  update_peaks();
 }
 
 void CountingAllocator::set_cache_bytes(std::size_t bytes) noexcept {
@@ -87,7 +82,7 @@ void CountingAllocator::reset_peaks() noexcept {
   blocks_below_peak_ = 0;
 }
 
-void CountingAllocator::note_peaks() noexcept {
+void CountingAllocator::update_peaks() noexcept {
   if (bytes_below_peak_ < 0) bytes_below_peak_ = 0;
   if (blocks_below_peak_ < 0) {
     blocks_peak_ -= static_cast<std::size_t>(blocks_below_peak_);
@@ -101,75 +96,76 @@ bool CountingAllocator::within_limit(std::size_t bytes) const noexcept {
   return from_upstream_ <= limit_ && bytes <= limit_ - from_upstream_;
 }
 
-void* CountingAllocator::take_with_care(std::size_t bytes) noexcept {
-  void* block = bytes <= largest_kept ? take_from_shelf(shelf(bytes), bytes) : take_large(bytes);
-  if (block == nullptr) return take_from_upstream(bytes, block_alignment);
-  note_peaks();
+void* CountingAllocator::try_allocate_slow(std::size_t bytes) noexcept {
+  void* block = bytes <= largest_listed ? pop_free_block(free_list_for(bytes), bytes)
+                                        : take_large_block(bytes);
+  if (block == nullptr) return try_allocate_upstream(bytes, block_alignment);
+  update_peaks();
   return block;
 }
 
-void* CountingAllocator::take_large(std::size_t bytes) noexcept {
-  for (KeptLarge& large : large_) {
+void* CountingAllocator::take_large_block(std::size_t bytes) noexcept {
+  for (LargeBlock& large : large_) {
     if (large.bytes != bytes) continue;
     cached_ -= bytes;
-    count_taken(bytes);
+    count_allocation(bytes);
     return std::exchange(large, {}).block;
   }
   return nullptr;
 }
 
 // What give() has counted already.
-void CountingAllocator::give_with_care(void* block, std::size_t bytes) noexcept {
-  Kept** kept = shelf(bytes);
-  if (kept != nullptr && make_room(bytes)) {
-    put_on_shelf(kept, block, bytes);
-  } else if (bytes <= largest_kept || !keep_large(block, bytes)) {
-    give_to_upstream(block, bytes, block_alignment);
+void CountingAllocator::deallocate_slow(void* block, std::size_t bytes) noexcept {
+  FreeBlock** kept = free_list_for(bytes);
+  if (kept != nullptr && evict_for(bytes)) {
+    push_free_block(kept, block, bytes);
+  } else if (bytes <= largest_listed || !cache_large(block, bytes)) {
+    deallocate_upstream(block, bytes, block_alignment);
   }
 }
 
-bool CountingAllocator::keep_large(void* block, std::size_t bytes) noexcept {
-  if (!make_room(bytes)) return false;
-  const auto is_free = [](const KeptLarge& large) { return large.block == nullptr; };
+bool CountingAllocator::cache_large(void* block, std::size_t bytes) noexcept {
+  if (!evict_for(bytes)) return false;
+  const auto is_free = [](const LargeBlock& large) { return large.block == nullptr; };
   auto* place = std::find_if(large_.begin(), large_.end(), is_free);
-  if (place == large_.end()) place = &give_up_next();
+  if (place == large_.end()) place = &evict_next();
   *place = {block, bytes};
   cached_ += bytes;
   return true;
 }
 
 // Whether so many bytes more can be kept, if need be in place of large blocks.
-bool CountingAllocator::make_room(std::size_t bytes) noexcept {
+bool CountingAllocator::evict_for(std::size_t bytes) noexcept {
   std::size_t small = cached_;
-  for (const KeptLarge& large : large_) small -= large.bytes;
+  for (const LargeBlock& large : large_) small -= large.bytes;
   if (bytes > cache_bytes_ || small > cache_bytes_ - bytes) return false;
-  while (cached_ > cache_bytes_ - bytes) give_up_next();
+  while (cached_ > cache_bytes_ - bytes) evict_next();
   return true;
 }
 
-CountingAllocator::KeptLarge& CountingAllocator::give_up_next() noexcept {
-  KeptLarge& large = large_[next_large_];
+CountingAllocator::LargeBlock& CountingAllocator::evict_next() noexcept {
+  LargeBlock& large = large_[next_large_];
   next_large_ = (next_large_ + 1) % large_.size();
-  give_up(large);
+  evict(large);
   return large;
 }
 
-void CountingAllocator::give_up(KeptLarge& large) noexcept {
+void CountingAllocator::evict(LargeBlock& large) noexcept {
   if (large.block == nullptr) return;
   cached_ -= large.bytes;
-  give_to_upstream(large.block, large.bytes, block_alignment);
+  deallocate_upstream(large.block, large.bytes, block_alignment);
   large = {};
 }
 
-void* CountingAllocator::take_from_upstream(std::size_t bytes, std::size_t alignment) noexcept {
+void* CountingAllocator::try_allocate_upstream(std::size_t bytes, std::size_t alignment) noexcept {
   if (!within_limit(bytes)) trim();
   if (!within_limit(bytes)) return nullptr;
   for (;;) {
     try {
       void* block = upstream_->allocate(bytes, alignment);
       from_upstream_ += bytes;
-      count_taken(bytes);
-      note_peaks();
+      count_allocation(bytes);
+      update_peaks();
       return block;
     } catch (...) {
       // What is kept here may be what upstream lacks.
@@ -178,29 +174,29 @@ void* CountingAllocator::take_from_upstream(std::size_t bytes, std::size_t align
   }
 }
 
-void CountingAllocator::give_to_upstream(void* block, std::size_t bytes,
-                                         std::size_t alignment) noexcept {
+void CountingAllocator::deallocate_upstream(void* block, std::size_t bytes,
+                                            std::size_t alignment) noexcept {
   from_upstream_ -= bytes;
   upstream_->deallocate(block, bytes, alignment);
 }
 
 void* CountingAllocator::do_allocate(std::size_t bytes, std::size_t alignment) {
   if (alignment <= block_alignment) {
-    if (void* block = take(bytes)) return block;
+    if (void* block = try_allocate(bytes)) return block;
     throw std::bad_alloc();
   }
-  void* block = take_from_upstream(bytes, alignment);
+  void* block = try_allocate_upstream(bytes, alignment);
   if (block == nullptr) throw std::bad_alloc();
   return block;
 }
 
 void CountingAllocator::do_deallocate(void* block, std::size_t bytes, std::size_t alignment) {
   if (alignment <= block_alignment) {
-    give(block, bytes);
+    deallocate(block, bytes);
     return;
   }
-  count_given(bytes);
-  give_to_upstream(block, bytes, alignment);
+  count_deallocation(bytes);
+  deallocate_upstream(block, bytes, alignment);
 }
 
 bool CountingAllocator::do_is_equal(const std::pmr::memory_resource& other) const noexcept {

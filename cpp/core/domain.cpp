@@ -1,18 +1,17 @@
 // The life of a domain and of its nodes, and their tree. The switch and the statistics have files
 // of their own.
-#include "domain.hpp"
-
-#include <cxxabi.h>
+#include "core/domain.hpp"
 
 #include <cstring>
 #include <new>
 
-#include "thread.hpp"
+#include "core/thread_context.hpp"
+#include "port/compiler.hpp"
 
 namespace tealet::core {
 
-Domain::Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept
-    : memory_(upstream, limit), face_(face) {}
+Domain::Domain(const Hooks& hooks, std::pmr::memory_resource* upstream, std::size_t limit) noexcept
+    : memory_(upstream, limit), hooks_(hooks) {}
 
 Domain::~Domain() {
   if (is_open()) close();
@@ -26,9 +25,9 @@ Errc Domain::open(std::size_t extra) noexcept {
   main_->far = unbounded;
   main_->status = Status::Running;
   current_ = main_;
-  area_.never_lose(main_->stack);
-  exceptions_ = reinterpret_cast<ExceptionsInFlight*>(abi::__cxa_get_globals());
-  stack_ = usable_stack_of_this_thread();
+  area_.never_defunct(main_->stack);
+  exceptions_ = port::exceptions_in_flight();
+  stack_ = port::usable_stack_of_this_thread();
   nesting_.join(*thread);
   return Errc::ok;
 }
@@ -43,13 +42,13 @@ void Domain::close() noexcept {
 
 // noinline, as is extent(): inlined into a large frame, they would measure from that frame's far
 // end.
-[[gnu::noinline]] Errc Domain::check_room() const noexcept {
-  return __builtin_frame_address(0) > stack_.lowest_start ? Errc::ok : Errc::no_room;
+TEALETPP_NOINLINE Errc Domain::check_stack_space() const noexcept {
+  return TEALETPP_FRAME_ADDRESS() > stack_.lowest_start ? Errc::ok : Errc::stack_exhausted;
 }
 
 Node* Domain::make_node(std::size_t extra) noexcept {
   const std::size_t units = (extra + Node::extra_unit - 1) / Node::extra_unit;
-  void* block = memory_.take(sizeof(Node) + Node::extra_unit * units);
+  void* block = memory_.try_allocate(sizeof(Node) + Node::extra_unit * units);
   if (block == nullptr) return nullptr;
   auto* node = ::new (block) Node;
   node->domain = this;
@@ -61,7 +60,7 @@ Node* Domain::make_node(std::size_t extra) noexcept {
 
 Node* Domain::create(std::size_t extra, Node& parent) noexcept {
   Node* node = make_node(extra);
-  if (node != nullptr) adopt(*node, parent);
+  if (node != nullptr) reparent(*node, parent);
   return node;
 }
 
@@ -73,8 +72,8 @@ Node* Domain::duplicate(const Node& original) noexcept {
     twin->stack = original.stack;
     twin->stack->share(memory_);
   }
-  twin->held_by = original.held_by;
-  twin->marks = original.marks;
+  twin->binding = original.binding;
+  twin->api_flags = original.api_flags;
   twin->far = original.far;
   twin->marked = original.marked;
   twin->status = original.status;
@@ -92,36 +91,36 @@ void Domain::discard(Node& node) noexcept {
   free_node(node);
 }
 
-void Domain::adopt(Node& child, Node& parent) noexcept {
-  child.adopt_to(parent);
-  if (face_.adopted != nullptr) face_.adopted(child);
+void Domain::reparent(Node& child, Node& parent) noexcept {
+  child.reparent(parent);
+  if (hooks_.reparented != nullptr) hooks_.reparented(child);
 }
 
 // A tealet that ends hands its children on to its parent.
 void Domain::leave_tree(Node& node) noexcept {
-  while (node.first_child != nullptr) adopt(*node.first_child, *node.parent);
+  while (node.first_child != nullptr) reparent(*node.first_child, *node.parent);
   node.detach();
 }
 
 void Domain::free_node(Node& node) noexcept {
   if (previous_ == &node) previous_ = nullptr;
   nesting_.forget(node);
-  nesting_.strand(node);
+  nesting_.orphan(node);
   if (node.stack != nullptr) {
-    area_.let_go(memory_, *node.stack);
+    area_.release(memory_, *node.stack);
     node.stack = nullptr;
   }
   node.status = Status::Exited;
   memory_.totals.tealet_freed();
-  if (face_.release(node)) free_block(node);
+  if (hooks_.release(node)) free_block(node);
 }
 
 void Domain::close_inner_domains(const Node& outer) noexcept {
   while (Domain* inner = nesting_.to_close_in(outer)) {
     // Its tealets go on inside `outer`. What used it last from elsewhere may be gone.
     static_cast<void>(inner->check());
-    inner->face_.close(*inner);
-    if (nesting_.to_close_in(outer) == inner) nesting_.strand(outer);  // it could not be closed
+    inner->hooks_.close(*inner);
+    if (nesting_.to_close_in(outer) == inner) nesting_.orphan(outer);  // it could not be closed
   }
 }
 
@@ -130,7 +129,7 @@ Errc Domain::set_parent(Node& node, Node& parent) noexcept {
   if (node.is_main() || &node == &parent) return Errc::invalid;
   // The way up may be long; most often it need not be gone.
   if (node.first_child != nullptr && parent.descends_from(node)) return Errc::invalid;
-  adopt(node, parent);
+  reparent(node, parent);
   return Errc::ok;
 }
 
@@ -138,11 +137,11 @@ std::size_t Domain::saved_bytes(const Node& node) const noexcept {
   return node.stack != nullptr ? node.stack->saved() : 0;
 }
 
-[[gnu::noinline]] std::size_t Domain::extent(const Node& node) const noexcept {
+TEALETPP_NOINLINE std::size_t Domain::extent(const Node& node) const noexcept {
   if (node.stack != nullptr) return node.stack->extent();
   // Of one that runs, only from there: elsewhere the stack pointer is another one's.
   if (&node != current_ || node.is_main() || check() != Errc::ok) return 0;
-  return static_cast<std::size_t>(node.far - static_cast<char*>(__builtin_frame_address(0)));
+  return static_cast<std::size_t>(node.far - TEALETPP_FRAME_ADDRESS());
 }
 
 }  // namespace tealet::core

@@ -1,21 +1,23 @@
 // The domain: the tealets of one Main on one thread, and the switch between them.
 #pragma once
 
-#include <tealet/allocator.hpp>
-#include <tealet/arrival.h>
-#include <tealet/error.hpp>
-#include <tealet/stats.hpp>
-#include <tealet/status.hpp>
+#include <tealet/cxx/counting_allocator.hpp>
+#include <tealet/cxx/error.hpp>
+#include <tealet/cxx/stats.hpp>
+#include <tealet/cxx/status.hpp>
+#include <tealet/detail/switch_result.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
 
-#include "domain_memory.hpp"
-#include "nesting.hpp"
-#include "node.hpp"
-#include "stack_area.hpp"
-#include "thread.hpp"
+#include "core/domain_memory.hpp"
+#include "core/nesting.hpp"
+#include "core/node.hpp"
+#include "core/stack_area.hpp"
+#include "core/thread_context.hpp"
+#include "port/cxx_runtime.hpp"
+#include "port/thread_stack.hpp"
 
 namespace tealet::core {
 
@@ -26,22 +28,22 @@ enum class Signal : std::uint8_t {
   error,   // the receiver's switch raises it
   unwind,  // the receiver raises the special exception and ends
 };
-struct Transfer {
+struct Message {
   Signal signal = Signal::value;
   void* value = nullptr;
 };
 
-// What the functions that switch return. arrived() has more of it.
-using Arrival = tealetpp_arrival;
-inline Errc code_of(Arrival arrival) noexcept {
-  return arrival.what < 0 ? static_cast<Errc>(arrival.what) : Errc::ok;
+// What the functions that switch return. received() has more of it.
+using SwitchResult = tealetpp_switch_result;
+inline Errc code_of(SwitchResult switch_result) noexcept {
+  return switch_result.what < 0 ? static_cast<Errc>(switch_result.what) : Errc::ok;
 }
 
 // What the engine needs from a face. None of these may let an exception out.
-struct Face {
+struct Hooks {
   // Runs the function of a tealet that has just begun, on its own stack, with what arrived there.
   // The result is delivered to its parent.
-  Transfer (*run)(Node& self, Transfer arrived);
+  Message (*run)(Node& self, Message received);
   // Frees what the face has attached to the node of a tealet that is gone. Of one that has ended
   // this happens in the middle of the switch to its parent: what may switch is for run() to free.
   // False if somebody still refers to the node: it is then for the face to call free_block() in the
@@ -51,20 +53,18 @@ struct Face {
   // ends. nullptr if it waits, stranded, for its program to do that.
   void (*close)(Domain& domain);
   // `child` has another parent than before. May be nullptr.
-  void (*adopted)(Node& child);
+  void (*reparented)(Node& child);
   // Whether the face tells which tealet runs: Nesting::correct_running(). If not, the engine
   // notices only by the stack pointer that another library has moved the C stack.
   bool knows_running = false;
 };
-
-struct ExceptionsInFlight;  // what the C++ runtime keeps for each thread: see domain_switch.cpp
 
 // All functions but stats_by_walk() are noexcept, and whatever returns an Errc or an Arrival
 // changes nothing if it fails. Nodes are passed in the state that their names say; the faces ask
 // check() first.
 class Domain {
  public:
-  Domain(const Face& face, std::pmr::memory_resource* upstream, std::size_t limit) noexcept;
+  Domain(const Hooks& hooks, std::pmr::memory_resource* upstream, std::size_t limit) noexcept;
   ~Domain();
   Domain(const Domain&) = delete;
   Domain& operator=(const Domain&) = delete;
@@ -80,8 +80,8 @@ class Domain {
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
   // Whether it is not closed when the tealet in which it was opened ends, but waits, stranded.
-  bool waits_stranded() const noexcept { return face_.close == nullptr; }
-  bool knows_running() const noexcept { return face_.knows_running; }
+  bool stays_open_orphaned() const noexcept { return hooks_.close == nullptr; }
+  bool knows_running() const noexcept { return hooks_.knows_running; }
 
   // Where it lies among the domains of its thread.
   Nesting& nesting() noexcept { return nesting_; }
@@ -103,15 +103,17 @@ class Domain {
   }
   // Whether `target`, of this domain, is paused and check() is ok, as far as can be told without a
   // call.
-  bool is_plainly_ready(const Node& target) const noexcept {
+  bool can_switch_fast(const Node& target) const noexcept {
     // On another thread nothing else may be looked at.
-    return nesting_.is_plainly_usable() && target.status == Status::Suspended &&
-           !target.stack->lost();
+    return nesting_.is_usable_fast() && target.status == Status::Suspended &&
+           !target.stack->defunct();
   }
   // Whether there is enough of the C stack left to begin another tealet on top.
-  Errc check_room() const noexcept;
+  Errc check_stack_space() const noexcept;
   // How much of the C stack is left for what runs below `address`.
-  StackRoom room_below(const void* address) const noexcept { return stack_.room_below(address); }
+  port::StackSpace space_below(const void* address) const noexcept {
+    return stack_.space_below(address);
+  }
 
   // --- creation and destruction ---
 
@@ -130,37 +132,37 @@ class Domain {
   Node* duplicate(const Node& original) noexcept;
   // Makes a new tealet a copy of the running one: returns in both. With `leave` the copy goes on
   // and the original is paused, otherwise the other way round; whoever is resumed later finds in
-  // arrived() what that brought. Main must have a far end.
+  // received() what that brought. Main must have a far end.
   Errc fork(Node& copy, bool leave) noexcept;
   // Gives main, which must run, a far end: nothing at or above it is saved from now on.
   void set_main_far(char* far) noexcept { main_->far = far; }
   // Frees a node that does not run, as it is: nothing on its stack is unwound.
   void discard(Node& node) noexcept;
   // Returns the memory of a node that release() kept.
-  void free_block(Node& node) noexcept { memory_.give(&node, node.block_size()); }
+  void free_block(Node& node) noexcept { memory_.deallocate(&node, node.block_size()); }
 
   // --- the switch ---
 
   // Switches to a new, captured or paused tealet; returns when something switches back. What came
-  // with that is in arrived(). `force` gives up tealets that cannot be saved for want of memory,
+  // with that is in received(). `force` gives up tealets that cannot be saved for want of memory,
   // rather than fail; switching to main then always succeeds.
-  Arrival switch_to(Node& target, Transfer out, bool force = false) noexcept;
-  // The same for a target that is_plainly_ready(), as the last thing in a function that the program
+  SwitchResult switch_to(Node& target, Message out, bool force = false) noexcept;
+  // The same for a target that can_switch_fast(), as the last thing in a function that the program
   // itself calls.
-  Arrival switch_plainly(Node& target, void* value) noexcept;
+  SwitchResult switch_fast(Node& target, void* value) noexcept;
   // The same for a new tealet whose stack begins here; at `far`, if that is farther: it gets a copy
   // of what lies in between.
-  Errc start(Node& fresh, Transfer out, char* far) noexcept;
+  Errc start(Node& fresh, Message out, char* far) noexcept;
   // Saves what exit_to() would have to save, so that it needs no memory. False if there is none:
   // every stack is as it was.
-  bool make_room_to_exit(const Node& target) noexcept;
+  bool save_for_exit(const Node& target) noexcept;
   // Ends the running tealet, which is not main, and switches to a captured or paused one. Returns
   // only if that fails. With `keep` the node stays, Exited, until it is discarded.
-  Errc exit_to(Node& target, Transfer out, bool keep, bool force) noexcept;
+  Errc exit_to(Node& target, Message out, bool keep, bool force) noexcept;
   // Asks a paused tealet to end, with the running one as its parent from now on. It may have
   // switched away instead when this returns; the face knows whether its node was released.
   Errc unwind(Node& node) noexcept;
-  Transfer& arrived() noexcept { return transfer_; }
+  Message& received() noexcept { return message_; }
 
   // --- the tealets, and their tree ---
 
@@ -181,8 +183,8 @@ class Domain {
   // --- figures ---
 
   Status status(const Node& node) const noexcept {
-    const bool lost = node.stack != nullptr && node.stack->lost();
-    return lost ? Status::Defunct : node.status;
+    const bool defunct = node.stack != nullptr && node.stack->defunct();
+    return defunct ? Status::Defunct : node.status;
   }
   // Bytes of `node` on the heap now, shared ones in full; and how deep its stack is.
   std::size_t saved_bytes(const Node& node) const noexcept;
@@ -210,9 +212,9 @@ class Domain {
     pause,
     capture,  // it pauses as a stub
     // It is not saved:
-    end,     // its node is freed
-    exit,    // its node stays
-    unmake,  // it shall never have begun
+    end,          // its node is freed
+    exit,         // its node stays
+    abort_start,  // it shall never have begun
   };
 
   // One word, set at once with every jump.
@@ -224,40 +226,42 @@ class Domain {
   };
 
   using Save = void*(void* domain, void* near) noexcept;
-  using Restore = Arrival(void* domain) noexcept;
-  using Core = Arrival(void* (*save)(void*, void*), Arrival (*restore)(void*), void* domain);
+  using Restore = SwitchResult(void* domain) noexcept;
+  using Core = SwitchResult(void* (*save)(void*, void*), SwitchResult (*restore)(void*),
+                            void* domain);
 
   void set_out(Node& target, Leaving leaving, bool force) noexcept;
-  Arrival jump(Node& target, Leaving leaving, bool force) noexcept;
-  Arrival pause_for(Node& target, Transfer out, bool keep, Core* to_switch) noexcept;
-  Arrival begin(Node& fresh, Transfer out, bool force) noexcept;
-  bool must_keep() const noexcept;
-  Arrival jump_keeping(Save* to_save, Restore* to_restore) noexcept;
+  SwitchResult jump(Node& target, Leaving leaving, bool force) noexcept;
+  SwitchResult pause_for(Node& target, Message out, bool saves_thread_state,
+                         Core* to_switch) noexcept;
+  SwitchResult begin(Node& fresh, Message out, bool force) noexcept;
+  bool has_thread_state() const noexcept;
+  SwitchResult jump_saving_thread_state(Save* to_save, Restore* to_restore) noexcept;
   // The switch core's callbacks, on the stack that is left and on the one that is entered.
   static Save on_save;
-  static Save on_plain_save;
+  static Save on_save_fast;
   static Restore on_restore;
-  static Restore on_plain_restore;
+  static Restore on_restore_fast;
   static Restore on_begin;
   static Restore on_begin_marked;
   static Save on_fork;
   static Restore on_forked;
   bool save(char* near) noexcept;
-  char* pause_plainly(Stack& saved) noexcept;
+  char* pause_fast(Stack& saved) noexcept;
   Stack* save_running(char* near, std::size_t size) noexcept;
   void leave(Stack* saved) noexcept;
   void leave_otherwise(Stack* saved) noexcept;
   void enter() noexcept;
   void restore_target() noexcept;
   void free_ended() noexcept;
-  Arrival arrival() noexcept;
-  Arrival not_switched(Errc code) noexcept { return {static_cast<long>(code), this}; }
+  SwitchResult switch_result() noexcept;
+  SwitchResult not_switched(Errc code) noexcept { return {static_cast<long>(code), this}; }
   void wait_as_stub() noexcept;
   [[noreturn]] void run_here() noexcept;
-  [[noreturn]] void end(Transfer out) noexcept;
+  [[noreturn]] void end(Message out) noexcept;
 
   Node* make_node(std::size_t extra) noexcept;
-  void adopt(Node& child, Node& parent) noexcept;
+  void reparent(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
 
@@ -267,7 +271,7 @@ class Domain {
   char* fresh_far_ = nullptr;  // where the stack of a fresh tealet shall begin, if farther
   How how_;
   Node* ended_ = nullptr;  // the tealet that it ended, freed by the one that is entered
-  Transfer transfer_;
+  Message message_;
 
   Node* current_ = nullptr;
   Node* main_ = nullptr;
@@ -275,13 +279,13 @@ class Domain {
   StackArea area_;
   Stack main_in_place_;  // main's stack while it is paused, if nothing of it had to be saved
   DomainMemory memory_;
-  Face face_;
+  Hooks hooks_;
   const char* highest_far_ = nullptr;
-  const char* deepest_near_ = unbounded;      // kept up under AddressSanitizer only
-  ExceptionsInFlight* exceptions_ = nullptr;  // of this thread
+  const char* deepest_near_ = unbounded;            // kept up under AddressSanitizer only
+  port::ExceptionsInFlight* exceptions_ = nullptr;  // of this thread
 
   Nesting nesting_{*this};
-  UsableStack stack_;  // of this thread
+  port::UsableStack stack_;  // of this thread
 };
 
 }  // namespace tealet::core

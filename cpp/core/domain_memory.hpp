@@ -2,9 +2,9 @@
 // that are saved in it. What changes one changes the other, so they are passed on together.
 #pragma once
 
-#include <tealet/allocator.hpp>
+#include <tealet/cxx/counting_allocator.hpp>
 
-#include "totals.hpp"
+#include "core/totals.hpp"
 
 namespace tealet::core {
 

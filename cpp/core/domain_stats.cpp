@@ -1,5 +1,5 @@
 // The statistics of a domain: the sums that are kept, and the walk that they are compared with.
-#include "domain.hpp"
+#include "core/domain.hpp"
 
 #if TEALET_WITH_STATS
 
@@ -32,7 +32,8 @@ Stats Domain::stats() const noexcept {
   stats.stack_chunk_count = totals.stacks + totals.further_chunks;
   stats.stack_bytes = totals.bytes;
   stats.stack_bytes_expanded = totals.bytes + totals.bytes_shared;
-  stats.stack_bytes_naive = stats.stack_bytes_expanded + area_.bytes_in_place() + totals.bytes_lost;
+  stats.stack_bytes_naive =
+      stats.stack_bytes_expanded + area_.bytes_in_place() + totals.bytes_defunct;
   return stats;
 }
 

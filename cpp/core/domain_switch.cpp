@@ -14,22 +14,12 @@
 #include <cstdlib>
 #include <utility>
 
-#include "domain.hpp"
-#include "stack_memory.hpp"
-#include "switch.h"
+#include "core/domain.hpp"
+#include "port/compiler.hpp"
+#include "port/stack_memory.hpp"
+#include "switch/switch.h"
 
 namespace tealet::core {
-
-// The C++ runtime keeps the exceptions that are being handled or thrown once per thread, but a
-// tealet may pause in the middle of a catch block or a destructor: they belong to the execution. So
-// they are put away on its stack, and whenever the stack pointer moves there are none.
-// The layout is the Itanium C++ ABI's, section 2.2.2 of its exception handling part.
-struct ExceptionsInFlight {
-  void* caught;
-  unsigned int uncaught;
-
-  bool any() const noexcept { return caught != nullptr || uncaught != 0; }
-};
 
 namespace {
 
@@ -37,7 +27,7 @@ namespace {
 class WithoutLimit {
  public:
   WithoutLimit(CountingAllocator& memory, bool lift) noexcept : lifted_(lift ? &memory : nullptr) {
-    if (__builtin_expect(lift, 0)) {
+    if (TEALET_UNLIKELY(lift)) {
       limit_ = memory.limit();
       memory.set_limit(CountingAllocator::no_limit);
     }
@@ -55,8 +45,8 @@ class WithoutLimit {
 
 }  // namespace
 
-// These tail-call the switch core, leaving no frame on the saved stack; but for jump_keeping(),
-// which puts away there what must outlive the switch.
+// These tail-call the switch core, leaving no frame on the saved stack; but for
+// jump_saving_thread_state(), which puts away there what must outlive the switch.
 
 inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept {
   target_ = &target;
@@ -64,48 +54,50 @@ inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept 
 }
 
 // Whether something must wait on the stack that is left.
-inline bool Domain::must_keep() const noexcept {
+inline bool Domain::has_thread_state() const noexcept {
   return exceptions_->any() || nesting_.used_from_inside();
 }
 
-inline Arrival Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
+inline SwitchResult Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
   set_out(target, leaving, force);
-  Restore* const to_begin = face_.knows_running ? &on_begin : &on_begin_marked;
+  Restore* const to_begin = hooks_.knows_running ? &on_begin : &on_begin_marked;
   Restore* const restore = target.far == nullptr ? to_begin : &on_restore;
-  if (__builtin_expect(must_keep(), 0)) return jump_keeping(&on_save, restore);
+  if (TEALET_UNLIKELY(has_thread_state())) return jump_saving_thread_state(&on_save, restore);
   return tealetpp_switch(&on_save, restore, this);
 }
 
 // `target` has begun.
-inline Arrival Domain::pause_for(Node& target, Transfer out, bool keep, Core* to_switch) noexcept {
-  transfer_ = out;
+inline SwitchResult Domain::pause_for(Node& target, Message out, bool saves_thread_state,
+                                      Core* to_switch) noexcept {
+  message_ = out;
   set_out(target, Leaving::pause, false);
-  if (__builtin_expect(keep, 0)) {
-    return jump_keeping(&on_plain_save, &on_plain_restore);
+  if (TEALET_UNLIKELY(saves_thread_state)) {
+    return jump_saving_thread_state(&on_save_fast, &on_restore_fast);
   }
-  return to_switch(&on_plain_save, &on_plain_restore, this);
+  return to_switch(&on_save_fast, &on_restore_fast, this);
 }
 
-Arrival Domain::switch_to(Node& target, Transfer out, bool force) noexcept {
-  if (__builtin_expect(target.far == nullptr, 0)) return begin(target, out, force);
-  if (__builtin_expect(!force, 1)) return pause_for(target, out, must_keep(), &tealetpp_switch);
-  transfer_ = out;
+SwitchResult Domain::switch_to(Node& target, Message out, bool force) noexcept {
+  if (TEALET_UNLIKELY(target.far == nullptr)) return begin(target, out, force);
+  if (TEALET_LIKELY(!force)) return pause_for(target, out, has_thread_state(), &tealetpp_switch);
+  message_ = out;
   return jump(target, Leaving::pause, true);
 }
 
-Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
+SwitchResult Domain::switch_fast(Node& target, void* value) noexcept {
   return pause_for(target, {Signal::value, value}, exceptions_->any(), &tealetpp_switch_by_jump);
 }
 
-[[gnu::noinline]] Arrival Domain::jump_keeping(Save* to_save, Restore* to_restore) noexcept {
-  const ExceptionsInFlight in_flight = std::exchange(*exceptions_, {});
+TEALETPP_NOINLINE SwitchResult Domain::jump_saving_thread_state(Save* to_save,
+                                                                Restore* to_restore) noexcept {
+  const port::ExceptionsInFlight in_flight = std::exchange(*exceptions_, {});
   Node* inside = nullptr;
   if (nesting_.used_from_inside()) {
     nesting_.forget_use_from_inside();
     if (!current_->is_main() && running_tealet != current_) inside = running_tealet;
   }
   const Node* const paused = current_;
-  const Arrival back = tealetpp_switch(to_save, to_restore, this);
+  const SwitchResult back = tealetpp_switch(to_save, to_restore, this);
   *exceptions_ = in_flight;
   // A fork or a duplicate returns here too, but has none of the domains that were opened in the
   // original. It may even have the original's address; then `hosts` tells them apart.
@@ -113,13 +105,13 @@ Arrival Domain::switch_plainly(Node& target, void* value) noexcept {
   return back;
 }
 
-[[gnu::noinline]] Arrival Domain::begin(Node& fresh, Transfer out, bool force) noexcept {
-  if (const Errc code = check_room(); code != Errc::ok) return not_switched(code);
-  transfer_ = out;
+TEALETPP_NOINLINE SwitchResult Domain::begin(Node& fresh, Message out, bool force) noexcept {
+  if (const Errc code = check_stack_space(); code != Errc::ok) return not_switched(code);
+  message_ = out;
   return jump(fresh, Leaving::pause, force);
 }
 
-Errc Domain::start(Node& fresh, Transfer out, char* far) noexcept {
+Errc Domain::start(Node& fresh, Message out, char* far) noexcept {
   fresh_far_ = far;
   const Errc code = code_of(begin(fresh, out, false));
   if (code != Errc::ok) fresh_far_ = nullptr;
@@ -131,13 +123,13 @@ Errc Domain::capture(Node& fresh, char* far) noexcept {
   Node* const previous = previous_;
   Errc code = start(fresh, {}, far);
   previous_ = previous;  // it is not the stub that switched to the running tealet
-  if (code == Errc::ok && transfer_.signal == Signal::error) code = Errc::memory;
+  if (code == Errc::ok && message_.signal == Signal::error) code = Errc::memory;
   if (code != Errc::ok) fresh.status = Status::New;
   return code;
 }
 
 Errc Domain::create_stub(std::size_t extra, Node*& stub) noexcept {
-  if (const Errc code = check_room(); code != Errc::ok) return code;
+  if (const Errc code = check_stack_space(); code != Errc::ok) return code;
   stub = create(extra);
   if (stub == nullptr) return Errc::memory;
   const Errc code = capture(*stub);
@@ -147,13 +139,13 @@ Errc Domain::create_stub(std::size_t extra, Node*& stub) noexcept {
   return code;
 }
 
-bool Domain::make_room_to_exit(const Node& target) noexcept {
+bool Domain::save_for_exit(const Node& target) noexcept {
   char* const up_to = target.far != nullptr ? target.far : current_->far;
-  return area_.make_room(memory_, up_to, target.stack, StackArea::OnFailure::undo);
+  return area_.save_up_to(memory_, up_to, target.stack, StackArea::OnFailure::undo);
 }
 
-Errc Domain::exit_to(Node& target, Transfer out, bool keep, bool force) noexcept {
-  transfer_ = out;
+Errc Domain::exit_to(Node& target, Message out, bool keep, bool force) noexcept {
+  message_ = out;
   return code_of(jump(target, keep ? Leaving::exit : Leaving::end, force));
 }
 
@@ -163,14 +155,14 @@ Errc Domain::unwind(Node& node) noexcept {
   Node* const old_parent = node.parent;
   Node* branch = current_;
   while (branch != nullptr && branch->parent != &node) branch = branch->parent;
-  if (branch != nullptr) adopt(*branch, *old_parent);
-  adopt(node, *current_);  // NOLINT(*.NonNullParamChecker): there is always one that runs
+  if (branch != nullptr) reparent(*branch, *old_parent);
+  reparent(node, *current_);  // NOLINT(*.NonNullParamChecker): there is always one that runs
 
-  transfer_ = {Signal::unwind, nullptr};
+  message_ = {Signal::unwind, nullptr};
   const Errc code = code_of(jump(node, Leaving::pause, false));
   if (code != Errc::ok) {
-    adopt(node, *old_parent);
-    if (branch != nullptr) adopt(*branch, node);
+    reparent(node, *old_parent);
+    if (branch != nullptr) reparent(*branch, node);
   }
   return code;
 }
@@ -178,7 +170,7 @@ Errc Domain::unwind(Node& node) noexcept {
 // The running tealet is not running any more; what of it was saved is in `saved`.
 inline void Domain::leave(Stack* saved) noexcept {
   Node& from = *current_;
-  if (__builtin_expect(how_.leaving != Leaving::pause, 0)) {
+  if (TEALET_UNLIKELY(how_.leaving != Leaving::pause)) {
     leave_otherwise(saved);
     return;
   }
@@ -201,12 +193,12 @@ inline bool Domain::save(char* near) noexcept {
   Node& to = *target_;
   const bool fresh = to.far == nullptr;
   // What is closed gives memory back in the end: the limit must not stand in its way.
-  const WithoutLimit limit_lifted(memory_, transfer_.signal == Signal::unwind);
+  const WithoutLimit limit_lifted(memory_, message_.signal == Signal::unwind);
   // Everything nearer than this will be overwritten. Rule 2: a fresh tealet begins on top, so that
   // is nothing; after a tealet that ends, it begins where that one did.
   char* up_to = to.far;
   char* fresh_entry = nullptr;
-  if (__builtin_expect(fresh, 0)) {
+  if (TEALET_UNLIKELY(fresh)) {
     up_to = fresh_entry = how_.leaving == Leaving::end ? from.far : near;
     if (fresh_far_ > up_to) up_to = fresh_far_;
   }
@@ -217,8 +209,9 @@ inline bool Domain::save(char* near) noexcept {
     saved = save_running(near, end > near ? static_cast<std::size_t>(end - near) : 0);
     if (saved == nullptr && (!how_.force || from.is_main())) return false;
   }
-  if (!area_.make_room(memory_, up_to, to.stack,
-                       how_.force ? StackArea::OnFailure::lose : StackArea::OnFailure::undo)) {
+  if (!area_.save_up_to(
+          memory_, up_to, to.stack,
+          how_.force ? StackArea::OnFailure::make_defunct : StackArea::OnFailure::undo)) {
     if (saved != nullptr) saved->release(memory_);
     return false;
   }
@@ -231,7 +224,7 @@ inline bool Domain::save(char* near) noexcept {
 #if TEALETPP_ASAN
   if (near < deepest_near_) deepest_near_ = near;
 #endif
-  if (__builtin_expect(fresh, 0)) {
+  if (TEALET_UNLIKELY(fresh)) {
     fresh_far_ = nullptr;
     to.far = up_to;
     if (up_to > highest_far_) highest_far_ = up_to;
@@ -239,7 +232,7 @@ inline bool Domain::save(char* near) noexcept {
   return true;
 }
 
-[[gnu::noinline]] void* Domain::on_save(void* domain, void* near) noexcept {
+TEALETPP_NOINLINE void* Domain::on_save(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (self.save(static_cast<char*>(near))) return self.entry_;
   self.how_.failed = true;
@@ -248,29 +241,29 @@ inline bool Domain::save(char* near) noexcept {
 
 // The same if the running tealet pauses for one that has begun, no other stack is in the way, and a
 // kept block fits: most switches. Until that is known nothing is changed; on_save() does the rest.
-void* Domain::on_plain_save(void* domain, void* near) noexcept {
+void* Domain::on_save_fast(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   Node& from = *self.current_;
   const Node& to = *self.target_;
   auto* const low = static_cast<char*>(near);
   char* const end = to.far < from.far ? to.far : from.far;
-  if (self.area_.has_to_make_room(to.far, to.stack)) return on_save(domain, near);
+  if (self.area_.must_save_up_to(to.far, to.stack)) return on_save(domain, near);
   if (end > low) {
     const auto size = static_cast<std::size_t>(end - low);
-    void* const block = self.memory_.take_kept(Stack::block_size(size));
+    void* const block = self.memory_.try_allocate_cached(Stack::block_size(size));
     if (block == nullptr) return on_save(domain, near);
     Stack* const saved = Stack::prepare(block, self.memory_, low, from.far, size);
-    char* const entry = self.pause_plainly(*saved);
+    char* const entry = self.pause_fast(*saved);
     saved->fill();
     return entry;
   }
   if (!from.is_main()) return on_save(domain, near);
   self.main_in_place_.begin(low, from.far);
-  return self.pause_plainly(self.main_in_place_);
+  return self.pause_fast(self.main_in_place_);
 }
 
 // The running tealet waits in `saved`. Returns where the target goes on.
-[[gnu::always_inline]] inline char* Domain::pause_plainly(Stack& saved) noexcept {
+TEALETPP_ALWAYS_INLINE inline char* Domain::pause_fast(Stack& saved) noexcept {
   Stack& resumed = *target_->stack;
   area_.remove(resumed);
   area_.add(saved);
@@ -296,9 +289,9 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
       return;
     case Leaving::exit:
       from.status = Status::Exited;
-      nesting_.strand(from);
+      nesting_.orphan(from);
       return;
-    case Leaving::unmake:
+    case Leaving::abort_start:
       from.status = Status::New;
       from.far = nullptr;
       return;
@@ -306,10 +299,10 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
 }
 
 // The target's stack is in place again, and the target runs.
-[[gnu::always_inline, gnu::no_sanitize_address]] inline void Domain::restore_target() noexcept {
+TEALETPP_ALWAYS_INLINE TEALETPP_NO_SANITIZE_ADDRESS inline void Domain::restore_target() noexcept {
   Node& to = *target_;
 #if TEALETPP_ASAN
-  forget_poison(deepest_near_, to.is_main() ? highest_far_ : to.far);
+  port::forget_poison(deepest_near_, to.is_main() ? highest_far_ : to.far);
 #endif
   Stack* const stack = to.stack;
   to.stack = nullptr;
@@ -327,49 +320,49 @@ inline void Domain::enter() noexcept {
 
 // The tealet that the jump has ended, if it has.
 inline void Domain::free_ended() noexcept {
-  if (__builtin_expect(ended_ == nullptr, 1)) return;
+  if (TEALET_LIKELY(ended_ == nullptr)) return;
   discard(*ended_);
   ended_ = nullptr;
 }
 
-[[gnu::no_sanitize_address]] Arrival Domain::on_restore(void* domain) noexcept {
+TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_restore(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.how_.failed, 0)) return self.not_switched(Errc::memory);
+  if (TEALET_UNLIKELY(self.how_.failed)) return self.not_switched(Errc::memory);
   self.restore_target();
   self.free_ended();
-  return self.arrival();
+  return self.switch_result();
 }
 
 // The same after a tealet that has paused.
-[[gnu::no_sanitize_address]] Arrival Domain::on_plain_restore(void* domain) noexcept {
+TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_restore_fast(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.how_.failed, 0)) return self.not_switched(Errc::memory);
+  if (TEALET_UNLIKELY(self.how_.failed)) return self.not_switched(Errc::memory);
   self.restore_target();
-  return self.arrival();
+  return self.switch_result();
 }
 
-inline Arrival Domain::arrival() noexcept {
-  if (__builtin_expect(transfer_.signal != Signal::value, 0)) {
-    return {static_cast<long>(transfer_.signal), this};
+inline SwitchResult Domain::switch_result() noexcept {
+  if (TEALET_UNLIKELY(message_.signal != Signal::value)) {
+    return {static_cast<long>(message_.signal), this};
   }
-  return {0, transfer_.value};
+  return {0, message_.value};
 }
 
-// What follows is the outermost frame of every tealet. With that of Face::run it is on every saved
+// What follows is the outermost frame of every tealet. With that of Hooks::run it is on every saved
 // stack.
 
-[[gnu::always_inline]] inline void Domain::run_here() noexcept {
+TEALETPP_ALWAYS_INLINE inline void Domain::run_here() noexcept {
   if (current_->status == Status::Stub) wait_as_stub();
   // From here on it may be any of the stub's duplicates that runs.
   current_->status = Status::Running;
-  end(face_.run(*current_, transfer_));
+  end(hooks_.run(*current_, message_));
 }
 
-[[gnu::no_sanitize_address]] Arrival Domain::on_begin(void* domain) noexcept {
+TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_begin(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.how_.failed, 0)) return self.not_switched(Errc::memory);
+  if (TEALET_UNLIKELY(self.how_.failed)) return self.not_switched(Errc::memory);
 #if TEALETPP_ASAN
-  forget_poison(self.deepest_near_, self.target_->far);
+  port::forget_poison(self.deepest_near_, self.target_->far);
 #endif
   self.enter();
   self.free_ended();
@@ -386,11 +379,11 @@ std::atomic<std::ptrdiff_t> mark_to_far{0};
 
 // The same where the face does not know which tealet runs: it leaves a mark at the far end, unless
 // that is farther than where the tealet begins.
-[[gnu::no_sanitize_address]] Arrival Domain::on_begin_marked(void* domain) noexcept {
+TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_begin_marked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (__builtin_expect(self.how_.failed, 0)) return self.not_switched(Errc::memory);
+  if (TEALET_UNLIKELY(self.how_.failed)) return self.not_switched(Errc::memory);
 #if TEALETPP_ASAN
-  forget_poison(self.deepest_near_, self.target_->far);
+  port::forget_poison(self.deepest_near_, self.target_->far);
 #endif
   self.enter();
   self.free_ended();
@@ -401,28 +394,28 @@ std::atomic<std::ptrdiff_t> mark_to_far{0};
   self.run_here();
 }
 
-[[gnu::noinline, gnu::no_sanitize_address]] bool Domain::may_be_on_stack(
+TEALETPP_NOINLINE TEALETPP_NO_SANITIZE_ADDRESS bool Domain::may_be_on_stack(
     const Node& tealet) noexcept {
-  if (static_cast<char*>(__builtin_frame_address(0)) >= tealet.far) return false;
+  if (TEALETPP_FRAME_ADDRESS() >= tealet.far) return false;
   if (!tealet.marked) return true;
   const char* const mark = tealet.far - mark_to_far.load(std::memory_order_relaxed);
   return *reinterpret_cast<void* const volatile*>(mark) == tealet.domain;
 }
 
 void Domain::wait_as_stub() noexcept {
-  transfer_ = {};
+  message_ = {};
   if (code_of(jump(*previous_, Leaving::capture, false)) == Errc::ok) return;
   // There is no memory for it. To go back without being saved takes none.
-  transfer_.signal = Signal::error;
-  jump(*previous_, Leaving::unmake, false);
+  message_.signal = Signal::error;
+  jump(*previous_, Leaving::abort_start, false);
   std::abort();
 }
 
-void Domain::end(Transfer out) noexcept {
+void Domain::end(Message out) noexcept {
   close_inner_domains(*current_);
   Node& target = receiver();
   leave_tree(*current_);
-  transfer_ = out;
+  message_ = out;
   jump(target, Leaving::end, false);
   // Still here, so there is no memory for what stands in the way of the parent; the tealet that
   // ends cannot go back. Rule 5: give up what cannot be saved, and at worst go to main.
@@ -442,8 +435,8 @@ Node& Domain::receiver() noexcept {
 Errc Domain::fork(Node& copy, bool leave) noexcept {
   target_ = &copy;
   how_ = {Leaving::pause, false, leave, false};
-  transfer_ = {};
-  return code_of(jump_keeping(&on_fork, &on_forked));
+  message_ = {};
+  return code_of(jump_saving_thread_state(&on_fork, &on_forked));
 }
 
 // Two tealets have the same bytes from here to the same far end. One of them goes on with what is
@@ -474,9 +467,9 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
   return near;
 }
 
-Arrival Domain::on_forked(void* domain) noexcept {
+SwitchResult Domain::on_forked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  return self.how_.failed ? self.not_switched(Errc::memory) : self.arrival();
+  return self.how_.failed ? self.not_switched(Errc::memory) : self.switch_result();
 }
 
 }  // namespace tealet::core

@@ -1,4 +1,4 @@
-#include <tealet/error.hpp>
+#include <tealet/cxx/error.hpp>
 
 namespace tealet {
 
@@ -18,7 +18,7 @@ const char* describe(Errc code) noexcept {
       return "the domain was opened inside a tealet that is not the running one, or has ended";
     case Errc::thread:
       return "the domain belongs to another thread";
-    case Errc::no_room:
+    case Errc::stack_exhausted:
       return "too little of the C stack is left to begin another tealet on top of it";
     case Errc::refused:
       return "the tealet switched away instead of ending";

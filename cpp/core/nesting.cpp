@@ -1,6 +1,6 @@
-#include "nesting.hpp"
+#include "core/nesting.hpp"
 
-#include "domain.hpp"
+#include "core/domain.hpp"
 
 namespace tealet::core {
 
@@ -56,7 +56,7 @@ bool Nesting::is_active() const noexcept { return !self_.current().is_main(); }
 Errc Nesting::check_enclosing() const noexcept {
   if (thread_ == nullptr) return Errc::outside;
   if (thread_ != this_thread) return Errc::thread;
-  if (stranded()) return Errc::outside;
+  if (orphaned()) return Errc::outside;
   leave_moved();
   bool older_runs = false;
   const Node* tealet = running_tealet;
@@ -93,7 +93,7 @@ Errc Nesting::outside_or_moved() const noexcept {
   for (; tealet->domain != nullptr; tealet = tealet->domain->nesting().enclosing_) {
     if (&tealet->domain->current() != tealet) return Errc::outside;
     // Of one that is stranded, what it was used from is gone.
-    if (tealet->domain->nesting().stranded()) return Errc::outside;
+    if (tealet->domain->nesting().orphaned()) return Errc::outside;
   }
   return place() == tealet ? Errc::outside : Errc::moved;
 }
@@ -110,13 +110,13 @@ bool Nesting::is_inside(const Node* tealet) const noexcept {
 
 Domain* Nesting::to_close_in(const Node& tealet) const noexcept {
   Domain* inner = tealet.hosts ? inner_ : nullptr;
-  while (inner != nullptr && (inner->nesting().home_ != &tealet || inner->waits_stranded())) {
+  while (inner != nullptr && (inner->nesting().home_ != &tealet || inner->stays_open_orphaned())) {
     inner = inner->nesting().next_;
   }
   return inner;
 }
 
-void Nesting::strand(const Node& tealet) noexcept {
+void Nesting::orphan(const Node& tealet) noexcept {
   Domain* inner = tealet.hosts ? inner_ : nullptr;
   while (inner != nullptr) {
     Nesting& nesting = inner->nesting();

@@ -6,12 +6,13 @@
 // domain has nothing in place on the C stack: a switch to main completes every other stack.
 #pragma once
 
-#include <tealet/error.hpp>
+#include <tealet/cxx/error.hpp>
 
 #include <cstdint>
 
-#include "node.hpp"
-#include "thread.hpp"
+#include "core/node.hpp"
+#include "core/thread_context.hpp"
+#include "port/compiler.hpp"
 
 namespace tealet::core {
 
@@ -26,11 +27,11 @@ class Nesting {
   void leave() noexcept;
 
   // Whether the domain can be used here and now, as far as one comparison tells.
-  bool is_plainly_usable() const noexcept { return expected_ == running_tealet; }
+  bool is_usable_fast() const noexcept { return expected_ == running_tealet; }
   // Errc::thread on another thread; Errc::outside if some tealet that the domain lies in does not
   // run, or the domain is not open; Errc::moved if its running tealet, or the one that it lies in,
   // is not on the C stack, though no switch has paused it: see correct_running().
-  Errc check() const noexcept { return is_plainly_usable() ? Errc::ok : check_enclosing(); }
+  Errc check() const noexcept { return is_usable_fast() ? Errc::ok : check_enclosing(); }
 
   // The domain's running tealet is `to` now.
   void entered(Node& to) noexcept {
@@ -57,7 +58,7 @@ class Nesting {
   // The thread that opened the domain; nullptr once it is closed.
   const ThreadContext* thread() const noexcept { return thread_; }
   // Of an open domain: whether the tealet in which it was opened is gone, without having closed it.
-  bool stranded() const noexcept { return thread_ != nullptr && home_ == nullptr; }
+  bool orphaned() const noexcept { return thread_ != nullptr && home_ == nullptr; }
   // The tealet of another domain in which this one was opened; nullptr if there is none.
   const Node* outer() const noexcept {
     return home_ != nullptr && home_->domain != nullptr ? home_ : nullptr;
@@ -71,10 +72,10 @@ class Nesting {
   // `tealet`, one of this domain's, is gone. It does not run, unless another library has moved the
   // C stack away while it did.
   void forget(const Node& tealet) const noexcept {
-    if (__builtin_expect(running_tealet == &tealet, 0)) running_tealet = enclosing_;
+    if (TEALET_UNLIKELY(running_tealet == &tealet)) running_tealet = enclosing_;
   }
   // Makes the domains that were opened in `tealet`, which is gone, stranded.
-  void strand(const Node& tealet) noexcept;
+  void orphan(const Node& tealet) noexcept;
 
  private:
   Errc check_enclosing() const noexcept;

@@ -1,4 +1,4 @@
-#include "node.hpp"
+#include "core/node.hpp"
 
 namespace tealet::core {
 
@@ -12,7 +12,7 @@ void Node::detach() noexcept {
   parent = next_sibling = previous_sibling = nullptr;
 }
 
-void Node::adopt_to(Node& new_parent) noexcept {
+void Node::reparent(Node& new_parent) noexcept {
   detach();
   parent = &new_parent;
   next_sibling = new_parent.first_child;

@@ -1,12 +1,12 @@
 // What the engine keeps for one tealet.
 #pragma once
 
-#include <tealet/status.hpp>
+#include <tealet/cxx/status.hpp>
 
 #include <cstddef>
 #include <cstdint>
 
-#include "stack.hpp"
+#include "core/stack.hpp"
 
 namespace tealet::core {
 
@@ -22,14 +22,14 @@ struct Node {
   Stack* stack = nullptr;   // while paused
   char* far = nullptr;      // where it began; nullptr until then, `unbounded` for a main tealet
                             // without a far end of its own
-  void* held_by = nullptr;  // for the use of a face, which sets its meaning
+  void* binding = nullptr;  // for the use of a face, which sets its meaning
 
   Node* parent = nullptr;
   Node* first_child = nullptr;
   Node* next_sibling = nullptr;
   Node* previous_sibling = nullptr;
 
-  // For the use of a face, like `marks`. In the C++ face: the Tealet and TealetRef objects that
+  // For the use of a face, like `api_flags`. In the C++ face: the Tealet and TealetRef objects that
   // refer to it; and how often the Tealet that owns it has become another one, or none.
   std::uint32_t references = 0;
   std::uint32_t owner_changes = 0;
@@ -37,7 +37,7 @@ struct Node {
   std::uint32_t extra_units = 0;  // behind the node, for the use of a face
   Status status = Status::New;
   bool main = false;
-  std::uint8_t marks = 0;
+  std::uint8_t api_flags = 0;
   bool hosts : 1;   // a domain was opened in this tealet
   bool marked : 1;  // Domain::on_begin_marked() has left its mark at the far end
 
@@ -50,7 +50,7 @@ struct Node {
   bool is_main() const noexcept { return main; }
 
   // Makes this the first child of `new_parent`, taking it from its parent if it has one.
-  void adopt_to(Node& new_parent) noexcept;
+  void reparent(Node& new_parent) noexcept;
   // Takes it, with its children, from its parent.
   void detach() noexcept;
   // The node after this one in a walk over the whole tree from its root; nullptr at the end.

@@ -1,9 +1,9 @@
-#include "stack.hpp"
+#include "core/stack.hpp"
 
 namespace tealet::core {
 
 Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
-  void* block = size <= largest ? memory.take(block_size(size)) : nullptr;
+  void* block = size <= largest ? memory.try_allocate(block_size(size)) : nullptr;
   if (block == nullptr) return nullptr;
   if (size == 0) return ::new (block) Stack(near, far, 0);
   Stack* stack = prepare(block, memory, near, far, size);
@@ -13,10 +13,10 @@ Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size
 
 bool Stack::grow(DomainMemory& memory, const char* up_to) noexcept {
   const auto size = static_cast<std::size_t>((up_to < far_ ? up_to : far_) - edge());
-  void* block = size <= largest - saved_ ? memory.take(sizeof(Chunk) + size) : nullptr;
+  void* block = size <= largest - saved_ ? memory.try_allocate(sizeof(Chunk) + size) : nullptr;
   if (block == nullptr) return false;
   auto* chunk = ::new (block) Chunk{further_, size};
-  copy_stack_bytes(chunk->data(), edge(), size);
+  port::copy_stack_bytes(chunk->data(), edge(), size);
   memory.totals.chunk_added(owners_, saved_, size);
   further_ = chunk;
   saved_ += static_cast<std::uint32_t>(size);
@@ -28,16 +28,16 @@ void Stack::ungrow(DomainMemory& memory) noexcept {
   memory.totals.chunk_removed(owners_, saved_ - chunk->size, chunk->size);
   further_ = chunk->next;
   saved_ -= static_cast<std::uint32_t>(chunk->size);
-  memory.give(chunk, sizeof(Chunk) + chunk->size);
+  memory.deallocate(chunk, sizeof(Chunk) + chunk->size);
 }
 
 void Stack::restore_all_chunks(DomainMemory& memory) noexcept {
   char* end = edge();
   for (Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
     end -= chunk->size;
-    copy_stack_bytes(end, chunk->data(), chunk->size);
+    port::copy_stack_bytes(end, chunk->data(), chunk->size);
   }
-  copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
+  port::copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
   release(memory);
 }
 
@@ -53,7 +53,7 @@ void Stack::release(DomainMemory& memory) noexcept {
 void Stack::share(DomainMemory& memory) noexcept {
   ++owners_;
   memory.totals.owner_added(saved_);
-  if (lost_) memory.totals.lost(1, in_place());
+  if (defunct_) memory.totals.defunct_added(1, in_place());
 }
 
 void Stack::unshare(DomainMemory& memory) noexcept {
@@ -61,14 +61,14 @@ void Stack::unshare(DomainMemory& memory) noexcept {
   memory.totals.owner_removed(saved_);
 }
 
-void Stack::lose(DomainMemory& memory) noexcept {
-  lost_ = true;
-  memory.totals.lost(owners_, in_place());
+void Stack::make_defunct(DomainMemory& memory) noexcept {
+  defunct_ = true;
+  memory.totals.defunct_added(owners_, in_place());
 }
 
-void Stack::regain(DomainMemory& memory) noexcept {
-  lost_ = false;
-  memory.totals.lost_no_more(owners_, in_place());
+void Stack::undo_defunct(DomainMemory& memory) noexcept {
+  defunct_ = false;
+  memory.totals.defunct_removed(owners_, in_place());
 }
 
 }  // namespace tealet::core

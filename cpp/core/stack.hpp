@@ -5,8 +5,9 @@
 #include <cstdint>
 #include <new>
 
-#include "domain_memory.hpp"
-#include "stack_memory.hpp"
+#include "core/domain_memory.hpp"
+#include "port/compiler.hpp"
+#include "port/stack_memory.hpp"
 
 namespace tealet::core {
 
@@ -38,7 +39,7 @@ class Stack {
   // zero. The bytes are copied by fill(), before anything overwrites them.
   static Stack* prepare(void* block, DomainMemory& memory, char* near, char* far,
                         std::size_t size) noexcept;
-  void fill() noexcept { copy_stack_bytes(data(), near_, saved_); }
+  void fill() noexcept { port::copy_stack_bytes(data(), near_, saved_); }
   static constexpr std::size_t block_size(std::size_t saved) noexcept {
     return sizeof(Stack) + saved;
   }
@@ -53,7 +54,7 @@ class Stack {
   bool grow(DomainMemory& memory, const char* up_to) noexcept;
   // Frees the chunk that the last grow() made, whose bytes are still in place or wanted no more.
   // Cold, or compilers take it into release(), where it would cost every switch registers.
-  [[gnu::cold]] void ungrow(DomainMemory& memory) noexcept;
+  TEALETPP_COLD void ungrow(DomainMemory& memory) noexcept;
 
   // Copies every saved byte back to where it was taken from, and releases the stack.
   void restore(DomainMemory& memory) noexcept;
@@ -66,9 +67,9 @@ class Stack {
 
   // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What
   // is saved stays, and stays counted, until the owners let go of it.
-  void lose(DomainMemory& memory) noexcept;
+  void make_defunct(DomainMemory& memory) noexcept;
   // They were not overwritten after all.
-  void regain(DomainMemory& memory) noexcept;
+  void undo_defunct(DomainMemory& memory) noexcept;
 
   char* near() const noexcept { return near_; }
   char* edge() const noexcept { return near_ + saved_; }
@@ -76,7 +77,7 @@ class Stack {
   // Never true without a far end.
   bool complete() const noexcept { return edge() == far_; }
   bool shared() const noexcept { return owners_ > 1; }
-  bool lost() const noexcept { return lost_; }
+  bool defunct() const noexcept { return defunct_; }
   std::uint32_t owners() const noexcept { return owners_; }
   std::size_t chunk_count() const noexcept;
   // far - near. Without a far end, the furthest byte that had to be saved stands for it.
@@ -95,12 +96,12 @@ class Stack {
         saved_(static_cast<std::uint32_t>(size)),
         owners_(1),
         listed_(false),
-        lost_(false),
+        defunct_(false),
         in_own_block_(true) {}
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
-  bool is_plain() const noexcept { return owners_ == 1 && further_ == nullptr; }
+  bool is_single_block() const noexcept { return owners_ == 1 && further_ == nullptr; }
   void restore_all_chunks(DomainMemory& memory) noexcept;
-  // One that is_plain() is freed.
+  // One that is_single_block() is freed.
   void free(DomainMemory& memory) noexcept;
   void unshare(DomainMemory& memory) noexcept;
   // What there is of extent() beyond edge(): in place, or lost.
@@ -115,7 +116,7 @@ class Stack {
   std::uint32_t saved_;
   std::uint32_t owners_ : 29;
   bool listed_ : 1;
-  bool lost_ : 1;
+  bool defunct_ : 1;
   bool in_own_block_ : 1;
 };
 
@@ -128,11 +129,11 @@ inline Stack* Stack::prepare(void* block, DomainMemory& memory, char* near, char
 }
 
 inline void Stack::restore(DomainMemory& memory) noexcept {
-  if (__builtin_expect(!is_plain(), 0)) {
+  if (TEALET_UNLIKELY(!is_single_block())) {
     restore_all_chunks(memory);
     return;
   }
-  if (saved_ != 0) copy_stack_bytes(near_, data(), saved_);
+  if (saved_ != 0) port::copy_stack_bytes(near_, data(), saved_);
   free(memory);
 }
 
@@ -142,7 +143,7 @@ inline void Stack::free(DomainMemory& memory) noexcept {
   } else if (!in_own_block_) {
     return;
   }
-  memory.give(this, block_size(saved_));
+  memory.deallocate(this, block_size(saved_));
 }
 
 inline std::size_t Stack::chunk_count() const noexcept {

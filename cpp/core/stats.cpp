@@ -1,4 +1,4 @@
-#include <tealet/stats.hpp>
+#include <tealet/cxx/stats.hpp>
 
 #include <limits>
 

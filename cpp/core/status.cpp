@@ -1,4 +1,4 @@
-#include <tealet/status.hpp>
+#include <tealet/cxx/status.hpp>
 
 namespace tealet {
 

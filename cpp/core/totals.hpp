@@ -1,7 +1,7 @@
 // The sums over all saved stacks of a domain, kept up to date so that nobody has to walk them.
 #pragma once
 
-#include <tealet/config.hpp>
+#include <tealet/cxx/config.hpp>
 
 #include <cstddef>
 
@@ -19,8 +19,8 @@ class Totals {
   std::size_t stacks = 0;          // with at least one saved byte
   std::size_t further_chunks = 0;  // of a stack, without the first that holds a byte
   std::size_t bytes = 0;
-  std::size_t bytes_shared = 0;  // by how much those of each tealet add up to more than `bytes`
-  std::size_t bytes_lost = 0;    // that lost stacks were not saved of, tealet by tealet
+  std::size_t bytes_shared = 0;   // by how much those of each tealet add up to more than `bytes`
+  std::size_t bytes_defunct = 0;  // that lost stacks were not saved of, tealet by tealet
 
   void tealet_created() noexcept { tealets += 1, tealets_ever += 1; }
   void tealet_freed() noexcept { tealets -= 1; }
@@ -52,9 +52,11 @@ class Totals {
   void owner_removed(std::size_t saved) noexcept { bytes_shared -= saved; }
 
   // `owners` tealets have lost `in_place` bytes each, or that counts no more.
-  void lost(std::size_t owners, std::size_t in_place) noexcept { bytes_lost += owners * in_place; }
-  void lost_no_more(std::size_t owners, std::size_t in_place) noexcept {
-    bytes_lost -= owners * in_place;
+  void defunct_added(std::size_t owners, std::size_t in_place) noexcept {
+    bytes_defunct += owners * in_place;
+  }
+  void defunct_removed(std::size_t owners, std::size_t in_place) noexcept {
+    bytes_defunct -= owners * in_place;
   }
 };
 
@@ -71,8 +73,8 @@ class Totals {
   void chunk_removed(std::size_t, std::size_t, std::size_t) noexcept {}
   void owner_added(std::size_t) noexcept {}
   void owner_removed(std::size_t) noexcept {}
-  void lost(std::size_t, std::size_t) noexcept {}
-  void lost_no_more(std::size_t, std::size_t) noexcept {}
+  void defunct_added(std::size_t, std::size_t) noexcept {}
+  void defunct_removed(std::size_t, std::size_t) noexcept {}
 };
 
 #endif

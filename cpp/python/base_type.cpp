@@ -1,6 +1,6 @@
 // How pybind11 makes objects without their value: tp_new of its base type, and of what inherits it.
-#include "guarded.hpp"
-#include "registry.hpp"
+#include "python/guarded.hpp"
+#include "python/registry.hpp"
 
 namespace tealetpp {
 

@@ -1,6 +1,6 @@
-#include "census.hpp"
+#include "python/census.hpp"
 
-#include "registry.hpp"
+#include "python/registry.hpp"
 
 namespace tealetpp {
 

@@ -1,9 +1,10 @@
-#include "collector.hpp"
+#include "python/collector.hpp"
 
-#include "attribute.hpp"
-#include "guarded.hpp"
-#include "registry.hpp"
-#include "thread_domains.hpp"
+#include "port/compiler.hpp"
+#include "python/attribute.hpp"
+#include "python/guarded.hpp"
+#include "python/registry.hpp"
+#include "python/thread_domains.hpp"
 
 namespace tealetpp {
 
@@ -41,7 +42,7 @@ PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count)
   if (count != 2 || !PyUnicode_Check(arguments[0])) Py_RETURN_NONE;
   const std::uint64_t thread_state = thread_state_id(PyThreadState_Get());
   if (PyUnicode_CompareWithASCIIString(arguments[0], "start") == 0) {
-    collection_begins(thread_state, __builtin_frame_address(0));
+    collection_begins(thread_state, TEALETPP_FRAME_ADDRESS());
   } else if (collecting_thread_state == thread_state && --under_way == 0) {
     collecting_thread_state = idle;
     ThreadDomains::collection_ended();

@@ -7,7 +7,7 @@
 // tealets that have lost their last reference wait for the next occasion: see thread_domains.hpp.
 #pragma once
 
-#include "objects.hpp"
+#include "python/objects.hpp"
 
 namespace tealetpp {
 

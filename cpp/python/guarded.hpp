@@ -18,9 +18,11 @@
 #include <exception>
 #include <type_traits>
 
+#include "port/compiler.hpp"
+
 namespace tealetpp {
 
-[[noreturn, gnu::cold, gnu::noinline]] inline void hold_ending_thread() noexcept {
+[[noreturn]] TEALETPP_COLD TEALETPP_NOINLINE inline void hold_ending_thread() noexcept {
   // An exception that somebody has thrown is a bug, not the end of a thread.
   if (std::uncaught_exceptions() != 0) std::terminate();
   for (;;) pause();
@@ -33,7 +35,7 @@ class Guard {
   Guard() noexcept = default;
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
-  [[gnu::always_inline]] ~Guard() {
+  TEALETPP_ALWAYS_INLINE ~Guard() {
     if (!passed_) hold_ending_thread();
   }
   void pass() noexcept { passed_ = true; }
@@ -44,7 +46,7 @@ class Guard {
 
 // Runs `action` and returns its result.
 template <class Action>
-[[gnu::always_inline]] inline auto guard(Action action) -> decltype(action()) {
+TEALETPP_ALWAYS_INLINE inline auto guard(Action action) -> decltype(action()) {
   Guard unwinding;
   if constexpr (std::is_void_v<decltype(action())>) {
     action();

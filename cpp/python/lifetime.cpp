@@ -2,10 +2,11 @@
 #include <new>
 #include <utility>
 
-#include "errors.hpp"
-#include "objects.hpp"
-#include "paused_frames.hpp"
-#include "thread_domains.hpp"
+#include "port/compiler.hpp"
+#include "python/exceptions.hpp"
+#include "python/objects.hpp"
+#include "python/paused_frames.hpp"
+#include "python/thread_domains.hpp"
 
 namespace tealetpp {
 
@@ -25,14 +26,14 @@ PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) {
   Py_INCREF(domain.main_object->object());
   tealet->value.parent = object_of(*node.parent);
   refer(tealet->value.parent);
-  node.held_by = tealet;
+  node.binding = tealet;
   return tealet->object();
 }
 
 namespace {
 
 void give_first_chunk(void* owner, _PyStackChunk* chunk) {
-  static_cast<tealet::core::Domain*>(owner)->memory().give(chunk, chunk->size);
+  static_cast<tealet::core::Domain*>(owner)->memory().deallocate(chunk, chunk->size);
 }
 
 }  // namespace
@@ -58,9 +59,9 @@ void discard_tealet(TealetObject* tealet) {
   domain.discard(node);
   drop_paused(left, give_first_chunk);
   // What was opened in it can never be used again.
-  if (hosts || leaves_some) thread.discard_stranded();
+  if (hosts || leaves_some) thread.discard_orphaned();
   thread.end_discarding(discard);
-  domain.let_go_of_held(tealet);
+  domain.release_held(tealet);
   Py_DECREF(tealet->object());
 }
 
@@ -113,7 +114,7 @@ bool close_tealet(TealetObject* tealet) {
     return false;
   }
   const bool closed = end_tealet(tealet);
-  domain.settle();
+  domain.end_pending();
   return closed;
 }
 
@@ -121,16 +122,16 @@ namespace {
 
 // Whether the C stack is used up: tealets whose functions refer to each other are dropped inside of
 // one another.
-[[gnu::noinline]] bool is_too_deep(const PythonDomain& domain) noexcept {
-  if (domain.is_on_its_thread()) return domain.check_room() != Errc::ok;
-  return __builtin_frame_address(0) <= tealet::core::usable_stack_of_this_thread().lowest_start;
+TEALETPP_NOINLINE bool is_too_deep(const PythonDomain& domain) noexcept {
+  if (domain.is_on_its_thread()) return domain.check_stack_space() != Errc::ok;
+  return TEALETPP_FRAME_ADDRESS() <= tealet::port::usable_stack_of_this_thread().lowest_start;
 }
 
 }  // namespace
 
 void end_unreachable(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
-  if (domain.adopting) {
+  if (domain.reparenting) {
     // The engine may be about to look at it.
     domain.hold(tealet, true);
     return;
@@ -157,8 +158,9 @@ void end_unreachable(TealetObject* tealet) {
       }
     }
     if (tealet->node() != nullptr) domain.hold(tealet, false);
-    // settle() calls this in a loop: settling here would nest. What ran may have closed the domain.
-    if (domain.is_open() && !tealet->value.settling) domain.settle();
+    // end_pending() calls this in a loop: settling here would nest. What ran may have closed the
+    // domain.
+    if (domain.is_open() && !tealet->value.ending) domain.end_pending();
   }
   set_raised(raised);
 }
@@ -177,7 +179,7 @@ bool open_domain(TealetObject* main, std::size_t limit) {
   domain->thread_state = domains->thread_state();
   domain->thread = PyThreadState_Get();
   domain->main_object = domain->current_object = main;
-  domain->main().held_by = main;
+  domain->main().binding = main;
   main->value.node = &domain->main();
   main->value.domain = domain;
   main->value.main = main;
@@ -230,11 +232,11 @@ bool close_domain(TealetObject* main) {
     }
     // It refused.
     if (tealet->node() != nullptr) discard_tealet(tealet);
-    domain.let_go_of_held(tealet);
+    domain.release_held(tealet);
     Py_DECREF(tealet->object());
   }
   Py_DECREF(above->object());
-  domain.settle();
+  domain.end_pending();
   finish(domain);
   set_raised(raised);
   return raised == nullptr;
@@ -245,15 +247,15 @@ void discard_domain(PythonDomain& domain) {
   // In the child of a fork, this thread may never have opened a domain.
   const Node* const runs = tealet::core::running_tealet;
   domain.discarded_in = runs != nullptr ? runs : &domain.main();
-  if (domain.lost_object == nullptr) {
+  if (domain.former_current == nullptr) {
     Py_INCREF(domain.main_object->object());
     // One of its tealets may have been running when its thread went, or the tealet that it lies in.
-    domain.lost_object = std::exchange(domain.current_object, domain.main_object);
+    domain.former_current = std::exchange(domain.current_object, domain.main_object);
   }
   while (domain.main().first_child != nullptr) {
     discard_tealet(object_of(domain.newest_leaf(domain.main())));
   }
-  TealetObject* const current = std::exchange(domain.lost_object, domain.main_object);
+  TealetObject* const current = std::exchange(domain.former_current, domain.main_object);
   unrefer(current);
   if (current != domain.main_object && domain.is_nested()) {
     drop_paused(execution_of(domain.main()), give_first_chunk);

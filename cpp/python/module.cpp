@@ -1,13 +1,13 @@
 // The extension module: its table of contents.
-#include <tealet/version.h>
+#include <tealet/tealet_version.h>
 
 #include <stdexcept>
 
-#include "census.hpp"
-#include "collector.hpp"
-#include "errors.hpp"
-#include "kept_chunk.hpp"
-#include "registry.hpp"
+#include "python/census.hpp"
+#include "python/chunk_cache.hpp"
+#include "python/collector.hpp"
+#include "python/exceptions.hpp"
+#include "python/registry.hpp"
 
 namespace {
 
@@ -49,7 +49,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_collector(module);
   tealetpp::register_capi(module);
   tealetpp::register_census(module);
-  tealetpp::keep_last_chunk();
+  tealetpp::install_chunk_cache();
   if (!tealetpp::learn_c_recursion_limit()) throw pybind11::error_already_set();
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {

@@ -12,10 +12,11 @@
 #include <array>
 #include <cstdint>
 
-#include "census.hpp"
-#include "domain.hpp"
-#include "tealet_list.hpp"
-#include "thread_state.hpp"
+#include "core/domain.hpp"
+#include "port/compiler.hpp"
+#include "python/census.hpp"
+#include "python/tealet_list.hpp"
+#include "python/thread_state.hpp"
 
 namespace tealetpp {
 
@@ -24,9 +25,9 @@ using tealet::Errc;
 using tealet::Stats;
 using tealet::Status;
 using tealet::core::code_of;
+using tealet::core::Message;
 using tealet::core::Node;
 using tealet::core::Signal;
-using tealet::core::Transfer;
 
 class PythonDomain;
 class ThreadDomains;
@@ -49,9 +50,9 @@ struct Tealet {
   // Of one to which its domain owns a reference: see PythonDomain::hold().
   std::uint32_t place : place_bits;  // in its TealetList
   std::uint32_t held : 1;            // the domain owns a reference
-  std::uint32_t waiting : 1;         // it is to be ended at the next occasion
+  std::uint32_t pending : 1;         // it is to be ended at the next occasion
   std::uint32_t must_end : 1;        // then it is ended whoever refers to it
-  std::uint32_t settling : 1;        // what waits is being ended, and this one's turn has come
+  std::uint32_t ending : 1;          // what waits is being ended, and this one's turn has come
 };
 
 // The same of a Python Main: a type of its own, for pybind11 tells types apart by it.
@@ -72,7 +73,7 @@ inline TealetObject* as_tealet(PyObject* object) noexcept {
   return reinterpret_cast<TealetObject*>(object);
 }
 inline TealetObject* object_of(const Node& node) noexcept {
-  return static_cast<TealetObject*>(node.held_by);
+  return static_cast<TealetObject*>(node.binding);
 }
 inline Execution& execution_of(Node& node) noexcept {
   return *static_cast<Execution*>(node.extra());
@@ -102,7 +103,7 @@ class PythonDomain : public tealet::core::Domain {
   ~PythonDomain();
 
   // Whether it can be used here and now, and `target` too. Sets an exception if not.
-  bool check() { return __builtin_expect(is_plainly_usable(), 1) || check_thoroughly(); }
+  bool check() { return TEALET_LIKELY(is_usable_fast()) || check_slow(); }
   bool check(TealetObject* target);
   // The same as a code; nothing is said of a collection.
   Errc usable();
@@ -111,29 +112,29 @@ class PythonDomain : public tealet::core::Domain {
     return thread_state_id(PyThreadState_Get()) == thread_state;
   }
   // Whether it was opened in a tealet.
-  bool is_nested() const noexcept { return nesting().outer() != nullptr || nesting().stranded(); }
+  bool is_nested() const noexcept { return nesting().outer() != nullptr || nesting().orphaned(); }
 
   // Ends what waits on this thread, if anything does. Called where any code may run.
-  void settle() {
-    if (__builtin_expect(may_settle, 0)) settle_thread();
+  void end_pending() {
+    if (TEALET_UNLIKELY(may_have_pending)) end_pending_on_thread();
   }
   // Whether a switch away from the running tealet now, which lets go of it, runs no other code.
-  bool arrives_quietly() const noexcept {
-    return !may_settle &&
+  bool receives_quietly() const noexcept {
+    return !may_have_pending &&
            (current_object == main_object || Py_REFCNT(current_object->object()) > 1);
   }
-  // Owns a reference to `tealet`, to which nobody else may refer. With `waiting` it is ended at the
+  // Owns a reference to `tealet`, to which nobody else may refer. With `pending` it is ended at the
   // next occasion; without, it is being ended, or has refused.
-  void hold(TealetObject* tealet, bool waiting);
+  void hold(TealetObject* tealet, bool pending);
   // Gives up that reference, if there is one. This may free `tealet`.
-  void let_go_of_held(TealetObject* tealet);
+  void release_held(TealetObject* tealet);
   // At the next occasion, ends `tealet`, whoever refers to it; if it is main, closes the domain.
   void end_later(TealetObject* tealet);
   // Takes end_later() of main back.
   void forget_to_close();
   // Ends what waits here. The domain can be used here and now.
-  void settle_own();
-  bool has_waiting() const noexcept { return closes_later_ || !waiting_.is_empty(); }
+  void end_own_pending();
+  bool has_pending() const noexcept { return closes_later_ || !pending_.is_empty(); }
   // Whether it must be closed, and that cannot be done on this C stack.
   bool closes_elsewhere() { return closes_later_ && may_be_on_another_stack(*this); }
 
@@ -146,32 +147,32 @@ class PythonDomain : public tealet::core::Domain {
   TealetObject* main_object = nullptr;     // borrowed
   TealetObject* current_object = nullptr;  // strong, unless it is main
   // While discard_domain() is at work, which may be reached again, or may never return:
-  TealetObject* lost_object = nullptr;  // what was the current one, as strong
-  const Node* discarded_in = nullptr;   // the tealet in which it is; never null then
+  TealetObject* former_current = nullptr;  // what was the current one, as strong
+  const Node* discarded_in = nullptr;      // the tealet in which it is; never null then
   Call call;
   std::uint64_t thread_state = 0;   // its number
   PyThreadState* thread = nullptr;  // current whenever check() holds; nullptr once Python ends
   bool closing = false;
-  bool tools_wait = false;  // resumed, and trace functions are to be told of it
-  bool adopting = false;    // the engine is changing the tree: nothing may switch
-  bool may_settle = false;  // something waits on this thread
+  bool tools_wait = false;        // resumed, and trace functions are to be told of it
+  bool reparenting = false;       // the engine is changing the tree: nothing may switch
+  bool may_have_pending = false;  // something waits on this thread
   // Among the open domains of its thread.
   ThreadDomains* on_thread = nullptr;
   PythonDomain* opened_before = nullptr;
   PythonDomain* opened_after = nullptr;
-  PythonDomain* kept_before = nullptr;  // see ThreadDomains::keep()
+  PythonDomain* retained_before = nullptr;  // see ThreadDomains::keep()
 
  private:
-  bool is_plainly_usable() const noexcept;
-  bool check_thoroughly();
-  void settle_thread();
+  bool is_usable_fast() const noexcept;
+  bool check_slow();
+  void end_pending_on_thread();
   TealetObject* next_to_end();
   TealetList& list_of(const TealetObject* held) noexcept {
-    return held->value.waiting ? waiting_ : asked_;
+    return held->value.pending ? pending_ : asked_;
   }
 
   // What it holds: those that wait for their end; those that are being ended, or have refused.
-  TealetList waiting_;
+  TealetList pending_;
   TealetList asked_;
   bool closes_later_ = false;  // and so it owns a reference to its Main
   // How many words of data stack functions turned out to need beyond their own frame, by a hash of
@@ -193,7 +194,7 @@ inline void unrefer(TealetObject* tealet) {
 
 // Hands `out` over to `target` and returns the value passed by the next switch back: a new
 // reference, or nullptr with an exception set. Consumes the reference in `out`, also on failure.
-PyObject* exchange(TealetObject* target, Transfer out);
+PyObject* transfer_to(TealetObject* target, Message out);
 // Whether a tealet is new or a stub, and can be switched to. Sets an exception if not.
 bool can_begin(TealetObject* target);
 // Begins a tealet that can_begin(), whose function is set, with these arguments.
@@ -201,7 +202,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
                 PyObject* keywords);
 // Raises TealetExit in a paused tealet. `result` is the value passed by the next switch back, as
 // with exchange(). If it is not ok nothing has switched; no exception is set then. The caller must
-// settle().
+// end_pending().
 Errc unwind(TealetObject* target, PyObject*& result);
 // Of `running` and the tealets that its domain lies in, the one in which TealetExit was raised
 // last; `running` if in none.

@@ -1,4 +1,4 @@
-#include "paused_frames.hpp"
+#include "python/paused_frames.hpp"
 
 #include <opcode.h>
 

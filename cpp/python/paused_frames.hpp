@@ -1,7 +1,7 @@
 // Giving back what the frames of a paused execution own, without resuming it.
 #pragma once
 
-#include "thread_state.hpp"
+#include "python/thread_state.hpp"
 
 namespace tealetpp {
 

@@ -1,7 +1,7 @@
 // What the module consists of, and what its parts share.
 #pragma once
 
-#include "objects.hpp"
+#include "python/objects.hpp"
 
 namespace tealetpp {
 

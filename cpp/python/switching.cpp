@@ -3,10 +3,11 @@
 #include <cstdint>
 #include <utility>
 
-#include "errors.hpp"
-#include "guarded.hpp"
-#include "objects.hpp"
-#include "tools.hpp"
+#include "port/compiler.hpp"
+#include "python/exceptions.hpp"
+#include "python/guarded.hpp"
+#include "python/objects.hpp"
+#include "python/tools.hpp"
 
 namespace tealetpp {
 
@@ -15,23 +16,23 @@ namespace {
 // How often TealetExit was raised at a pause point, of any thread.
 std::uint32_t exits = 0;
 
-PyObject* value_of(const Transfer& transfer) { return static_cast<PyObject*>(transfer.value); }
+PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(transfer.value); }
 
 // Updates `current_object` after a switch and returns what was passed. Releases the tealet that was
-// left, so any code may run. The caller must settle().
-Transfer arrive(PythonDomain& domain) {
-  const Transfer arrived = std::exchange(domain.arrived(), Transfer{});
+// left, so any code may run. The caller must end_pending().
+Message take_message(PythonDomain& domain) {
+  const Message received = std::exchange(domain.received(), Message{});
   TealetObject* const left = domain.current_object;
   domain.current_object = object_of(domain.current());
   refer(domain.current_object);
   unrefer(left);
-  return arrived;
+  return received;
 }
 
-Transfer arrive_and_settle(PythonDomain& domain) {
-  const Transfer arrived = arrive(domain);
-  domain.settle();
-  return arrived;
+Message take_message_and_end_pending(PythonDomain& domain) {
+  const Message received = take_message(domain);
+  domain.end_pending();
+  return received;
 }
 
 // Raises an exception that comes from elsewhere, consuming the reference. The exception that is
@@ -44,19 +45,19 @@ void raise_here(PyObject* exception) {
 }
 
 // The result of a switch: a new reference, or nullptr with an exception set.
-PyObject* unpack(PythonDomain& domain, Transfer arrived) {
-  switch (arrived.signal) {
+PyObject* unpack(PythonDomain& domain, Message received) {
+  switch (received.signal) {
     case Signal::value:
       break;
     case Signal::error:
-      raise_here(value_of(arrived));
+      raise_here(value_of(received));
       return nullptr;
     case Signal::unwind:
       domain.current_object->value.exiting = ++exits;
       PyErr_SetNone(tealet_exit);
       return nullptr;
   }
-  return value_of(arrived);
+  return value_of(received);
 }
 
 // Where the C stack of the running tealet stays as it is while others run. Main goes on above all
@@ -75,13 +76,13 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   }
 }
 
-[[gnu::noinline, gnu::cold]] void tell_of_resumption(bool is_main) {
+TEALETPP_NOINLINE TEALETPP_COLD void tell_of_resumption(bool is_main) {
   guard([&] { tell_tools_of_resumption(PyThreadState_Get(), is_main); });
 }
 
 // Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
 // their code has changed what `target` is.
-[[gnu::noinline, gnu::cold]] Errc tell_of_pause(TealetObject* target) {
+TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(TealetObject* target) {
   PythonDomain& domain = target->domain();
   const Node& self = domain.current();
   const Node* const node = target->node();
@@ -93,7 +94,7 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
 }
 
 // Whether there is another library that switches C stacks.
-[[gnu::noinline]] bool has_other_library() {
+TEALETPP_NOINLINE bool has_other_library() {
   static PyObject* const library = PyUnicode_InternFromString("greenlet");
   // Not by PyImport_GetModuleDict(), which ends the process when the interpreter has none any more.
   PyObject* const modules = PySys_GetObject("modules");
@@ -107,7 +108,7 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
 // Beside greenlet it is then on another coroutine's C stack. Without greenlet there is one C stack,
 // and a program that embeds Python may call it from anywhere there. `paused` holds frames that were
 // already put away.
-[[gnu::noinline]] bool has_begun_elsewhere(const char* far, const PausedState* paused) {
+TEALETPP_NOINLINE bool has_begun_elsewhere(const char* far, const PausedState* paused) {
   return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
          (paused == nullptr || !paused->reaches_on_c_stack(far));
 }
@@ -123,28 +124,28 @@ bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
 // Every named variable here is on every saved stack: keep them few.
-// If nothing was switched, arrived() is `out`.
+// If nothing was switched, received() is `out`.
 template <class Jump>
-Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
+Errc with_paused_state(TealetObject* target, Message out, Jump jump) {
   PythonDomain& domain = target->domain();
   PyThreadState* const thread = domain.thread;  // the caller has called check()
   assert(thread == PyThreadState_Get());
-  if (__builtin_expect(has_tool_at_pause(thread), 0)) {
+  if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
     const Errc code = tell_of_pause(target);
     if (code != Errc::ok) {
-      domain.arrived() = out;
+      domain.received() = out;
       return code;
     }
   }
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
-  if (__builtin_expect(reaches_beyond(domain, target->node()->far, &paused, &paused), 0)) {
-    domain.arrived() = out;
+  if (TEALET_UNLIKELY(reaches_beyond(domain, target->node()->far, &paused, &paused))) {
+    domain.received() = out;
   } else {
     code = jump();
   }
-  if (__builtin_expect(paused.resume(thread, execution_of(domain.current())), 0)) {
+  if (TEALET_UNLIKELY(paused.resume(thread, execution_of(domain.current())))) {
     domain.tools_wait = code == Errc::ok;
     if (!domain.tools_wait) tell_of_resumption(domain.current().is_main());
   }
@@ -152,7 +153,7 @@ Errc with_paused_state(TealetObject* target, Transfer out, Jump jump) {
 }
 
 // The result for the parent. TealetExit counts as a normal return.
-Transfer take_result(TealetObject* self, PyObject* result) {
+Message take_result(TealetObject* self, PyObject* result) {
   if (result != nullptr) return {Signal::value, result};
   PyObject* raised = take_raised();
   // Another one's TealetExit goes on until it leaves that one.
@@ -165,16 +166,16 @@ Transfer take_result(TealetObject* self, PyObject* result) {
 
 // Begins the tealet's execution and returns what arrived. Its arguments are in domain.call; if that
 // is empty, another tealet's end begins this one, with that result as its only argument.
-[[gnu::noinline]] Transfer enter(Node& node) {
+TEALETPP_NOINLINE Message enter(Node& node) {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   begin_execution(PyThreadState_Get(), execution_of(node),
-                  domain.room_below(__builtin_frame_address(0)));
+                  domain.space_below(TEALETPP_FRAME_ADDRESS()));
   Call call = std::exchange(domain.call, Call{});
-  Transfer arrived = arrive_and_settle(domain);
+  Message received = take_message_and_end_pending(domain);
   // Thrown into before it began: there is nothing on its stack that could catch it.
-  if (arrived.signal != Signal::value) return arrived;
+  if (received.signal != Signal::value) return received;
   if (call.arguments == nullptr) {
-    execution_of(node).arguments = value_of(arrived);
+    execution_of(node).arguments = value_of(received);
     call = Call{&execution_of(node).arguments, 1, nullptr};
   }
   if (execution_of(node).function == nullptr) {
@@ -183,11 +184,11 @@ Transfer take_result(TealetObject* self, PyObject* result) {
     return take_result(self, nullptr);
   }
   domain.call = call;
-  return arrived;
+  return received;
 }
 
 // What comes after it, with `out` for the parent.
-[[gnu::noinline]] Transfer leave(Node& node, Transfer out) {
+TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   Execution& execution = execution_of(node);
   // What is dropped at the end may open further domains in this tealet.
@@ -196,7 +197,7 @@ Transfer take_result(TealetObject* self, PyObject* result) {
     if (outgrown(PyThreadState_Get()->datastack_chunk)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
-  domain.let_go_of_held(object_of(node));  // the domain still refers to it as the current one
+  domain.release_held(object_of(node));  // the domain still refers to it as the current one
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
     // It begins where this one ends, and so does its data stack.
@@ -207,14 +208,14 @@ Transfer take_result(TealetObject* self, PyObject* result) {
   return out;
 }
 
-[[gnu::noinline]] Transfer leave(Node& node, PyObject* result) {
+TEALETPP_NOINLINE Message leave(Node& node, PyObject* result) {
   return leave(node, take_result(object_of(node), result));
 }
 
 // On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
-Transfer run(Node& node, Transfer) {
-  const Transfer arrived = enter(node);
-  if (arrived.signal != Signal::value) return leave(node, arrived);
+Message run(Node& node, Message) {
+  const Message received = enter(node);
+  if (received.signal != Signal::value) return leave(node, received);
   const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain).call, Call{});
   PyObject* const result = PyObject_Vectorcall(execution_of(node).function, call.arguments,
                                                static_cast<std::size_t>(call.count), call.keywords);
@@ -227,9 +228,9 @@ bool release(Node& node) {
   auto& domain = static_cast<PythonDomain&>(*node.domain);
   object->value.node = nullptr;
   if (TealetObject* parent = std::exchange(object->value.parent, nullptr)) {
-    const bool adopting = std::exchange(domain.adopting, true);
+    const bool reparenting = std::exchange(domain.reparenting, true);
     unrefer(parent);
-    domain.adopting = adopting;
+    domain.reparenting = reparenting;
   }
   return true;
 }
@@ -243,19 +244,19 @@ void close(tealet::core::Domain& domain) {
 }
 
 // Every tealet keeps its parent, which may be waiting for nothing but its end.
-void adopted(Node& child) {
+void reparented(Node& child) {
   TealetObject* object = object_of(child);
   if (object == nullptr) return;  // just created: bind() does it
   auto& domain = static_cast<PythonDomain&>(*child.domain);
-  const bool adopting = std::exchange(domain.adopting, true);
+  const bool reparenting = std::exchange(domain.reparenting, true);
   TealetObject* parent = object_of(*child.parent);
   refer(parent);
   unrefer(std::exchange(object->value.parent, parent));
-  domain.adopting = adopting;
+  domain.reparenting = reparenting;
 }
 
-constexpr tealet::core::Face face{guarded<run>, guarded<release>, guarded<close>, guarded<adopted>,
-                                  true};
+constexpr tealet::core::Hooks hooks{guarded<run>, guarded<release>, guarded<close>,
+                                    guarded<reparented>, true};
 
 // The arguments, borrowed if the function is certain to take its own references before anything
 // else can run, which is so for Python functions called without keywords; else in a tuple, `owned`.
@@ -274,11 +275,11 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
   return true;
 }
 
-template <Transfer arrive(PythonDomain&)>
-[[gnu::noinline, gnu::cold]] PyObject* receive_for_tools(PythonDomain& domain) {
+template <Message take_message(PythonDomain&)>
+TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain) {
   domain.tools_wait = false;
   const bool is_main = domain.current().is_main();  // arriving may close the domain
-  PyObject* const result = unpack(domain, arrive(domain));
+  PyObject* const result = unpack(domain, take_message(domain));
   tell_of_resumption(is_main);
   return result;
 }
@@ -288,17 +289,17 @@ template <Transfer arrive(PythonDomain&)>
 //
 // Not inline, nor is what follows: the frame from which the engine switches is on every saved
 // stack.
-template <Transfer arrive(PythonDomain&) = arrive_and_settle>
-[[gnu::noinline]] PyObject* receive(PythonDomain& domain) {
+template <Message take_message(PythonDomain&) = take_message_and_end_pending>
+TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   return guard([&] {
-    if (__builtin_expect(domain.tools_wait, 0)) return receive_for_tools<arrive>(domain);
-    return unpack(domain, arrive(domain));
+    if (TEALET_UNLIKELY(domain.tools_wait)) return receive_for_tools<take_message>(domain);
+    return unpack(domain, take_message(domain));
   });
 }
 
 // Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
-[[gnu::noinline]] PyObject* fail(TealetObject* target, Errc code, Transfer out) {
-  target->domain().arrived() = Transfer{};
+TEALETPP_NOINLINE PyObject* fail(TealetObject* target, Errc code, Message out) {
+  target->domain().received() = Message{};
   guard([&] {
     Py_XDECREF(value_of(out));
     set_error(code, target);
@@ -307,7 +308,7 @@ template <Transfer arrive(PythonDomain&) = arrive_and_settle>
 }
 
 // Thrown into before it began: it begins all the same, and ends at once.
-[[gnu::noinline]] PyObject* exchange_and_begin(TealetObject* target, Transfer out) {
+TEALETPP_NOINLINE PyObject* transfer_to_new(TealetObject* target, Message out) {
   PythonDomain& domain = target->domain();
   Node& node = *target->node();
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
@@ -320,30 +321,30 @@ template <Transfer arrive(PythonDomain&) = arrive_and_settle>
 
 }  // namespace
 
-PythonDomain::PythonDomain(std::size_t limit) : Domain(face, tealet::malloc_resource(), limit) {}
+PythonDomain::PythonDomain(std::size_t limit) : Domain(hooks, tealet::malloc_resource(), limit) {}
 
-PyObject* exchange(TealetObject* target, Transfer out) {
+PyObject* transfer_to(TealetObject* target, Message out) {
   const Status status = target->node()->status;
-  if (status == Status::New || status == Status::Stub) return exchange_and_begin(target, out);
+  if (status == Status::New || status == Status::Stub) return transfer_to_new(target, out);
   PythonDomain& domain = target->domain();
   const Errc code = with_paused_state(
       target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
   if (code == Errc::ok) return receive(domain);
-  return fail(target, code, domain.arrived());
+  return fail(target, code, domain.received());
 }
 
 TealetObject* latest_to_exit(TealetObject* running) {
   TealetObject* latest = running;
   for (const Node* outer = running->domain().nesting().outer(); outer != nullptr;
        outer = outer->domain->nesting().outer()) {
-    if (outer->held_by == nullptr) continue;
+    if (outer->binding == nullptr) continue;
     if (object_of(*outer)->value.exiting > latest->value.exiting) latest = object_of(*outer);
   }
   return latest;
 }
 
 bool is_on_another_stack(PythonDomain& domain, const Node& node) {
-  return reaches_beyond(domain, node.far, __builtin_frame_address(0));
+  return reaches_beyond(domain, node.far, TEALETPP_FRAME_ADDRESS());
 }
 
 bool can_end_here(PythonDomain& domain, const Node& node) {
@@ -354,14 +355,14 @@ bool can_end_here(PythonDomain& domain, const Node& node) {
 
 bool may_be_on_another_stack(PythonDomain& domain) {
   return domain.main().first_child != nullptr &&
-         reaches_beyond(domain, domain.highest_far(), __builtin_frame_address(0));
+         reaches_beyond(domain, domain.highest_far(), TEALETPP_FRAME_ADDRESS());
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) {
   PythonDomain& domain = target->domain();
   const Errc code =
-      with_paused_state(target, Transfer{}, [&] { return domain.unwind(*target->node()); });
-  if (code == Errc::ok) result = receive<arrive>(domain);
+      with_paused_state(target, Message{}, [&] { return domain.unwind(*target->node()); });
+  if (code == Errc::ok) result = receive<take_message>(domain);
   return code;
 }
 
@@ -371,7 +372,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   Execution& execution = execution_of(*target->node());
   // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
   // there may run other tealets, or end this one, the arguments may be gone when that is done.
-  const bool stack_stays = target->node()->status == Status::New && domain.arrives_quietly();
+  const bool stack_stays = target->node()->status == Status::New && domain.receives_quietly();
   Call call;
   PyObject* owned = nullptr;
   const bool prepared = guard([&] {
@@ -388,7 +389,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   Errc code = Errc::memory;
   if (domain.make_data_stack(execution)) {
     domain.call = call;
-    code = with_paused_state(target, Transfer{}, [&] {
+    code = with_paused_state(target, Message{}, [&] {
       return code_of(domain.switch_to(*target->node(), {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);

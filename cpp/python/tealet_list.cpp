@@ -1,8 +1,8 @@
-#include "tealet_list.hpp"
+#include "python/tealet_list.hpp"
 
 #include <new>
 
-#include "objects.hpp"
+#include "python/objects.hpp"
 
 namespace tealetpp {
 

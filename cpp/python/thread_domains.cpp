@@ -1,12 +1,12 @@
-#include "thread_domains.hpp"
+#include "python/thread_domains.hpp"
 
 #include <algorithm>
 #include <new>
 #include <utility>
 
-#include "collector.hpp"
-#include "errors.hpp"
-#include "guarded.hpp"
+#include "python/collector.hpp"
+#include "python/exceptions.hpp"
+#include "python/guarded.hpp"
 
 namespace tealetpp {
 
@@ -68,7 +68,7 @@ int on_pending_call(void*) {
     put_off = true;
   } else if (domains != nullptr) {
     PyObject* const raised = take_raised();
-    domains->settle_in_pending_call();
+    domains->end_pending_in_call();
     set_raised(raised);
   }
   pending = false;
@@ -99,7 +99,7 @@ ThreadDomains* ThreadDomains::of_this_thread() {
 
 void ThreadDomains::add(PythonDomain& domain) {
   domain.on_thread = this;
-  domain.may_settle = some_wait_;
+  domain.may_have_pending = some_wait_;
   domain.opened_before = last_opened_;
   if (last_opened_ != nullptr) last_opened_->opened_after = &domain;
   last_opened_ = &domain;
@@ -111,13 +111,13 @@ void ThreadDomains::remove(PythonDomain& domain) {
   if (domain.opened_before != nullptr) domain.opened_before->opened_after = domain.opened_after;
   domain.opened_before = domain.opened_after = nullptr;
   domain.on_thread = nullptr;
-  domain.may_settle = false;
+  domain.may_have_pending = false;
 }
 
-void ThreadDomains::expect_settling() {
+void ThreadDomains::expect_pending() {
   some_wait_ = true;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
-    domain->may_settle = true;
+    domain->may_have_pending = true;
   }
   // Only the main thread makes pending calls. If the queue is full, the other occasions remain.
   expect_pending_call();
@@ -127,39 +127,39 @@ void ThreadDomains::collection_ended() {
   if (std::exchange(put_off, false)) expect_pending_call();
 }
 
-void ThreadDomains::settle_in_pending_call() {
+void ThreadDomains::end_pending_in_call() {
   if (last_opened_ == nullptr) return;
   correct_running();
-  if (tealet::core::running_tealet->domain == nullptr) settle();
+  if (tealet::core::running_tealet->domain == nullptr) end_pending();
 }
 
-void ThreadDomains::settle() {
+void ThreadDomains::end_pending() {
   some_wait_ = false;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     // Where it cannot be done now, the domain's own next use is an occasion.
-    domain->may_settle = domain->has_waiting();
-    some_wait_ = some_wait_ || domain->may_settle;
+    domain->may_have_pending = domain->has_pending();
+    some_wait_ = some_wait_ || domain->may_have_pending;
   }
   PyObject* const raised = take_raised();
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
-    // Without room on the C stack, it is left to a settle() farther up.
-    const bool can_be = domain->may_settle && domain->usable() == Errc::ok &&
-                        domain->check_room() == Errc::ok && !domain->closes_elsewhere();
+    // Without room on the C stack, it is left to a end_pending() farther up.
+    const bool can_be = domain->may_have_pending && domain->usable() == Errc::ok &&
+                        domain->check_stack_space() == Errc::ok && !domain->closes_elsewhere();
     if (!can_be) {
       domain = domain->opened_before;
       continue;
     }
     PyObject* const main = domain->main_object->object();
     Py_INCREF(main);
-    domain->settle_own();
-    domain->may_settle = false;
+    domain->end_own_pending();
+    domain->may_have_pending = false;
     Py_DECREF(main);
     // Any domain may have been closed meanwhile, or opened.
     domain = last_opened_;
   }
   for (domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
-    domain->may_settle = domain->may_settle || domain->has_waiting();
+    domain->may_have_pending = domain->may_have_pending || domain->has_pending();
   }
   set_raised(raised);
 }
@@ -188,7 +188,7 @@ void ThreadDomains::correct_running() {
 
 void ThreadDomains::keep(PythonDomain& domain) {
   Py_INCREF(domain.main_object->object());
-  domain.kept_before = std::exchange(kept_, &domain);
+  domain.retained_before = std::exchange(retained_, &domain);
 }
 
 int ThreadDomains::begin_discarding() noexcept {
@@ -224,16 +224,16 @@ void ThreadDomains::end_discarding(int number) {
     discards_.erase(std::remove_if(discards_.begin(), discards_.end(), is_this), discards_.end());
   }
   if (!discards_.empty() || unlisted_discards_ > 0) return;
-  while (PythonDomain* const domain = kept_) {
-    kept_ = std::exchange(domain->kept_before, nullptr);
+  while (PythonDomain* const domain = retained_) {
+    retained_ = std::exchange(domain->retained_before, nullptr);
     Py_DECREF(domain->main_object->object());
   }
 }
 
-void ThreadDomains::discard_stranded() {
+void ThreadDomains::discard_orphaned() {
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
-    if (domain->nesting().stranded() && domain->discarded_in == nullptr) {
+    if (domain->nesting().orphaned() && domain->discarded_in == nullptr) {
       discard_domain(*domain);
       ++discarded_;
       domain = last_opened_;  // any of them may be gone now

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "objects.hpp"
+#include "python/objects.hpp"
 
 namespace tealetpp {
 
@@ -23,12 +23,12 @@ class ThreadDomains {
   void remove(PythonDomain& domain);
 
   // Something waits in one of these domains.
-  void expect_settling();
+  void expect_pending();
   // Ends what waits and can be ended here and now. Any code may run.
-  void settle();
+  void end_pending();
   // The same from a pending call of the interpreter, and only while no tealet runs: one that is
   // ended without unwinding would leave the interpreter in the middle of that call for ever.
-  void settle_in_pending_call();
+  void end_pending_in_call();
   // What had to wait for the end of a collection can be ended soon.
   static void collection_ended();
 
@@ -44,10 +44,10 @@ class ThreadDomains {
   void keep(PythonDomain& domain);
   void end_discarding(int number);
   // `tealet` is to be discarded, and what it is in the middle of discarding does not end. Whether
-  // domains are among that: discard_stranded() then begins with them again.
+  // domains are among that: discard_orphaned() then begins with them again.
   bool forget_discarding(const Node& tealet);
   // Ends those whose tealet is gone, without unwinding.
-  void discard_stranded();
+  void discard_orphaned();
   // The thread's state goes: ends all of them, without unwinding.
   void end();
   // The same when the interpreter ends: what is left goes with the process. Its last objects may
@@ -63,7 +63,7 @@ class ThreadDomains {
   PythonDomain* outermost() const noexcept;
 
   PythonDomain* last_opened_ = nullptr;
-  PythonDomain* kept_ = nullptr;  // and a reference to the Main of each
+  PythonDomain* retained_ = nullptr;  // and a reference to the Main of each
   struct Discard {
     int number;
     const Node* tealet;  // that runs it

@@ -35,7 +35,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "thread.hpp"
+#include "port/compiler.hpp"
+#include "port/thread_stack.hpp"
 
 namespace tealetpp {
 
@@ -320,7 +321,7 @@ class PausedState {
   //
   // Not inline, nor is resume(): the members would be taken apart and kept in as many registers and
   // places on the stack, where all of this is copied with every switch.
-  [[gnu::noinline]] PausedState(PyThreadState* thread, Execution& execution,
+  TEALETPP_NOINLINE PausedState(PyThreadState* thread, Execution& execution,
                                 [[maybe_unused]] const void* in_place) noexcept
       :
 #if PY_VERSION_HEX >= 0x030d0000
@@ -366,7 +367,7 @@ class PausedState {
   }
 
   // Returns whether there is a trace or a profile function.
-  [[gnu::noinline]] bool resume(PyThreadState* thread, Execution& execution) noexcept {
+  TEALETPP_NOINLINE bool resume(PyThreadState* thread, Execution& execution) noexcept {
     thread->datastack_chunk = execution.data_stack;
     thread->datastack_top = data_top_;
     thread->datastack_limit = end_of_chunk(execution.data_stack);
@@ -409,8 +410,7 @@ class PausedState {
   static bool resume_tracing(PyThreadState* thread) noexcept {
     const bool has_function = has_function_of_tool(thread);
     thread->cframe->use_tracing = 0;
-    if (__builtin_expect(has_function, 0) && thread->tracing == 0)
-      thread->cframe->use_tracing = 255;
+    if (TEALET_UNLIKELY(has_function) && thread->tracing == 0) thread->cframe->use_tracing = 255;
     return has_function;
   }
 #endif
@@ -492,56 +492,56 @@ inline bool learn_c_recursion_limit() {
   return true;
 }
 
-// How many C calls an execution may nest that begins with `room` below it.
-inline int calls_allowed(const PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+// How many C calls an execution may nest that begins with `space` below it.
+inline int calls_allowed(const PyThreadState* thread, tealet::port::StackSpace space) noexcept {
   const auto full = static_cast<std::size_t>(c_recursion_limit);
-  if (full * worst_call <= room.left) return c_recursion_limit;
+  if (full * worst_call <= space.left) return c_recursion_limit;
   // CPython 3.13 allows more of the worst calls than any usual stack holds. There the limit of
   // Python frames ends such a recursion in time. Where it still does so here, a tealet gets its
   // share of the calls, and all of them near the top. A raised limit may protect nothing, in or out
   // of tealets: then a tealet near the top has what plain Python has, and a deeper one is safe.
   const std::size_t needed = static_cast<std::size_t>(thread->py_recursion_limit) * worst_frame;
-  const bool raised = needed > room.whole && usual_limit * worst_frame <= room.whole;
-  std::size_t calls = room.left / worst_call;
-  if (raised ? room.left >= room.whole / 4 * 3 : needed <= room.left) {
-    if (room.left >= room.whole / 16 * 15) return c_recursion_limit;
-    calls = std::max(calls, full * room.left / room.whole);
+  const bool raised = needed > space.whole && usual_limit * worst_frame <= space.whole;
+  std::size_t calls = space.left / worst_call;
+  if (raised ? space.left >= space.whole / 4 * 3 : needed <= space.left) {
+    if (space.left >= space.whole / 16 * 15) return c_recursion_limit;
+    calls = std::max(calls, full * space.left / space.whole);
   }
   return std::max(static_cast<int>(calls), fewest_calls);
 }
 
-inline void allow_recursion(PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+inline void allow_recursion(PyThreadState* thread, tealet::port::StackSpace space) noexcept {
   thread->py_recursion_remaining = thread->py_recursion_limit;
   // On a stack of unknown bounds the count goes on, as if the tealet had been called.
-  if (room.whole != 0) thread->c_recursion_remaining = calls_allowed(thread, room);
+  if (space.whole != 0) thread->c_recursion_remaining = calls_allowed(thread, space);
 }
 
 #else
 
 inline bool learn_c_recursion_limit() { return true; }
 
-// How many calls an execution may nest that begins with `room` below it.
-inline int calls_allowed(const PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+// How many calls an execution may nest that begins with `space` below it.
+inline int calls_allowed(const PyThreadState* thread, tealet::port::StackSpace space) noexcept {
   const int limit = thread->recursion_limit;
   const std::size_t needed = static_cast<std::size_t>(limit) * worst_call;
-  if (needed <= room.left) return limit;
+  if (needed <= space.left) return limit;
   // A raised limit may protect nothing, in or out of tealets: then a tealet near the top has what
   // plain Python has, and a deeper one is safe.
-  if (needed > room.whole && room.left >= room.whole / 4 * 3) return limit;
-  return static_cast<int>(room.left / worst_call);
+  if (needed > space.whole && space.left >= space.whole / 4 * 3) return limit;
+  return static_cast<int>(space.left / worst_call);
 }
 
-inline void allow_recursion(PyThreadState* thread, tealet::core::StackRoom room) noexcept {
+inline void allow_recursion(PyThreadState* thread, tealet::port::StackSpace space) noexcept {
   // On a stack of unknown bounds the count goes on, as if the tealet had been called.
-  if (room.whole != 0) thread->recursion_remaining = calls_allowed(thread, room);
+  if (space.whole != 0) thread->recursion_remaining = calls_allowed(thread, space);
 }
 
 #endif
 
-// Makes the thread state that of an execution that begins here, with `room` below it, on top of
+// Makes the thread state that of an execution that begins here, with `space` below it, on top of
 // whatever was there: no frames, no handled exception, its own data stack and context variables.
 inline void begin_execution(PyThreadState* thread, Execution& execution,
-                            tealet::core::StackRoom room) noexcept {
+                            tealet::port::StackSpace space) noexcept {
   _PyStackChunk* chunk = execution.data_stack;
   thread->datastack_chunk = chunk;
   thread->datastack_top = &chunk->data[1];
@@ -554,7 +554,7 @@ inline void begin_execution(PyThreadState* thread, Execution& execution,
   thread->context_ver++;
   thread->tracing = 0;
   thread->recursion_headroom = 0;
-  allow_recursion(thread, room);
+  allow_recursion(thread, space);
 #if PY_VERSION_HEX >= 0x030d0000
   thread->current_frame = nullptr;
   thread->what_event = -1;

@@ -1,4 +1,4 @@
-#include "tools.hpp"
+#include "python/tools.hpp"
 
 #include <dlfcn.h>
 #include <frameobject.h>
@@ -7,8 +7,8 @@
 #include <new>
 #include <vector>
 
-#include "attribute.hpp"
-#include "guarded.hpp"
+#include "python/attribute.hpp"
+#include "python/guarded.hpp"
 
 namespace tealetpp {
 

@@ -4,7 +4,7 @@
 // has not returned, so what runs next would be taken for a part of it.
 #pragma once
 
-#include "thread_state.hpp"
+#include "python/thread_state.hpp"
 
 namespace tealetpp {
 

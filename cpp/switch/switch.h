@@ -28,14 +28,14 @@ extern "C" {
 typedef void* (*tealetpp_save_fn)(void* context, void* near);
 
 /* What a switch brings: any two words, which both ABIs return in registers. */
-struct tealetpp_arrival;
+struct tealetpp_switch_result;
 
 /* Called on the stack that is being entered, below the address that `save` returned. The bytes from
  * that address up are whatever happens to lie there: `restore` puts the paused execution's bytes
  * back before it returns. If it never returns it begins a new execution, and nothing above the
  * address is ever used by that one. Its result is the result of tealetpp_switch().
  */
-typedef struct tealetpp_arrival (*tealetpp_restore_fn)(void* context);
+typedef struct tealetpp_switch_result (*tealetpp_restore_fn)(void* context);
 
 /* The contract, the same for every ABI:
  *  1. push every callee-saved register and the floating point control words onto the stack;
@@ -50,8 +50,8 @@ typedef struct tealetpp_arrival (*tealetpp_restore_fn)(void* context);
  * Only the bits that control how floating point works are kept, not those that tell what happened:
  * by the ABIs, a function may change these. Nor may the callbacks change the former.
  */
-struct tealetpp_arrival tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore,
-                                        void* context) TEALETPP_SWITCH_ATTRIBUTES;
+struct tealetpp_switch_result tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore,
+                                              void* context) TEALETPP_SWITCH_ATTRIBUTES;
 
 /* The same, but it returns by a jump. A processor predicts where `ret` goes from the call that it
  * saw last, which is right if both executions called tealetpp_switch() from the same place. Where
@@ -60,8 +60,9 @@ struct tealetpp_arrival tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_
  * resumed by the other. Where branch targets may be enforced, which refuses such a jump, they are
  * the same.
  */
-struct tealetpp_arrival tealetpp_switch_by_jump(tealetpp_save_fn save, tealetpp_restore_fn restore,
-                                                void* context) TEALETPP_SWITCH_ATTRIBUTES;
+struct tealetpp_switch_result tealetpp_switch_by_jump(tealetpp_save_fn save,
+                                                      tealetpp_restore_fn restore,
+                                                      void* context) TEALETPP_SWITCH_ATTRIBUTES;
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <tealet/python.h>
+#include <tealet/tealet_python.h>
 
 /* Where the parser is. It lies on the C stack of the tealet, so nobody else gets a pointer to it.
  */

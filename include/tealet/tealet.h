@@ -30,8 +30,8 @@
 
 #include <stddef.h>
 
-#include "api.h"
-#include "version.h"
+#include "detail/compiler.h"
+#include "tealet_version.h"
 
 #ifdef __cplusplus
 extern "C" {

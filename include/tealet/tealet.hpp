@@ -12,15 +12,15 @@
 // its own variables may lie in a chunk on the heap with something else in their place: never give
 // another tealet a pointer to them. Variables of the main tealet that are in scope where a tealet
 // is created stay in place (`n` above), and so does everything on the heap. Errors:
-// <tealet/error.hpp>. What it costs: Main::stats() and <tealet/stats.hpp>.
+// <tealet/cxx/error.hpp>. What it costs: Main::stats() and <tealet/cxx/stats.hpp>.
 #pragma once
 
-#include <tealet/allocator.hpp>
-#include <tealet/api.h>
-#include <tealet/arrival.h>
-#include <tealet/error.hpp>
-#include <tealet/stats.hpp>
-#include <tealet/status.hpp>
+#include <tealet/cxx/counting_allocator.hpp>
+#include <tealet/cxx/error.hpp>
+#include <tealet/cxx/stats.hpp>
+#include <tealet/cxx/status.hpp>
+#include <tealet/detail/compiler.h>
+#include <tealet/detail/switch_result.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,14 +52,14 @@ class TEALET_API Exit {
 
  private:
   friend class Tealet;
-  friend struct MainState;
+  friend struct CxxDomain;
   explicit Exit(const core::Node& tealet) noexcept : tealet_(&tealet) {}
 
   const core::Node* tealet_ = nullptr;  // target; null means any
 };
 
 class Main;
-struct MainState;
+struct CxxDomain;
 
 // Refers to a tealet without owning it: keeping one neither keeps the tealet alive nor ends it. An
 // object that refers to none, or whose tealet has ended, is Exited. The last Tealet or TealetRef to
@@ -77,7 +77,7 @@ class TEALET_API TealetRef {
   // Throws instead: an exception thrown into the caller, or one that left the
   // function of a tealet whose parent is the caller. InvalidError if it has ended, is a stub, or
   // its domain cannot be used here; DefunctError, ThreadError, MemoryError; Error with
-  // Errc::no_room. Nothing has switched then.
+  // Errc::stack_exhausted. Nothing has switched then.
   TEALET_INLINE void* switch_to(void* value = nullptr) const;
 
   // Resumes it by raising `exception` at its pause point. One that has not begun ends at once, and
@@ -107,10 +107,10 @@ class TEALET_API TealetRef {
 
  protected:
   friend class Main;
-  friend struct MainState;
+  friend struct CxxDomain;
   explicit TealetRef(core::Node* node) noexcept;
   bool alive() const noexcept;
-  void let_go() noexcept;
+  void reset() noexcept;
 
   core::Node* node_ = nullptr;
 };
@@ -178,7 +178,7 @@ class TEALET_API Main {
   Tealet create(F function);
 
   // A tealet with a captured stack and no function yet, to be duplicated and run. Error with
-  // Errc::no_room; otherwise as create().
+  // Errc::stack_exhausted; otherwise as create().
   Tealet stub();
 
   // The main tealet itself: the execution that made this object.
@@ -201,7 +201,7 @@ class TEALET_API Main {
  private:
   core::Node* create_node(std::size_t extra);
 
-  MainState* state_;
+  CxxDomain* state_;
 };
 
 // --- how a callable is kept; nothing from here on is for users ---
@@ -210,14 +210,14 @@ namespace core {
 
 // TealetRef::switch_to() and Main::switch_to(), but for throwing what arrives. They end in the
 // switch: so they are not on the saved stack, and it returns straight to the program's own code.
-TEALET_API tealetpp_arrival switch_to(Node* target, void* value);
-TEALET_API tealetpp_arrival switch_to_main(MainState& state, void* value);
-// Throws what `arrival` has instead of a value.
-[[noreturn]] TEALET_API void raise(tealetpp_arrival arrival);
+TEALET_API tealetpp_switch_result switch_to(Node* target, void* value);
+TEALET_API tealetpp_switch_result switch_to_main(CxxDomain& state, void* value);
+// Throws what `switch_result` has instead of a value.
+[[noreturn]] TEALET_API void raise(tealetpp_switch_result switch_result);
 
-TEALET_INLINE void* value_of(tealetpp_arrival arrival) {
-  if (__builtin_expect(arrival.what != 0, 0)) raise(arrival);
-  return arrival.value;
+TEALET_INLINE void* value_of(tealetpp_switch_result switch_result) {
+  if (TEALET_UNLIKELY(switch_result.what != 0)) raise(switch_result);
+  return switch_result.value;
 }
 
 template <class F>

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NoReturn, ParamSpec, Self, SupportsIndex, type
 _P = ParamSpec("_P")
 
 __version__: str
-_C_API: object  # a capsule: see include/tealet/python.h
+_C_API: object  # a capsule: see include/tealet/tealet_python.h
 
 class TealetExit(BaseException): ...
 class TealetError(Exception): ...

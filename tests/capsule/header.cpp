@@ -1,1 +1,1 @@
-#include <tealet/python.h>
+#include <tealet/tealet_python.h>

@@ -1,6 +1,6 @@
 // A translation unit with a table of its own, in C++: exceptions and destructors in the middle.
 #define PY_SSIZE_T_CLEAN
-#include <tealet/python.h>
+#include <tealet/tealet_python.h>
 
 namespace {
 

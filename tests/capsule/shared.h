@@ -3,7 +3,7 @@
 #define CAPSULE_SHARED_H
 
 #define PYTEALET_TABLE capsule_calls_table
-#include <tealet/python.h>
+#include <tealet/tealet_python.h>
 
 #ifdef __cplusplus
 extern "C" {

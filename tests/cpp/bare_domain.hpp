@@ -25,7 +25,7 @@ struct BareDomain : tealet::core::Domain {
   }
   void go(Node& to) { CHECK(code_of(switch_to(to, {})) == tealet::Errc::ok); }
 
-  static tealet::core::Transfer run(Node& node, tealet::core::Transfer) {
+  static tealet::core::Message run(Node& node, tealet::core::Message) {
     (**static_cast<const Script**>(node.extra()))();
     return {};
   }

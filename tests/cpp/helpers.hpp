@@ -11,7 +11,7 @@
 #include <new>
 #include <string>
 
-#include "domain.hpp"
+#include "core/domain.hpp"
 
 namespace tealet_tests {
 

@@ -6,29 +6,29 @@
 #include <thread>
 
 #include "helpers.hpp"
-#include "thread.hpp"
+#include "port/thread_stack.hpp"
 
 using namespace tealet_tests;
 using tealet::Errc;
 using tealet::core::Domain;
-using tealet::core::Face;
+using tealet::core::Hooks;
+using tealet::core::Message;
 using tealet::core::Node;
-using tealet::core::Transfer;
 
 namespace {
 
 using Function = std::function<void(Node&)>;
 
-Transfer run(Node& self, Transfer) {
-  (*static_cast<Function*>(self.held_by))(self);
+Message run(Node& self, Message) {
+  (*static_cast<Function*>(self.binding))(self);
   return {};
 }
 
-constexpr Face face{run, [](Node&) { return true; }, nullptr, nullptr};
+constexpr Hooks hooks{run, [](Node&) { return true; }, nullptr, nullptr};
 
 Node& make(Domain& domain, Function& function) {
   Node* node = domain.create(0);
-  node->held_by = &function;
+  node->binding = &function;
   return *node;
 }
 
@@ -42,7 +42,7 @@ TEST_CASE("a stack that begins farther is asked for one tealet at a time") {
   const auto upstream_here = std::make_unique<Upstream>();
   Upstream& upstream = *upstream_here;
   const auto domain_here =
-      std::make_unique<Domain>(face, &upstream, tealet::CountingAllocator::no_limit);
+      std::make_unique<Domain>(hooks, &upstream, tealet::CountingAllocator::no_limit);
   Domain& domain = *domain_here;
   REQUIRE(domain.open(0) == Errc::ok);
   static Function looks = [](Node& self) { seen = self.far; };
@@ -68,11 +68,11 @@ TEST_CASE("a domain is stranded when the tealet that it was opened in exits, and
   Upstream upstream;
   static Domain* outer = nullptr;
   static Domain* inner = nullptr;
-  Domain domain(face, &upstream, tealet::CountingAllocator::no_limit);
+  Domain domain(hooks, &upstream, tealet::CountingAllocator::no_limit);
   REQUIRE(domain.open(0) == Errc::ok);
   outer = &domain;
   static Function opens_one = [](Node&) {
-    inner = new Domain(face, tealet::malloc_resource(), tealet::CountingAllocator::no_limit);
+    inner = new Domain(hooks, tealet::malloc_resource(), tealet::CountingAllocator::no_limit);
     CHECK(inner->open(0) == Errc::ok);
     // None that is closed with it.
     CHECK(outer->nesting().to_close_in(outer->current()) == nullptr);
@@ -81,7 +81,7 @@ TEST_CASE("a domain is stranded when the tealet that it was opened in exits, and
   Node& host = make(domain, opens_one);
   CHECK(code_of(domain.switch_to(host, {})) == Errc::ok);
   CHECK(host.status == Status::Exited);
-  CHECK(inner->nesting().stranded());
+  CHECK(inner->nesting().orphaned());
   CHECK(inner->check() == Errc::outside);
   delete inner;
   domain.discard(host);
@@ -92,7 +92,7 @@ TEST_CASE("the sums stay right while a tealet is forked, shared and lost") {
   Upstream upstream;
   static Domain* all = nullptr;
   static Node* copy = nullptr;
-  Domain domain(face, &upstream, tealet::CountingAllocator::no_limit);
+  Domain domain(hooks, &upstream, tealet::CountingAllocator::no_limit);
   REQUIRE(domain.open(0) == Errc::ok);
   all = &domain;
   static Function forks = [](Node&) {
@@ -117,7 +117,7 @@ TEST_CASE("the sums stay right while a tealet is forked, shared and lost") {
 TEST_CASE("a thread's stack ends below what else lies at its top") {
   std::thread([] {
     thread_local char variable = 0;
-    const char* top = tealet::core::top_of_this_stack();
+    const char* top = tealet::port::top_of_this_stack();
     const char here = 0;
     CHECK(top > &here);
     CHECK(top <= &variable);

@@ -40,34 +40,34 @@ TEST_CASE("the byte limit") {
 TEST_CASE("what the owner of an allocator took by itself counts like the rest") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream, 1000);
-  memory.adopt(600);
+  memory.charge(600);
   CHECK(memory.bytes_from_upstream() == 600);
   CHECK(memory.counts().bytes == (counting ? 600 : 0));
   CHECK(memory.counts().blocks_total == (counting ? 1 : 0));
-  CHECK(memory.take(416) == nullptr);
-  void* block = memory.take(400);
+  CHECK(memory.try_allocate(416) == nullptr);
+  void* block = memory.try_allocate(400);
   CHECK(block != nullptr);
-  memory.give(block, 400);
+  memory.deallocate(block, 400);
 }
 
 TEST_CASE("the limit counts what is kept, but kept blocks give way") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream, 4096);
-  void* small = memory.take(1024);
-  void* other = memory.take(2048);
-  CHECK(memory.take(2048) == nullptr);
-  memory.give(small, 1024);
-  memory.give(other, 2048);
+  void* small = memory.try_allocate(1024);
+  void* other = memory.try_allocate(2048);
+  CHECK(memory.try_allocate(2048) == nullptr);
+  memory.deallocate(small, 1024);
+  memory.deallocate(other, 2048);
   CHECK(memory.bytes_cached() == 3072);
   CHECK(memory.bytes_from_upstream() == 3072);
-  CHECK(memory.take(2048) == other);
-  void* large = memory.take(2004);  // past the limit unless the 1024 go back
+  CHECK(memory.try_allocate(2048) == other);
+  void* large = memory.try_allocate(2004);  // past the limit unless the 1024 go back
   CHECK(large != nullptr);
   CHECK(memory.bytes_cached() == 0);
   CHECK(upstream.bytes() == 4052);
-  memory.give(large, 2004);  // no multiple of 8: never kept
+  memory.deallocate(large, 2004);  // no multiple of 8: never kept
   CHECK(upstream.bytes() == 2048);
-  memory.give(other, 2048);
+  memory.deallocate(other, 2048);
   CHECK(memory.trim() == 2048);
   CHECK(memory.trim() == 0);
   CHECK(upstream.blocks() == 0);
@@ -77,7 +77,9 @@ TEST_CASE("few large blocks are kept, and make room for small ones") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream);
   memory.set_cache_bytes(100'000);
-  const auto take_and_give = [&](std::size_t bytes) { memory.give(memory.take(bytes), bytes); };
+  const auto take_and_give = [&](std::size_t bytes) {
+    memory.deallocate(memory.try_allocate(bytes), bytes);
+  };
   for (std::size_t bytes = 20'000; bytes <= 20'003; ++bytes) take_and_give(bytes);
   CHECK(memory.bytes_cached() == 80'006);
   upstream.run_dry_after(0);

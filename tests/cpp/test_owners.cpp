@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "cxx/cxx_domain.hpp"
 #include "helpers.hpp"
-#include "main_state.hpp"
 
 using namespace tealet_tests;
 
@@ -227,7 +227,7 @@ TEST_CASE("an owner on a lost stack is never written to: something else is there
     CHECK(consistent(main));
     // As with all that a lost stack owns, nobody gives back what is left: one reference.
     CHECK(owned->references == 1);
-    tealet::MainState::of(*owned).unrefer(*owned);
+    tealet::CxxDomain::of(*owned).unrefer(*owned);
     CHECK(consistent(main));
   }
   CHECK(damaged == 0);

@@ -1,5 +1,5 @@
 // The switch core's contract, by itself and under the engine.
-#include <tealet/arrival.h>
+#include <tealet/detail/switch_result.h>
 
 #include <cfenv>
 #include <cstdint>
@@ -10,14 +10,14 @@
 #endif
 
 #include "helpers.hpp"
-#include "switch.h"
+#include "switch/switch.h"
 
 using namespace tealet_tests;
 
 extern "C" {
 unsigned long registers_kept(decltype(&tealetpp_switch) to_switch, tealetpp_save_fn save,
                              tealetpp_restore_fn restore, void* context);
-tealetpp_arrival spoil_registers(void* context);
+tealetpp_switch_result spoil_registers(void* context);
 }
 
 namespace {
@@ -35,7 +35,7 @@ void* stay(void* context, void* near) {
   return near;
 }
 
-tealetpp_arrival note_frame(void* context) {
+tealetpp_switch_result note_frame(void* context) {
   static_cast<Calls*>(context)->restore_frame = static_cast<char*>(__builtin_frame_address(0));
   return {-3, context};
 }
@@ -45,9 +45,9 @@ tealetpp_arrival note_frame(void* context) {
 TEST_CASE("the switch core calls save and restore once each, and returns restore's result") {
   for (auto* to_switch : {tealetpp_switch, tealetpp_switch_by_jump}) {
     Calls calls;
-    const tealetpp_arrival arrival = to_switch(stay, note_frame, &calls);
-    CHECK(arrival.what == -3);
-    CHECK(arrival.value == &calls);
+    const tealetpp_switch_result switch_result = to_switch(stay, note_frame, &calls);
+    CHECK(switch_result.what == -3);
+    CHECK(switch_result.value == &calls);
     CHECK(calls.saves == 1);
     CHECK(reinterpret_cast<std::uintptr_t>(calls.near) % 16 == 0);
     CHECK(calls.near < static_cast<char*>(__builtin_frame_address(0)));

@@ -9,9 +9,9 @@
 #include <array>
 #include <cstring>
 
-#include "c_domain.hpp"
+#include "capi/c_domain.hpp"
 #include "model.hpp"
-#include "thread.hpp"
+#include "port/thread_stack.hpp"
 
 namespace fuzz {
 namespace {
@@ -333,7 +333,7 @@ void run_stub() noexcept {
   const State was = stub->state;
   expect_transfer(from, *stub, State::paused, TEALET_XFER_DEFAULT);
   const tealet::core::Node& node = tealet::capi::node_of(stub->handle);
-  const bool waits = node.status == tealet::Status::Stub && node.held_by == nullptr;
+  const bool waits = node.status == tealet::Status::Stub && node.binding == nullptr;
   REQUIRE(waits == (was == State::stub) || was == State::defunct);
   if (was != State::defunct) expected.error = was == State::stub ? 0 : TEALET_ERR_INVAL;
   if (was == State::defunct && !waits) expected.error = TEALET_ERR_INVAL;
@@ -691,7 +691,7 @@ void live(unsigned chain, int depth, Name domain) noexcept {
   char base = 0;
   begin_model(&base);
   lowest_start =
-      reinterpret_cast<std::uintptr_t>(tealet::core::usable_stack_of_this_thread().lowest_start);
+      reinterpret_cast<std::uintptr_t>(tealet::port::usable_stack_of_this_thread().lowest_start);
   input.begin(data, size);
   const unsigned first_to_end = input.byte();
   live(root.chain, 0, {});

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "c_domain.hpp"
+#include "capi/c_domain.hpp"
 
 namespace fuzz {
 

@@ -2,7 +2,7 @@
 // tealetpp: docs/python-c-api.md.
 #include "handing_over.hpp"
 
-#include <tealet/python.h>
+#include <tealet/tealet_python.h>
 
 #include <cstddef>
 

@@ -1,12 +1,13 @@
 // The type Tealet.
 #include <utility>
 
-#include "attribute.hpp"
-#include "collector.hpp"
-#include "errors.hpp"
-#include "guarded.hpp"
-#include "paused_frames.hpp"
-#include "registry.hpp"
+#include "port/compiler.hpp"
+#include "python/attribute.hpp"
+#include "python/collector.hpp"
+#include "python/exceptions.hpp"
+#include "python/guarded.hpp"
+#include "python/paused_frames.hpp"
+#include "python/registry.hpp"
 
 namespace tealetpp {
 
@@ -26,7 +27,7 @@ PyObject* refuse(TealetObject* tealet, const char* why) {
   return nullptr;
 }
 
-[[gnu::noinline]] PyObject* refuse_arguments(PyObject* self, Py_ssize_t count, PyObject* keywords) {
+TEALETPP_NOINLINE PyObject* refuse_arguments(PyObject* self, Py_ssize_t count, PyObject* keywords) {
   guard([&] {
     PyErr_Format(invalid_error, "%R has begun and can be handed one value at most, not %zd", self,
                  count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0));
@@ -59,7 +60,7 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
   }
   PyObject* value = Py_NewRef(count == 1 ? arguments[0] : Py_None);
   if (node.status == Status::Running) return value;
-  return exchange(tealet, {Signal::value, value});
+  return transfer_to(tealet, {Signal::value, value});
 }
 
 namespace {
@@ -94,7 +95,7 @@ PyObject* method_throw(PyObject* self, PyObject* exception) {
     guard([&] { set_raised(exception); });
     return nullptr;
   }
-  return exchange(tealet, {Signal::error, exception});
+  return transfer_to(tealet, {Signal::error, exception});
 }
 
 PyObject* method_close(PyObject* self, PyObject*) {
@@ -275,7 +276,7 @@ int set_parent(PyObject* self, PyObject* value, void*) {
     PyErr_Format(invalid_error, "%R cannot be the parent of %R: it descends from it", value, self);
     return -1;
   }
-  tealet->domain().settle();
+  tealet->domain().end_pending();
   return 0;
 }
 

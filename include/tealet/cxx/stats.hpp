@@ -4,8 +4,8 @@
 // the definitions in full.
 #pragma once
 
-#include <tealet/api.h>
-#include <tealet/config.hpp>
+#include <tealet/cxx/config.hpp>
+#include <tealet/detail/compiler.h>
 
 #include <array>
 #include <cstddef>

@@ -2,7 +2,7 @@
 // the exceptions below, the Python face raises its own of the same names.
 #pragma once
 
-#include <tealet/api.h>
+#include <tealet/detail/compiler.h>
 
 #include <new>
 #include <stdexcept>
@@ -19,9 +19,9 @@ enum class Errc : int {
   foreign = -4,  // the tealet belongs to another domain
   outside = -5,  // the domain was opened in a tealet that is not the running one, or has ended
   thread = -6,   // the domain belongs to another thread
-  no_room = -7,  // too little of the thread's C stack is left to begin another tealet
-  refused = -8,  // asked to unwind, the tealet switched away instead of ending
-  moved = -9,    // another library has moved the C stack while a tealet of the domain ran
+  stack_exhausted = -7,  // too little of the thread's C stack is left to begin another tealet
+  refused = -8,          // asked to unwind, the tealet switched away instead of ending
+  moved = -9,            // another library has moved the C stack while a tealet of the domain ran
 };
 
 // One sentence for `code`, without the values involved.

@@ -1,9 +1,9 @@
 // The enumeration Status. Python makes it: pybind11 would be around Python code then.
 #include <array>
 
-#include "attribute.hpp"
-#include "guarded.hpp"
-#include "registry.hpp"
+#include "python/attribute.hpp"
+#include "python/guarded.hpp"
+#include "python/registry.hpp"
 
 namespace tealetpp {
 

@@ -1,28 +1,30 @@
+#include "cxx/cxx_domain.hpp"
+
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
 
-#include "main_state.hpp"
+#include "port/compiler.hpp"
 
 namespace tealet {
 
 namespace {
 
+using core::Message;
 using core::Node;
 using core::Operation;
 using core::Signal;
 using core::StubFunction;
-using core::Transfer;
 
 void destroy_function(Node& node) noexcept {
   core::Operate* const operate = core::operate_of(node);
   if (operate == nullptr) return;
   operate(node.extra(), Operation::destroy, nullptr);
-  node.held_by = nullptr;
+  node.binding = nullptr;
 }
 
 // What the exception being handled, which has left a tealet's function, means for its parent.
-[[gnu::noinline]] Transfer take_exception(const MainState& state, std::exception_ptr& raised) {
+TEALETPP_NOINLINE Message take_exception(const CxxDomain& state, std::exception_ptr& raised) {
   raised = std::current_exception();
   try {
     throw;
@@ -37,24 +39,24 @@ void destroy_function(Node& node) noexcept {
 
 // Not left to release(): what the callable owns may be tealets, which switch to end. So may those
 // of domains that are still open in this one.
-[[gnu::noinline]] void clean_up(Node& node, std::exception_ptr& raised) {
+TEALETPP_NOINLINE void clean_up(Node& node, std::exception_ptr& raised) {
   destroy_function(node);
   node.domain->close_inner_domains(node);
-  MainState::of(node).raised = std::move(raised);
+  CxxDomain::of(node).raised = std::move(raised);
 }
 
 // On the stack of every tealet: see Domain::on_begin().
-Transfer run(Node& node, Transfer arrived) {
+Message run(Node& node, Message received) {
   std::exception_ptr raised;
-  Transfer out = arrived;
-  if (arrived.signal == Signal::error) {
+  Message out = received;
+  if (received.signal == Signal::error) {
     // Thrown into before it began: there is nothing on its stack that could catch it.
-    raised = std::exchange(MainState::of(node).raised, nullptr);
+    raised = std::exchange(CxxDomain::of(node).raised, nullptr);
   } else {
     try {
-      out.value = core::operate_of(node)(node.extra(), Operation::invoke, arrived.value);
+      out.value = core::operate_of(node)(node.extra(), Operation::invoke, received.value);
     } catch (...) {
-      out = take_exception(MainState::of(node), raised);
+      out = take_exception(CxxDomain::of(node), raised);
     }
   }
   clean_up(node, raised);
@@ -73,11 +75,11 @@ void close(core::Domain& domain) {
   // One of its tealets is in the middle of something: coroutines of another kind, Python's tealets
   // perhaps, have changed the stack meanwhile. It stays as it is, and is stranded.
   if (!domain.current().is_main()) return;
-  static_cast<MainState&>(domain).end_all();
+  static_cast<CxxDomain&>(domain).end_all();
   domain.close();
 }
 
-constexpr core::Face face{run, release, close, nullptr};
+constexpr core::Hooks hooks{run, release, close, nullptr};
 
 // The function of a stub lies in a block of its own, found through what is behind the stub's node.
 void* operate_stub(void* function, Operation operation, void* argument) {
@@ -86,35 +88,35 @@ void* operate_stub(void* function, Operation operation, void* argument) {
   if (own.block != nullptr) {
     const auto& node = *(static_cast<Node*>(function) - 1);
     own.operate(own.block, operation, nullptr);
-    MainState::of(node).memory().give(own.block, own.size);
+    CxxDomain::of(node).memory().deallocate(own.block, own.size);
   }
   return nullptr;
 }
 
 }  // namespace
 
-MainState::MainState(const Main::Options& options) noexcept
-    : core::Domain(face, options.upstream, options.memory_limit) {}
+CxxDomain::CxxDomain(const Main::Options& options) noexcept
+    : core::Domain(hooks, options.upstream, options.memory_limit) {}
 
-void MainState::raise(core::Arrival arrival, const char* doing) {
-  if (const Errc code = core::code_of(arrival); code != Errc::ok) {
+void CxxDomain::raise(core::SwitchResult switch_result, const char* doing) {
+  if (const Errc code = core::code_of(switch_result); code != Errc::ok) {
     raised = nullptr;
     throw_error(code, doing);
   }
-  if (arrived().signal == Signal::unwind) throw Exit(current());
+  if (received().signal == Signal::unwind) throw Exit(current());
   std::rethrow_exception(std::exchange(raised, nullptr));
 }
 
-Errc MainState::end_other(Node& node) noexcept {
+Errc CxxDomain::end_other(Node& node) noexcept {
   if (status(node) != Status::Suspended) {
     discard(node);
-    arrived() = {};
+    received() = {};
     return Errc::ok;
   }
   refer(node);
   Errc code = unwind(node);
   if (code != Errc::ok) {
-    arrived() = {};
+    received() = {};
   } else if (node.status != Status::Exited) {
     code = Errc::refused;
   }
@@ -122,7 +124,7 @@ Errc MainState::end_other(Node& node) noexcept {
   return code;
 }
 
-void MainState::end_all() noexcept {
+void CxxDomain::end_all() noexcept {
   memory().set_limit(CountingAllocator::no_limit);
   // Parents first, as if each was ended by its owner: what a tealet's variables own, its children
   // above all, must still be there for their destructors.
@@ -136,12 +138,12 @@ void MainState::end_all() noexcept {
   }
 }
 
-void MainState::refer(Node& node) noexcept {
+void CxxDomain::refer(Node& node) noexcept {
   node.references += 1;
   references += 1;
 }
 
-void MainState::unrefer(Node& node) noexcept {
+void CxxDomain::unrefer(Node& node) noexcept {
   references -= 1;
   if (--node.references == 0 && node.status == Status::Exited) free_block(node);
   if (abandoned && references == 0) delete this;
@@ -149,7 +151,7 @@ void MainState::unrefer(Node& node) noexcept {
 
 Main::Main() : Main(Options{}) {}
 
-Main::Main(const Options& options) : state_(new MainState(options)) {
+Main::Main(const Options& options) : state_(new CxxDomain(options)) {
   if (const Errc code = state_->open(0); code != Errc::ok) {
     delete state_;
     throw_error(code, "opening a domain");
@@ -160,7 +162,7 @@ Main::~Main() {
   if (state_->is_open()) {
     const Errc code = state_->check();
     // Where the stack that its tealets ran on is gone, there is nothing to unwind.
-    if (!state_->nesting().stranded()) {
+    if (!state_->nesting().orphaned()) {
       if (code != Errc::ok || !state_->current().is_main()) {
         // Its tealets run on, or are, the very stack that this destructor runs on.
         std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n",

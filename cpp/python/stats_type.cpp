@@ -4,9 +4,9 @@
 #include <array>
 #include <type_traits>
 
-#include "attribute.hpp"
-#include "guarded.hpp"
-#include "registry.hpp"
+#include "python/attribute.hpp"
+#include "python/guarded.hpp"
+#include "python/registry.hpp"
 
 namespace tealetpp {
 

@@ -5,40 +5,21 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define TEALETPP_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TEALETPP_ASAN 1
-#endif
-#endif
-#ifndef TEALETPP_ASAN
-#define TEALETPP_ASAN 0
-#endif
-
-#if defined(__SANITIZE_THREAD__)
-#define TEALETPP_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define TEALETPP_TSAN 1
-#endif
-#endif
-#ifndef TEALETPP_TSAN
-#define TEALETPP_TSAN 0
-#endif
+#include "port/compiler.hpp"
+#include "port/sanitizers.hpp"
 
 #if TEALETPP_ASAN
 #include <sanitizer/asan_interface.h>
 #endif
 
-namespace tealet::core {
+namespace tealet::port {
 
 #if TEALETPP_ASAN
 
 // Frames on the C stack have poisoned gaps between their variables, so the checking memcpy that
 // AddressSanitizer puts in place of the C library's would report every save.
 template <class Word>
-[[gnu::noinline, gnu::no_sanitize_address]] inline void copy_stack_words(
+TEALETPP_NOINLINE TEALETPP_NO_SANITIZE_ADDRESS inline void copy_stack_words(
     void* to, const void* from, std::size_t size) noexcept {
   auto* target = static_cast<volatile Word*>(to);
   const auto* source = static_cast<const volatile Word*>(from);
@@ -56,7 +37,8 @@ inline void copy_stack_bytes(void* to, const void* from, std::size_t size) noexc
 }
 
 // The byte at `address`, poisoned or not.
-[[gnu::noinline, gnu::no_sanitize_address]] inline char stack_byte(const char* address) noexcept {
+TEALETPP_NOINLINE TEALETPP_NO_SANITIZE_ADDRESS inline char stack_byte(
+    const char* address) noexcept {
   return *address;
 }
 
@@ -76,4 +58,4 @@ inline char stack_byte(const char* address) noexcept { return *address; }
 
 #endif
 
-}  // namespace tealet::core
+}  // namespace tealet::port

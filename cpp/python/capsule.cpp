@@ -1,11 +1,12 @@
-// The C API for other extension modules: a table of functions in a capsule. include/tealet/python.h
-// says what they promise. They do what the Python methods do; added is only what C can get wrong.
-#include <tealet/python.h>
+// The C API for other extension modules: a table of functions in a capsule.
+// include/tealet/tealet_python.h says what they promise. They do what the Python methods do; added
+// is only what C can get wrong.
+#include <tealet/tealet_python.h>
 
-#include "c_stats.hpp"
-#include "guarded.hpp"
-#include "registry.hpp"
-#include "thread_domains.hpp"
+#include "core/c_stats.hpp"
+#include "python/guarded.hpp"
+#include "python/registry.hpp"
+#include "python/thread_domains.hpp"
 
 namespace tealetpp {
 

@@ -1,9 +1,9 @@
-#include "errors.hpp"
+#include "python/exceptions.hpp"
 
 #include <new>
 #include <unordered_set>
 
-#include "attribute.hpp"
+#include "python/attribute.hpp"
 
 namespace tealetpp {
 
@@ -77,7 +77,7 @@ void set_error(Errc code, TealetObject* tealet) {
                    "tealet that is not the running one",
                    object, main);
       break;
-    case Errc::no_room:
+    case Errc::stack_exhausted:
       PyErr_Format(PyExc_RecursionError, "%R cannot begin: %s", object, why);
       break;
     case Errc::refused:

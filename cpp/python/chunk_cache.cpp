@@ -1,9 +1,11 @@
-#include "kept_chunk.hpp"
+#include "python/chunk_cache.hpp"
 
 #include <Python.h>
 
 #include <cstddef>
 #include <utility>
+
+#include "port/compiler.hpp"
 
 namespace tealetpp {
 
@@ -16,21 +18,21 @@ PyObjectArenaAllocator original;
 
 // Of each thread, and in the static part of thread-local memory: this is on the way of every call
 // over the edge, where a lock would take longer than the call.
-enum class Keeping : char { not_yet, now, no_more };
-__thread void* kept __attribute__((tls_model("initial-exec"))) = nullptr;
-__thread Keeping keeping __attribute__((tls_model("initial-exec"))) = Keeping::not_yet;
+enum class Caching : char { not_yet, now, no_more };
+TEALETPP_THREAD_LOCAL void* kept TEALETPP_THREAD_LOCAL_MODEL = nullptr;
+TEALETPP_THREAD_LOCAL Caching keeping TEALETPP_THREAD_LOCAL_MODEL = Caching::not_yet;
 
 struct UntilThreadEnds {
-  UntilThreadEnds() noexcept { keeping = Keeping::now; }
+  UntilThreadEnds() noexcept { keeping = Caching::now; }
   ~UntilThreadEnds() {
-    keeping = Keeping::no_more;
+    keeping = Caching::no_more;
     if (kept != nullptr) original.free(original.ctx, kept, chunk_size);
     kept = nullptr;
   }
 };
 
-[[gnu::noinline]] void begin_to_keep_or_free(void* block, std::size_t size) {
-  if (size == chunk_size && keeping == Keeping::not_yet) {
+TEALETPP_NOINLINE void begin_to_keep_or_free(void* block, std::size_t size) {
+  if (size == chunk_size && keeping == Caching::not_yet) {
     static thread_local UntilThreadEnds end;
     kept = block;
   } else {
@@ -44,7 +46,7 @@ void* take(void*, std::size_t size) {
 }
 
 void give(void*, void* block, std::size_t size) {
-  if (size == chunk_size && kept == nullptr && keeping == Keeping::now) {
+  if (size == chunk_size && kept == nullptr && keeping == Caching::now) {
     kept = block;
   } else {
     begin_to_keep_or_free(block, size);
@@ -53,7 +55,7 @@ void give(void*, void* block, std::size_t size) {
 
 }  // namespace
 
-void keep_last_chunk() noexcept {
+void install_chunk_cache() noexcept {
   PyObjectArenaAllocator now;
   PyObject_GetArenaAllocator(&now);
   if (now.alloc == take) return;

@@ -1,7 +1,7 @@
 // The Python exceptions, and how the engine's codes become them.
 #pragma once
 
-#include "objects.hpp"
+#include "python/objects.hpp"
 
 namespace tealetpp {
 

@@ -1,8 +1,8 @@
 // The allocator that a domain takes all its memory from, and the only place that counts it.
 #pragma once
 
-#include <tealet/api.h>
-#include <tealet/config.hpp>
+#include <tealet/cxx/config.hpp>
+#include <tealet/detail/compiler.h>
 
 #include <array>
 #include <cstddef>
@@ -42,23 +42,26 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   CountingAllocator(const CountingAllocator&) = delete;
   CountingAllocator& operator=(const CountingAllocator&) = delete;
 
-  // A block of `bytes` bytes aligned for any type, or nullptr where the memory_resource interface
-  // throws std::bad_alloc: past the limit, or when upstream fails.
-  [[nodiscard]] void* take(std::size_t bytes) noexcept;
-  // The same if it can be had for next to nothing: a kept block, that makes no new peak. nullptr
-  // does not mean that take() would fail.
-  [[nodiscard]] void* take_kept(std::size_t bytes) noexcept;
-  // Takes back a block of take(); `bytes` as given there.
-  void give(void* block, std::size_t bytes) noexcept;
-  // Stops accounting for a block of take() without freeing it; frames may still refer to it.
-  void abandon(void* block, std::size_t bytes) noexcept;
+  // A block of `bytes` bytes aligned for any type; nullptr where allocate() throws std::bad_alloc:
+  // past the limit, or when upstream fails.
+  [[nodiscard]] void* try_allocate(std::size_t bytes) noexcept;
+  // The fast path of try_allocate(): a cached block, unless it makes a new peak. nullptr does not
+  // mean that try_allocate() fails.
+  [[nodiscard]] void* try_allocate_cached(std::size_t bytes) noexcept;
+  // Takes back a block of try_allocate(); `bytes` as given there.
+  void deallocate(void* block, std::size_t bytes) noexcept;
+  // The same for a block of allocate(), which takes an alignment.
+  void deallocate(void* block, std::size_t bytes, std::size_t alignment) {
+    do_deallocate(block, bytes, alignment);
+  }
 
-  // Counts `bytes` bytes that the owner of this allocator took from upstream by itself, for good.
-  void adopt(std::size_t bytes) noexcept;
+  // Counts `bytes` bytes that the owner of this allocator has allocated from upstream by itself and
+  // never gives back.
+  void charge(std::size_t bytes) noexcept;
 
-  // Gives every kept block back to upstream; returns how many bytes that were.
+  // Gives every cached block back to upstream; returns how many bytes.
   std::size_t trim() noexcept;
-  // Keeps at most this many bytes for reuse from now on; 0 keeps nothing.
+  // Caches at most this many bytes from now on; 0 caches nothing.
   void set_cache_bytes(std::size_t bytes) noexcept;
 
 #if TEALET_WITH_STATS
@@ -84,13 +87,13 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   // for. The engine asks for hardly anything but multiples of the granule; small blocks of other
   // sizes are not kept.
   static constexpr std::size_t granule = 8;
-  static constexpr std::size_t largest_kept = 4096;
+  static constexpr std::size_t largest_listed = 4096;
   static constexpr std::size_t block_alignment = alignof(std::max_align_t);
-  struct Kept {
-    Kept* next;
+  struct FreeBlock {
+    FreeBlock* next;
   };
   // Larger ones are kept too, but few, and they make room for the others.
-  struct KeptLarge {
+  struct LargeBlock {
     void* block = nullptr;
     std::size_t bytes = 0;
   };
@@ -100,30 +103,30 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override;
 
   bool within_limit(std::size_t bytes) const noexcept;
-  void* take_from_shelf(Kept** kept, std::size_t bytes) noexcept;
-  void put_on_shelf(Kept** kept, void* block, std::size_t bytes) noexcept;
-  void* take_with_care(std::size_t bytes) noexcept;
-  void* take_large(std::size_t bytes) noexcept;
-  void give_with_care(void* block, std::size_t bytes) noexcept;
-  bool keep_large(void* block, std::size_t bytes) noexcept;
-  bool make_room(std::size_t bytes) noexcept;
-  void give_up(KeptLarge& large) noexcept;
-  KeptLarge& give_up_next() noexcept;
-  void* take_from_upstream(std::size_t bytes, std::size_t alignment) noexcept;
-  void give_to_upstream(void* block, std::size_t bytes, std::size_t alignment) noexcept;
-  Kept** shelf(std::size_t bytes) noexcept;
+  void* pop_free_block(FreeBlock** kept, std::size_t bytes) noexcept;
+  void push_free_block(FreeBlock** kept, void* block, std::size_t bytes) noexcept;
+  void* try_allocate_slow(std::size_t bytes) noexcept;
+  void* take_large_block(std::size_t bytes) noexcept;
+  void deallocate_slow(void* block, std::size_t bytes) noexcept;
+  bool cache_large(void* block, std::size_t bytes) noexcept;
+  bool evict_for(std::size_t bytes) noexcept;
+  void evict(LargeBlock& large) noexcept;
+  LargeBlock& evict_next() noexcept;
+  void* try_allocate_upstream(std::size_t bytes, std::size_t alignment) noexcept;
+  void deallocate_upstream(void* block, std::size_t bytes, std::size_t alignment) noexcept;
+  FreeBlock** free_list_for(std::size_t bytes) noexcept;
 #if TEALET_WITH_STATS
   // Whether a block of `bytes` bytes would make a new peak; and takes note of one that was made.
   bool makes_peak(std::size_t bytes) const noexcept {
     return bytes_below_peak_ < static_cast<std::ptrdiff_t>(bytes) || blocks_below_peak_ == 0;
   }
-  void note_peaks() noexcept;
+  void update_peaks() noexcept;
 #else
   static bool makes_peak(std::size_t) noexcept { return false; }
-  void note_peaks() noexcept {}
+  void update_peaks() noexcept {}
 #endif
-  void count_taken(std::size_t bytes) noexcept;
-  void count_given(std::size_t bytes) noexcept;
+  void count_allocation(std::size_t bytes) noexcept;
+  void count_deallocation(std::size_t bytes) noexcept;
 
   std::pmr::memory_resource* upstream_;
   std::size_t limit_;
@@ -141,19 +144,19 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   std::ptrdiff_t blocks_below_peak_ = 0;
   std::size_t blocks_peak_ = 0;
 #endif
-  std::array<Kept*, largest_kept / granule> shelves_{};
-  std::array<KeptLarge, 4> large_{};
+  std::array<FreeBlock*, largest_listed / granule> free_lists_{};
+  std::array<LargeBlock, 4> large_{};
   std::size_t next_large_ = 0;  // in large_: the next to go
 };
 
-inline CountingAllocator::Kept** CountingAllocator::shelf(std::size_t bytes) noexcept {
+inline CountingAllocator::FreeBlock** CountingAllocator::free_list_for(std::size_t bytes) noexcept {
   static_assert(granule == 8);
   // Rotated, so that zero and what is no multiple of the granule become too large as well.
   const std::size_t number = ((bytes >> 3) | (bytes << 61)) - 1;
-  return number < shelves_.size() ? &shelves_[number] : nullptr;
+  return number < free_lists_.size() ? &free_lists_[number] : nullptr;
 }
 
-inline void CountingAllocator::count_taken([[maybe_unused]] std::size_t bytes) noexcept {
+inline void CountingAllocator::count_allocation([[maybe_unused]] std::size_t bytes) noexcept {
 #if TEALET_WITH_STATS
   blocks_total_ += 1;
   bytes_below_peak_ -= static_cast<std::ptrdiff_t>(bytes);
@@ -161,43 +164,44 @@ inline void CountingAllocator::count_taken([[maybe_unused]] std::size_t bytes) n
 #endif
 }
 
-inline void CountingAllocator::count_given([[maybe_unused]] std::size_t bytes) noexcept {
+inline void CountingAllocator::count_deallocation([[maybe_unused]] std::size_t bytes) noexcept {
 #if TEALET_WITH_STATS
   bytes_below_peak_ += static_cast<std::ptrdiff_t>(bytes);
   blocks_below_peak_ += 1;
 #endif
 }
 
-inline void* CountingAllocator::take_kept(std::size_t bytes) noexcept {
-  return makes_peak(bytes) ? nullptr : take_from_shelf(shelf(bytes), bytes);
+inline void* CountingAllocator::try_allocate_cached(std::size_t bytes) noexcept {
+  return makes_peak(bytes) ? nullptr : pop_free_block(free_list_for(bytes), bytes);
 }
 
-inline void* CountingAllocator::take_from_shelf(Kept** kept, std::size_t bytes) noexcept {
+inline void* CountingAllocator::pop_free_block(FreeBlock** kept, std::size_t bytes) noexcept {
   if (kept == nullptr || *kept == nullptr) return nullptr;
   void* block = *kept;
   *kept = (*kept)->next;
   cached_ -= bytes;
-  count_taken(bytes);
+  count_allocation(bytes);
   return block;
 }
 
-inline void* CountingAllocator::take(std::size_t bytes) noexcept {
-  void* block = take_kept(bytes);
-  return block != nullptr ? block : take_with_care(bytes);
+inline void* CountingAllocator::try_allocate(std::size_t bytes) noexcept {
+  void* block = try_allocate_cached(bytes);
+  return block != nullptr ? block : try_allocate_slow(bytes);
 }
 
-inline void CountingAllocator::give(void* block, std::size_t bytes) noexcept {
-  count_given(bytes);
-  Kept** kept = shelf(bytes);
+inline void CountingAllocator::deallocate(void* block, std::size_t bytes) noexcept {
+  count_deallocation(bytes);
+  FreeBlock** kept = free_list_for(bytes);
   if (kept != nullptr && cached_ + bytes <= cache_bytes_) {
-    put_on_shelf(kept, block, bytes);
+    push_free_block(kept, block, bytes);
   } else {
-    give_with_care(block, bytes);
+    deallocate_slow(block, bytes);
   }
 }
 
-inline void CountingAllocator::put_on_shelf(Kept** kept, void* block, std::size_t bytes) noexcept {
-  *kept = ::new (block) Kept{*kept};
+inline void CountingAllocator::push_free_block(FreeBlock** kept, void* block,
+                                               std::size_t bytes) noexcept {
+  *kept = ::new (block) FreeBlock{*kept};
   cached_ += bytes;
 }
 

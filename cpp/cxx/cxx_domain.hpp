@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <exception>
 
-#include "domain.hpp"
+#include "core/domain.hpp"
 
 namespace tealet {
 
@@ -19,9 +19,9 @@ struct StubFunction {
   Operate* operate;
 };
 
-// How the function of a tealet is used is in Node::held_by: nullptr if there is none, or no more.
+// How the function of a tealet is used is in Node::binding: nullptr if there is none, or no more.
 inline Operate* operate_of(const Node& node) noexcept {
-  return reinterpret_cast<Operate*>(node.held_by);
+  return reinterpret_cast<Operate*>(node.binding);
 }
 
 // What tealet.hpp tells its users is what the engine can do.
@@ -29,19 +29,19 @@ static_assert(extra_unit == Node::extra_unit && largest_extra == largest_node_ex
 
 }  // namespace core
 
-struct MainState : core::Domain {
-  explicit MainState(const Main::Options& options) noexcept;
+struct CxxDomain : core::Domain {
+  explicit CxxDomain(const Main::Options& options) noexcept;
 
-  static MainState& of(const core::Node& node) noexcept {
-    return *static_cast<MainState*>(node.domain);
+  static CxxDomain& of(const core::Node& node) noexcept {
+    return *static_cast<CxxDomain*>(node.domain);
   }
 
   // Throws what has arrived instead of a value, or why nothing was switched.
-  [[noreturn]] void raise(core::Arrival arrival, const char* doing);
+  [[noreturn]] void raise(core::SwitchResult switch_result, const char* doing);
   // Whether `exit`, out of a tealet of this domain, is for one that this domain was opened in.
   bool must_go_on(const Exit& exit) const noexcept { return nesting().is_inside(exit.tealet_); }
   // Ends a tealet that does not run, whatever its status, from the running one. What is raised
-  // while it unwinds is left in `raised`; arrived() is what came instead if it did not end.
+  // while it unwinds is left in `raised`; received() is what came instead if it did not end.
   Errc end_other(core::Node& node) noexcept;
   // Ends every tealet but main.
   void end_all() noexcept;

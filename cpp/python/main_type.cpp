@@ -1,10 +1,10 @@
 // The type Main.
 #include <new>
 
-#include "errors.hpp"
-#include "guarded.hpp"
-#include "paused_frames.hpp"
-#include "registry.hpp"
+#include "python/exceptions.hpp"
+#include "python/guarded.hpp"
+#include "python/paused_frames.hpp"
+#include "python/registry.hpp"
 
 namespace tealetpp {
 
@@ -16,7 +16,7 @@ namespace {
 // not.
 bool can_create(TealetObject* main) {
   PythonDomain* domain = main->value.domain;
-  if (domain != nullptr) domain->settle();
+  if (domain != nullptr) domain->end_pending();
   if (domain == nullptr) {
     PyErr_SetString(PyExc_TypeError, "this Main was never initialised");
     return false;
@@ -143,7 +143,7 @@ PyObject* get_previous(PyObject* self, void*) {
   PythonDomain* domain = as_tealet(self)->value.domain;
   Node* node = domain != nullptr && domain->is_open() ? domain->previous() : nullptr;
   // A stub that was captured just now may have no object yet.
-  if (node == nullptr || node->held_by == nullptr) Py_RETURN_NONE;
+  if (node == nullptr || node->binding == nullptr) Py_RETURN_NONE;
   return Py_NewRef(object_of(*node)->object());
 }
 

@@ -1,7 +1,7 @@
 // What a tealet is doing: the same six words in the engine and on all its faces.
 #pragma once
 
-#include <tealet/api.h>
+#include <tealet/detail/compiler.h>
 
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-#include "thread.hpp"
+#include "port/thread_stack.hpp"
 
 #include <link.h>
 #include <pthread.h>
@@ -6,11 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstddef>
-#include <new>
-#include <utility>
+#include "port/compiler.hpp"
 
-namespace tealet::core {
+namespace tealet::port {
 
 namespace {
 
@@ -55,7 +53,7 @@ Bounds bounds_of_this_stack() noexcept {
     bounds.low += bounds.size - limit.rlim_cur;
     bounds.size = limit.rlim_cur;
   }
-  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  const auto* here = TEALETPP_FRAME_ADDRESS();
   if (here < bounds.low || here >= bounds.low + bounds.size) return {};
   return bounds;
 }
@@ -76,29 +74,7 @@ const char* find_top() noexcept {
   return stack.low + stack.size;
 }
 
-struct UntilThreadEnds {
-  UntilThreadEnds() noexcept = default;
-  UntilThreadEnds(const UntilThreadEnds&) = delete;
-  UntilThreadEnds& operator=(const UntilThreadEnds&) = delete;
-  ~UntilThreadEnds() {
-    running_tealet = nullptr;
-    if (ThreadContext* const ended = std::exchange(this_thread, nullptr)) ended->unrefer();
-  }
-};
-
 }  // namespace
-
-__thread Node* running_tealet = nullptr;
-__thread ThreadContext* this_thread = nullptr;
-
-ThreadContext* current_thread() noexcept {
-  if (this_thread == nullptr) {
-    static thread_local UntilThreadEnds end;
-    this_thread = new (std::nothrow) ThreadContext;
-    if (this_thread != nullptr) running_tealet = &this_thread->ambient;
-  }
-  return this_thread;
-}
 
 UsableStack usable_stack_of_this_thread() noexcept {
   const Bounds stack = bounds_of_this_stack();
@@ -113,4 +89,4 @@ const char* top_of_this_stack() noexcept {
   return top;
 }
 
-}  // namespace tealet::core
+}  // namespace tealet::port

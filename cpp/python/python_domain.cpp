@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "collector.hpp"
-#include "errors.hpp"
-#include "objects.hpp"
-#include "thread_domains.hpp"
+#include "python/collector.hpp"
+#include "python/exceptions.hpp"
+#include "python/objects.hpp"
+#include "python/thread_domains.hpp"
 
 namespace tealetpp {
 
@@ -23,10 +23,10 @@ PythonDomain::~PythonDomain() {
 }
 
 // The thread state itself tells whose execution runs, and the engine whose it must be.
-bool PythonDomain::is_plainly_usable() const noexcept {
+bool PythonDomain::is_usable_fast() const noexcept {
   // First, so that little must be kept across the call.
   const PyThreadState* const now = PyThreadState_Get();
-  return nesting().is_plainly_usable() && collecting_thread_state == 0 && now == thread &&
+  return nesting().is_usable_fast() && collecting_thread_state == 0 && now == thread &&
          outermost_handled(now) == handled_by(now, *tealet::core::running_tealet);
 }
 
@@ -39,7 +39,7 @@ Errc PythonDomain::usable() {
 
 bool PythonDomain::can_switch() { return usable() == Errc::ok && !is_collecting(*this); }
 
-bool PythonDomain::check_thoroughly() {
+bool PythonDomain::check_slow() {
   if (!is_open()) {
     PyErr_Format(invalid_error, "the domain of %R is closed", main_object->object());
     return false;
@@ -66,22 +66,22 @@ bool PythonDomain::check(TealetObject* target) {
   return false;
 }
 
-void PythonDomain::hold(TealetObject* tealet, bool waiting) {
+void PythonDomain::hold(TealetObject* tealet, bool pending) {
   if (tealet->value.held) {
     list_of(tealet).remove(tealet);
   } else {
     Py_INCREF(tealet->object());
     tealet->value.held = true;
   }
-  tealet->value.waiting = waiting;
+  tealet->value.pending = pending;
   list_of(tealet).add(tealet);  // without memory for it, close_domain() still finds the tealet
-  if (waiting) on_thread->expect_settling();
+  if (pending) on_thread->expect_pending();
 }
 
-void PythonDomain::let_go_of_held(TealetObject* tealet) {
+void PythonDomain::release_held(TealetObject* tealet) {
   if (!tealet->value.held) return;
   list_of(tealet).remove(tealet);
-  tealet->value.held = tealet->value.waiting = false;
+  tealet->value.held = tealet->value.pending = false;
   Py_DECREF(tealet->object());
 }
 
@@ -93,34 +93,34 @@ void PythonDomain::end_later(TealetObject* tealet) {
   }
   if (std::exchange(closes_later_, true)) return;
   Py_INCREF(main_object->object());
-  on_thread->expect_settling();
+  on_thread->expect_pending();
 }
 
 void PythonDomain::forget_to_close() {
   if (std::exchange(closes_later_, false)) Py_DECREF(main_object->object());
 }
 
-void PythonDomain::settle_thread() {
-  if (adopting || !is_on_its_thread()) return;
+void PythonDomain::end_pending_on_thread() {
+  if (reparenting || !is_on_its_thread()) return;
   // What is being ended does not end others in between, nor does what runs inside of it: they may
   // be waiting for its end.
   for (const Node* runs = tealet::core::running_tealet; runs->domain != nullptr;
        runs = tealet::core::Nesting::enclosing(*runs)) {
-    if (runs->held_by != nullptr && object_of(*runs)->value.settling) return;
+    if (runs->binding != nullptr && object_of(*runs)->value.ending) return;
   }
   if (is_collecting(*this)) return;
-  on_thread->settle();
+  on_thread->end_pending();
 }
 
 // One that waits and can be ended here; nullptr if none does.
 TealetObject* PythonDomain::next_to_end() {
-  for (TealetObject* const tealet : waiting_.newest_first()) {
+  for (TealetObject* const tealet : pending_.newest_first()) {
     if (tealet->node() == nullptr || can_end_here(*this, *tealet->node())) return tealet;
   }
   return nullptr;
 }
 
-void PythonDomain::settle_own() {
+void PythonDomain::end_own_pending() {
   // One at a time: while one waits for something in the middle of its end, others may go on here.
   // One that must wait again is not asked again.
   bool must_wait_again = false;
@@ -130,16 +130,16 @@ void PythonDomain::settle_own() {
     last = tealet;
     Py_INCREF(tealet->object());
     hold(tealet, false);
-    tealet->value.settling = true;
+    tealet->value.ending = true;
     // Somebody may have found it meanwhile, through the tree. If not, it ends with its last
     // reference.
     const bool must_end = tealet->value.must_end;
     tealet->value.must_end = false;
     if (must_end) end_unreachable(tealet);
-    if (!must_end || tealet->node() == nullptr) let_go_of_held(tealet);
-    must_wait_again = tealet->value.waiting;
+    if (!must_end || tealet->node() == nullptr) release_held(tealet);
+    must_wait_again = tealet->value.pending;
     if (must_wait_again) tealet->value.must_end = must_end;
-    tealet->value.settling = false;
+    tealet->value.ending = false;
     Py_DECREF(tealet->object());
     if (!is_open()) return;
   }
@@ -153,7 +153,7 @@ bool PythonDomain::make_data_stack(Execution& execution) {
   std::size_t words = frame_words(execution.function);
   if (words != 0) words += more_words_[hash(execution.function)];
   const std::size_t size = std::min(first_chunk_size(words), largest_first_chunk);
-  void* block = memory().take(size);
+  void* block = memory().try_allocate(size);
   if (block == nullptr) return false;
   execution.data_stack = make_first_chunk(block, size, static_cast<Domain*>(this));
   return true;
@@ -174,7 +174,7 @@ void PythonDomain::free_data_stack(Execution& execution) {
   _PyStackChunk* chunk = execution.data_stack;
   if (chunk == nullptr) return;
   execution.data_stack = nullptr;
-  memory().give(chunk, chunk->size);
+  memory().deallocate(chunk, chunk->size);
 }
 
 }  // namespace tealetpp

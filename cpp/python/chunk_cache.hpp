@@ -7,6 +7,6 @@ namespace tealetpp {
 // back when that call returns: each time it is mapped, touched and unmapped. With a small first
 // chunk a loop of calls may do that again and again. From now on each thread keeps one that was
 // given back, until it is taken again.
-void keep_last_chunk() noexcept;
+void install_chunk_cache() noexcept;
 
 }  // namespace tealetpp

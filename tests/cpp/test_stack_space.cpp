@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "helpers.hpp"
-#include "stack_memory.hpp"
-#include "thread.hpp"
+#include "port/stack_memory.hpp"
+#include "port/thread_stack.hpp"
 
 using namespace tealet_tests;
 using tealet::Errc;
@@ -51,8 +51,8 @@ void exhaust() {
   Tower tower;
   tower.floors.reserve(1 << 16);  // owners must not move to where another stack may be: the heap
   build(main, tower);
-  CHECK(tower.code == Errc::no_room);
-  CHECK(tower.stub_code == Errc::no_room);
+  CHECK(tower.code == Errc::stack_exhausted);
+  CHECK(tower.stub_code == Errc::stack_exhausted);
   CHECK(tower.floors.size() > 10);
   CHECK(consistent(main));
   tower.floors.clear();
@@ -102,20 +102,20 @@ TEST_CASE("tealets on top of each other until there is no room, on a thread with
 TEST_CASE("tealets on top of each other until there is no room, on the first thread") { exhaust(); }
 
 TEST_CASE("the bounds of a thread's stack are asked for once") {
-  const auto known = tealet::core::usable_stack_of_this_thread();
+  const auto known = tealet::port::usable_stack_of_this_thread();
   REQUIRE(known.size != 0);
   const Limit no_files(RLIMIT_NOFILE, 0);  // the C library would read one, on the first thread
-  CHECK(tealet::core::usable_stack_of_this_thread().size == known.size);
+  CHECK(tealet::port::usable_stack_of_this_thread().size == known.size);
 }
 
 TEST_CASE("the stack of the first thread ends where its limit is now") {
-  const auto known = tealet::core::usable_stack_of_this_thread();
+  const auto known = tealet::port::usable_stack_of_this_thread();
   constexpr std::size_t less = 256 * 1024;
   const Limit lower(RLIMIT_STACK, known.size - less);
   rlimit now{};
   REQUIRE(getrlimit(RLIMIT_STACK, &now) == 0);
   if (now.rlim_cur != known.size - less) return;  // an emulator leaves it to the system's
-  const auto shrunk = tealet::core::usable_stack_of_this_thread();
+  const auto shrunk = tealet::port::usable_stack_of_this_thread();
   CHECK(shrunk.low >= known.low + less);
   CHECK(shrunk.size <= known.size - less);
 }
