@@ -45,8 +45,8 @@ bool CDomain::is_gone() const noexcept {
   while (!lies->orphaned()) {
     const core::Node* outer = lies->outer();
     if (outer == nullptr) return false;
-    if (outer->domain->status(*outer) == Status::Defunct) return true;
-    lies = &outer->domain->nesting();
+    if (outer->status == Status::Defunct) return true;
+    lies = &outer->domain()->nesting();
   }
   return true;
 }
@@ -54,8 +54,8 @@ bool CDomain::is_gone() const noexcept {
 void CDomain::orphan_neighbours() noexcept {
   const core::Node* outer = nesting().outer();
   while (outer != nullptr) {
-    const bool defunct = outer->domain->status(*outer) == Status::Defunct;
-    core::Nesting& further = outer->domain->nesting();
+    const bool defunct = outer->status == Status::Defunct;
+    core::Nesting& further = outer->domain()->nesting();
     further.orphan(*outer);
     outer = defunct ? nullptr : further.outer();
   }
@@ -85,7 +85,7 @@ void CDomain::arrive_slow() noexcept {
 }
 
 void CDomain::watch_current() noexcept {
-  const bool of_main = (current().api_flags & TEALET_ORIGIN_MAIN_LINEAGE) != 0;
+  const bool of_main = (current().origin & TEALET_ORIGIN_MAIN_LINEAGE) != 0;
   if (!of_main) integrity.watch(current().far);
 }
 

@@ -36,7 +36,7 @@ struct CDomain final : private AllocatorResource, core::Domain {
   CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept;
 
   static CDomain& of(const core::Node& node) noexcept {
-    return *static_cast<CDomain*>(node.domain);
+    return static_cast<CDomain&>(*node.domain());
   }
   const tealet_alloc_t& allocator() const noexcept { return functions(); }
 

@@ -56,7 +56,7 @@ TEALETPP_NOINLINE tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extr
     free_domain(*domain);
     return nullptr;
   }
-  domain->main().api_flags = TEALET_ORIGIN_MAIN_LINEAGE;
+  domain->main().origin = TEALET_ORIGIN_MAIN_LINEAGE;
   return make_handle(*domain, domain->main());
 }
 

@@ -13,10 +13,10 @@ tealet_t* tealet_previous(tealet_t* tealet) {
 
 void** tealet_main_userpointer(tealet_t* tealet) { return &domain_of(tealet).user_pointer; }
 
-unsigned int tealet_get_origin(tealet_t* tealet) { return node_of(tealet).api_flags; }
+unsigned int tealet_get_origin(tealet_t* tealet) { return node_of(tealet).origin; }
 
 int tealet_status(tealet_t* tealet) {
-  switch (domain_of(tealet).status(node_of(tealet))) {
+  switch (node_of(tealet).status) {
     case Status::New:
       return TEALET_STATUS_NEW;
     case Status::Exited:

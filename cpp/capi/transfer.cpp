@@ -37,8 +37,8 @@ int finish_transfer(CDomain& domain, Errc code, void** parg) noexcept {
 }
 
 Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
-  if (target.domain != &domain) return Errc::foreign;
-  switch (domain.status(target)) {
+  if (target.domain() != &domain) return Errc::foreign;
+  switch (target.status) {
     case Status::Suspended:
       return Errc::ok;
     case Status::Stub:
@@ -140,7 +140,7 @@ int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
   return finish_transfer(domain, code, now ? parg : nullptr);  // a capture brings nothing
 }
 
-int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
+TEALETPP_NOINLINE int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
   CDomain& domain = CDomain::of(target);
   if (const int error = begin_transfer(domain, here); error != 0) return error;
   const Errc code = leave_for(domain, target, parg, flags);
@@ -218,9 +218,8 @@ TEALETPP_NOINLINE int tealet_fork(tealet_t* tealet, void** parg, int flags) {
   if (self.far == core::unbounded) return TEALET_ERR_UNFORKABLE;
   if (!domain.before_transfer()) return TEALET_ERR_INTEGRITY;
   copy.binding = self.binding;
-  copy.api_flags =
-      (self.api_flags & TEALET_ORIGIN_MAIN_LINEAGE) != 0 ? forked_main : TEALET_ORIGIN_FORK;
+  copy.origin = (self.origin & TEALET_ORIGIN_MAIN_LINEAGE) != 0 ? forked_main : TEALET_ORIGIN_FORK;
   const Errc code = domain.fork(copy, flags == TEALET_START_SWITCH);
-  if (code != Errc::ok) copy.api_flags = 0;
+  if (code != Errc::ok) copy.origin = 0;
   return finish_transfer(domain, code, parg);
 }

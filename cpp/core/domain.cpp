@@ -1,23 +1,25 @@
-// The life of a domain and of its nodes, and their tree. The switch and the statistics have files
-// of their own.
+// Lifetime of a domain and of its nodes, and their tree. The switch, the statistics and the checks
+// have files of their own.
 #include "core/domain.hpp"
 
 #include <cstring>
 #include <new>
 
+#include "core/check.hpp"
 #include "core/thread_context.hpp"
 #include "port/compiler.hpp"
 
 namespace tealet::core {
 
 Domain::Domain(const Hooks& hooks, std::pmr::memory_resource* upstream, std::size_t limit) noexcept
-    : memory_(upstream, limit), hooks_(hooks) {}
+    : memory_(upstream, limit), hooks_(hooks), area_(this) {}
 
 Domain::~Domain() {
   if (is_open()) close();
 }
 
 Errc Domain::open(std::size_t extra) noexcept {
+  TEALETPP_CHECK(!is_open());
   ThreadContext* const thread = current_thread();
   main_ = thread != nullptr ? make_node(extra) : nullptr;
   if (main_ == nullptr) return Errc::memory;
@@ -25,25 +27,25 @@ Errc Domain::open(std::size_t extra) noexcept {
   main_->far = unbounded;
   main_->status = Status::Running;
   current_ = main_;
+  area_.set_bounds(port::usable_stack_of_this_thread());
   area_.never_defunct(main_->stack);
   exceptions_ = port::exceptions_in_flight();
-  stack_ = port::usable_stack_of_this_thread();
   nesting_.join(*thread);
   return Errc::ok;
 }
 
 void Domain::close() noexcept {
+  TEALETPP_CHECK(is_open());
   while (main_->first_child != nullptr) discard(*main_->first_child);
   nesting_.leave();
   free_node(*main_);
   main_ = current_ = nullptr;
-  memory_.set_cache_bytes(0);  // what faces still refer to goes straight back in the end
+  memory_.set_cache_bytes(0);  // nodes that an API still refers to are freed later
 }
 
-// noinline, as is extent(): inlined into a large frame, they would measure from that frame's far
-// end.
+// Inlined into a large frame, this and extent() would measure from that frame's far end.
 TEALETPP_NOINLINE Errc Domain::check_stack_space() const noexcept {
-  return TEALETPP_FRAME_ADDRESS() > stack_.lowest_start ? Errc::ok : Errc::stack_exhausted;
+  return area_.has_space_at(TEALETPP_FRAME_ADDRESS()) ? Errc::ok : Errc::stack_exhausted;
 }
 
 Node* Domain::make_node(std::size_t extra) noexcept {
@@ -51,7 +53,7 @@ Node* Domain::make_node(std::size_t extra) noexcept {
   void* block = memory_.try_allocate(sizeof(Node) + Node::extra_unit * units);
   if (block == nullptr) return nullptr;
   auto* node = ::new (block) Node;
-  node->domain = this;
+  node->area = &area_;
   node->extra_units = static_cast<std::uint32_t>(units);
   std::memset(node->extra(), 0, node->extra_size());
   memory_.totals.tealet_created();
@@ -59,12 +61,14 @@ Node* Domain::make_node(std::size_t extra) noexcept {
 }
 
 Node* Domain::create(std::size_t extra, Node& parent) noexcept {
+  TEALETPP_CHECK(parent.domain() == this && parent.status != Status::Exited);
   Node* node = make_node(extra);
   if (node != nullptr) reparent(*node, parent);
   return node;
 }
 
 Node* Domain::duplicate(const Node& original) noexcept {
+  TEALETPP_CHECK(original.domain() == this && !original.is_main() && &original != current_);
   if (original.stack != nullptr && !original.stack->can_be_shared()) return nullptr;
   Node* twin = create(original.extra_size(), *original.parent);
   if (twin == nullptr) return nullptr;
@@ -72,8 +76,9 @@ Node* Domain::duplicate(const Node& original) noexcept {
     twin->stack = original.stack;
     twin->stack->share(memory_);
   }
+  twin->area = original.area;
   twin->binding = original.binding;
-  twin->api_flags = original.api_flags;
+  twin->origin = original.origin;
   twin->far = original.far;
   twin->marked = original.marked;
   twin->status = original.status;
@@ -87,6 +92,7 @@ Node& Domain::newest_leaf(Node& top) noexcept {
 }
 
 void Domain::discard(Node& node) noexcept {
+  TEALETPP_CHECK(node.domain() == this && !node.is_main());
   leave_tree(node);
   free_node(node);
 }
@@ -107,7 +113,7 @@ void Domain::free_node(Node& node) noexcept {
   nesting_.forget(node);
   nesting_.orphan(node);
   if (node.stack != nullptr) {
-    area_.release(memory_, *node.stack);
+    node.area->release(memory_, *node.stack);
     node.stack = nullptr;
   }
   node.status = Status::Exited;
@@ -125,9 +131,10 @@ void Domain::close_inner_domains(const Node& outer) noexcept {
 }
 
 Errc Domain::set_parent(Node& node, Node& parent) noexcept {
-  if (parent.domain != this) return Errc::foreign;
+  TEALETPP_CHECK(node.domain() == this);
+  if (parent.domain() != this) return Errc::foreign;
   if (node.is_main() || &node == &parent) return Errc::invalid;
-  // The way up may be long; most often it need not be gone.
+  // The way up may be long, and without children nothing descends from `node`.
   if (node.first_child != nullptr && parent.descends_from(node)) return Errc::invalid;
   reparent(node, parent);
   return Errc::ok;
@@ -139,7 +146,7 @@ std::size_t Domain::saved_bytes(const Node& node) const noexcept {
 
 TEALETPP_NOINLINE std::size_t Domain::extent(const Node& node) const noexcept {
   if (node.stack != nullptr) return node.stack->extent();
-  // Of one that runs, only from there: elsewhere the stack pointer is another one's.
+  // A running tealet can be measured by itself only: elsewhere the stack pointer is another one's.
   if (&node != current_ || node.is_main() || check() != Errc::ok) return 0;
   return static_cast<std::size_t>(node.far - TEALETPP_FRAME_ADDRESS());
 }

@@ -3,20 +3,22 @@
 //  1. Every partially saved stack that reaches nearer than b's far end grows up to it. a is saved
 //     up to there, and stays partially saved if that is less than its whole extent. Then b's chunks
 //     are copied back, and its stack is released.
-//  2. A tealet that has not begun begins on top of the current stack: nothing is copied then.
+//  2. A new tealet begins on top of the current stack: nothing is copied then.
 //  3. A tealet that ends is not saved at all.
 //  4. b's stack need not be saved first if b is its only owner; a shared one is completed before it
 //     is overwritten.
-//  5. A failed allocation leaves everything as it was and is reported; or, if the switch is forced,
-//     a stack that could not be saved is lost and its tealets are defunct. Main's is never lost,
-//     and a switch to main can always be forced.
+//  5. A failed allocation is reported and changes nothing; or, if the switch is forced, a stack
+//  that
+//     could not be saved becomes defunct. Main's never does, and a switch to main can always be
+//     forced.
 #include <atomic>
 #include <cstdlib>
 #include <utility>
 
+#include "core/check.hpp"
 #include "core/domain.hpp"
 #include "port/compiler.hpp"
-#include "port/stack_memory.hpp"
+#include "port/sanitizers.hpp"
 #include "switch/switch.h"
 
 namespace tealet::core {
@@ -43,48 +45,66 @@ class WithoutLimit {
   std::size_t limit_ = 0;
 };
 
-}  // namespace
-
-// These tail-call the switch core, leaving no frame on the saved stack; but for
-// jump_saving_thread_state(), which puts away there what must outlive the switch.
-
-inline void Domain::set_out(Node& target, Leaving leaving, bool force) noexcept {
-  target_ = &target;
-  how_ = {leaving, force, false, false};
+// How many bytes of a stack, from `near` up, are nearer than `up_to` and than its far end.
+inline std::size_t bytes_up_to(const char* near, const char* far, const char* up_to) noexcept {
+  const char* const end = up_to < far ? up_to : far;
+  return end > near ? static_cast<std::size_t>(end - near) : 0;
 }
 
-// Whether something must wait on the stack that is left.
+}  // namespace
+
+// --- before the switch core ---
+//
+// These tail-call the switch core, leaving no frame on the saved stack. The exception is
+// jump_saving_thread_state(), whose frame holds what must outlive the switch.
+
+inline void Domain::set_jump(Node& target, Leaving leaving, bool force) noexcept {
+  TEALETPP_CHECK(target.domain() == this && &target != current_);
+  TEALETPP_CHECK(target.status == Status::New || target.status == Status::Stub ||
+                 target.status == Status::Suspended);
+  TEALETPP_CHECK((target.far == nullptr) == (target.stack == nullptr));
+  TEALETPP_CHECK(current_->stack == nullptr);
+  TEALETPP_CHECK(leaving == Leaving::pause || !current_->is_main());
+  // A tealet on another area would leave the running one in place.
+  TEALETPP_CHECK(target.area == current_->area);
+  jump_.target = &target;
+  jump_.mode = {leaving, force, false, false};
+}
+
+// Whether the thread has state that must wait on the stack that is left.
 inline bool Domain::has_thread_state() const noexcept {
   return exceptions_->any() || nesting_.used_from_inside();
 }
 
 inline SwitchResult Domain::jump(Node& target, Leaving leaving, bool force) noexcept {
-  set_out(target, leaving, force);
+  set_jump(target, leaving, force);
   Restore* const to_begin = hooks_.knows_running ? &on_begin : &on_begin_marked;
   Restore* const restore = target.far == nullptr ? to_begin : &on_restore;
   if (TEALET_UNLIKELY(has_thread_state())) return jump_saving_thread_state(&on_save, restore);
   return tealetpp_switch(&on_save, restore, this);
 }
 
-// `target` has begun.
+// Precondition: `target` has begun.
 inline SwitchResult Domain::pause_for(Node& target, Message out, bool saves_thread_state,
-                                      Core* to_switch) noexcept {
-  message_ = out;
-  set_out(target, Leaving::pause, false);
+                                      Core* core) noexcept {
+  TEALETPP_CHECK(target.far != nullptr);
+  jump_.message = out;
+  set_jump(target, Leaving::pause, false);
   if (TEALET_UNLIKELY(saves_thread_state)) {
     return jump_saving_thread_state(&on_save_fast, &on_restore_fast);
   }
-  return to_switch(&on_save_fast, &on_restore_fast, this);
+  return core(&on_save_fast, &on_restore_fast, this);
 }
 
 SwitchResult Domain::switch_to(Node& target, Message out, bool force) noexcept {
   if (TEALET_UNLIKELY(target.far == nullptr)) return begin(target, out, force);
   if (TEALET_LIKELY(!force)) return pause_for(target, out, has_thread_state(), &tealetpp_switch);
-  message_ = out;
+  jump_.message = out;
   return jump(target, Leaving::pause, true);
 }
 
 SwitchResult Domain::switch_fast(Node& target, void* value) noexcept {
+  TEALETPP_CHECK(can_switch_fast(target) && !nesting_.used_from_inside());
   return pause_for(target, {Signal::value, value}, exceptions_->any(), &tealetpp_switch_by_jump);
 }
 
@@ -107,23 +127,25 @@ TEALETPP_NOINLINE SwitchResult Domain::jump_saving_thread_state(Save* to_save,
 
 TEALETPP_NOINLINE SwitchResult Domain::begin(Node& fresh, Message out, bool force) noexcept {
   if (const Errc code = check_stack_space(); code != Errc::ok) return not_switched(code);
-  message_ = out;
+  jump_.message = out;
   return jump(fresh, Leaving::pause, force);
 }
 
 Errc Domain::start(Node& fresh, Message out, char* far) noexcept {
-  fresh_far_ = far;
+  TEALETPP_CHECK(fresh.far == nullptr);
+  jump_.fresh_far = far;
   const Errc code = code_of(begin(fresh, out, false));
-  if (code != Errc::ok) fresh_far_ = nullptr;
+  if (code != Errc::ok) jump_.fresh_far = nullptr;
   return code;
 }
 
 Errc Domain::capture(Node& fresh, char* far) noexcept {
+  TEALETPP_CHECK(fresh.status == Status::New);
   fresh.status = Status::Stub;  // run_here() reads it
   Node* const previous = previous_;
   Errc code = start(fresh, {}, far);
   previous_ = previous;  // it is not the stub that switched to the running tealet
-  if (code == Errc::ok && message_.signal == Signal::error) code = Errc::memory;
+  if (code == Errc::ok && jump_.message.signal == Signal::error) code = Errc::memory;
   if (code != Errc::ok) fresh.status = Status::New;
   return code;
 }
@@ -141,24 +163,26 @@ Errc Domain::create_stub(std::size_t extra, Node*& stub) noexcept {
 
 bool Domain::save_for_exit(const Node& target) noexcept {
   char* const up_to = target.far != nullptr ? target.far : current_->far;
-  return area_.save_up_to(memory_, up_to, target.stack, StackArea::OnFailure::undo);
+  return target.area->save_up_to(memory_, up_to, target.stack, StackArea::OnFailure::undo) !=
+         StackArea::Outcome::failed;
 }
 
 Errc Domain::exit_to(Node& target, Message out, bool keep, bool force) noexcept {
-  message_ = out;
+  jump_.message = out;
   return code_of(jump(target, keep ? Leaving::exit : Leaving::end, force));
 }
 
 Errc Domain::unwind(Node& node) noexcept {
-  // The running tealet becomes the parent. Should it descend from `node`, then the branch that
-  // leads to it moves to the parent that `node` has now, as it would when `node` ends.
+  TEALETPP_CHECK(node.status == Status::Suspended);
+  // The running tealet becomes the parent. If it descends from `node`, the branch that leads to it
+  // moves to the parent that `node` has now, as it would when `node` ends.
   Node* const old_parent = node.parent;
   Node* branch = current_;
   while (branch != nullptr && branch->parent != &node) branch = branch->parent;
   if (branch != nullptr) reparent(*branch, *old_parent);
   reparent(node, *current_);  // NOLINT(*.NonNullParamChecker): there is always one that runs
 
-  message_ = {Signal::unwind, nullptr};
+  jump_.message = {Signal::unwind, nullptr};
   const Errc code = code_of(jump(node, Leaving::pause, false));
   if (code != Errc::ok) {
     reparent(node, *old_parent);
@@ -167,125 +191,82 @@ Errc Domain::unwind(Node& node) noexcept {
   return code;
 }
 
-// The running tealet is not running any more; what of it was saved is in `saved`.
-inline void Domain::leave(Stack* saved) noexcept {
+// --- on the stack that is left ---
+
+// The running tealet pauses, with its bytes in `saved`.
+TEALETPP_ALWAYS_INLINE inline void Domain::pause(Stack& saved, Status status) noexcept {
   Node& from = *current_;
-  if (TEALET_UNLIKELY(how_.leaving != Leaving::pause)) {
-    leave_otherwise(saved);
-    return;
+  from.area->add(saved);
+  from.area->note_near(saved.near());
+  from.stack = &saved;
+  from.status = status;
+}
+
+inline bool Domain::save(char* near) noexcept {
+  Node& from = *current_;
+  Node& to = *jump_.target;
+  const bool fresh = to.far == nullptr;
+  // Closing gives memory back in the end, so the limit must not prevent it.
+  const WithoutLimit limit_lifted(memory_, jump_.message.signal == Signal::unwind);
+  // Everything nearer than this will be overwritten. Rule 2: a new tealet begins on top, so that is
+  // nothing. After a tealet that ends, it begins where that one did.
+  char* up_to = to.far;
+  char* fresh_entry = nullptr;
+  if (TEALET_UNLIKELY(fresh)) {
+    up_to = fresh_entry = jump_.mode.leaving == Leaving::end ? from.far : near;
+    if (jump_.fresh_far > up_to) up_to = jump_.fresh_far;
   }
-  from.stack = saved;
-  from.status = saved != nullptr ? Status::Suspended : Status::Defunct;
+
+  Stack* saved = nullptr;
+  if (jump_.mode.leaving < Leaving::end) {  // rule 3
+    saved = save_running(near, bytes_up_to(near, from.far, up_to));
+    if (saved == nullptr && (!jump_.mode.force || from.is_main())) return false;
+  }
+  const auto outcome = to.area->save_up_to(
+      memory_, up_to, to.stack,
+      jump_.mode.force ? StackArea::OnFailure::make_defunct : StackArea::OnFailure::undo);
+  if (TEALET_UNLIKELY(outcome != StackArea::Outcome::done)) {
+    if (outcome == StackArea::Outcome::failed) {
+      if (saved != nullptr) saved->release(memory_);
+      return false;
+    }
+    mark_defunct();
+  }
+
+  if (to.stack != nullptr) to.area->remove(*to.stack);
+  leave(saved);
+  // NOLINTNEXTLINE(*.CallAndMessage): what has begun and does not run has a stack.
+  jump_.entry = fresh ? fresh_entry : to.stack->near();
+  if (TEALET_UNLIKELY(fresh)) {
+    jump_.fresh_far = nullptr;
+    to.far = up_to;
+    to.area->note_far(up_to);
+  }
+  return true;
 }
 
 // Main needs no saving when its target lies nearer, the usual case.
 inline Stack* Domain::save_running(char* near, std::size_t size) noexcept {
   const Node& from = *current_;
-  if (size == 0 && from.is_main()) {
-    main_in_place_.begin(near, from.far);
-    return &main_in_place_;
-  }
+  if (size == 0 && from.is_main()) return &from.area->pause_in_place(near, from.far);
   return Stack::save(memory_, near, from.far, size);
 }
 
-inline bool Domain::save(char* near) noexcept {
+// The running tealet runs no longer; its saved bytes, if it has any, are in `saved`.
+inline void Domain::leave(Stack* saved) noexcept {
   Node& from = *current_;
-  Node& to = *target_;
-  const bool fresh = to.far == nullptr;
-  // What is closed gives memory back in the end: the limit must not stand in its way.
-  const WithoutLimit limit_lifted(memory_, message_.signal == Signal::unwind);
-  // Everything nearer than this will be overwritten. Rule 2: a fresh tealet begins on top, so that
-  // is nothing; after a tealet that ends, it begins where that one did.
-  char* up_to = to.far;
-  char* fresh_entry = nullptr;
-  if (TEALET_UNLIKELY(fresh)) {
-    up_to = fresh_entry = how_.leaving == Leaving::end ? from.far : near;
-    if (fresh_far_ > up_to) up_to = fresh_far_;
+  if (saved != nullptr) {
+    const bool captured = jump_.mode.leaving == Leaving::capture;
+    pause(*saved, captured ? Status::Stub : Status::Suspended);
+    return;
   }
-
-  Stack* saved = nullptr;
-  if (how_.leaving < Leaving::end) {  // rule 3
-    char* end = up_to < from.far ? up_to : from.far;
-    saved = save_running(near, end > near ? static_cast<std::size_t>(end - near) : 0);
-    if (saved == nullptr && (!how_.force || from.is_main())) return false;
-  }
-  if (!area_.save_up_to(
-          memory_, up_to, to.stack,
-          how_.force ? StackArea::OnFailure::make_defunct : StackArea::OnFailure::undo)) {
-    if (saved != nullptr) saved->release(memory_);
-    return false;
-  }
-
-  if (to.stack != nullptr) area_.remove(*to.stack);
-  if (saved != nullptr) area_.add(*saved);
-  leave(saved);
-  // NOLINTNEXTLINE(*.CallAndMessage): what has begun and does not run has a stack.
-  entry_ = fresh ? fresh_entry : to.stack->near();
-#if TEALETPP_ASAN
-  if (near < deepest_near_) deepest_near_ = near;
-#endif
-  if (TEALET_UNLIKELY(fresh)) {
-    fresh_far_ = nullptr;
-    to.far = up_to;
-    if (up_to > highest_far_) highest_far_ = up_to;
-  }
-  return true;
-}
-
-TEALETPP_NOINLINE void* Domain::on_save(void* domain, void* near) noexcept {
-  auto& self = *static_cast<Domain*>(domain);
-  if (self.save(static_cast<char*>(near))) return self.entry_;
-  self.how_.failed = true;
-  return near;
-}
-
-// The same if the running tealet pauses for one that has begun, no other stack is in the way, and a
-// kept block fits: most switches. Until that is known nothing is changed; on_save() does the rest.
-void* Domain::on_save_fast(void* domain, void* near) noexcept {
-  auto& self = *static_cast<Domain*>(domain);
-  Node& from = *self.current_;
-  const Node& to = *self.target_;
-  auto* const low = static_cast<char*>(near);
-  char* const end = to.far < from.far ? to.far : from.far;
-  if (self.area_.must_save_up_to(to.far, to.stack)) return on_save(domain, near);
-  if (end > low) {
-    const auto size = static_cast<std::size_t>(end - low);
-    void* const block = self.memory_.try_allocate_cached(Stack::block_size(size));
-    if (block == nullptr) return on_save(domain, near);
-    Stack* const saved = Stack::prepare(block, self.memory_, low, from.far, size);
-    char* const entry = self.pause_fast(*saved);
-    saved->fill();
-    return entry;
-  }
-  if (!from.is_main()) return on_save(domain, near);
-  self.main_in_place_.begin(low, from.far);
-  return self.pause_fast(self.main_in_place_);
-}
-
-// The running tealet waits in `saved`. Returns where the target goes on.
-TEALETPP_ALWAYS_INLINE inline char* Domain::pause_fast(Stack& saved) noexcept {
-  Stack& resumed = *target_->stack;
-  area_.remove(resumed);
-  area_.add(saved);
-  current_->stack = &saved;
-  current_->status = Status::Suspended;
-#if TEALETPP_ASAN
-  if (saved.near() < deepest_near_) deepest_near_ = saved.near();
-#endif
-  return resumed.near();
-}
-
-void Domain::leave_otherwise(Stack* saved) noexcept {
-  Node& from = *current_;
-  switch (how_.leaving) {
+  switch (jump_.mode.leaving) {
     case Leaving::pause:
-      return;
     case Leaving::capture:
-      from.stack = saved;
-      from.status = Status::Stub;
+      from.status = Status::Defunct;
       return;
     case Leaving::end:
-      ended_ = &from;
+      jump_.ended = &from;
       return;
     case Leaving::exit:
       from.status = Status::Exited;
@@ -298,12 +279,53 @@ void Domain::leave_otherwise(Stack* saved) noexcept {
   }
 }
 
+// Rare, so a walk is in order: only when memory runs out.
+TEALETPP_COLD void Domain::mark_defunct() noexcept {
+  for (Node* node = main_; node != nullptr; node = node->next_in_tree()) {
+    if (node->stack != nullptr && node->stack->defunct()) node->status = Status::Defunct;
+  }
+}
+
+TEALETPP_NOINLINE void* Domain::on_save(void* domain, void* near) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  if (self.save(static_cast<char*>(near))) return self.jump_.entry;
+  self.jump_.mode.failed = true;
+  return near;
+}
+
+// The fast path, for most switches: the running tealet pauses for one that has begun, no other
+// stack is in the way, and a cached block fits. Until that is known nothing is changed, and
+// on_save() is the slow path.
+void* Domain::on_save_fast(void* domain, void* near) noexcept {
+  auto& self = *static_cast<Domain*>(domain);
+  const Node& from = *self.current_;
+  const Node& to = *self.jump_.target;
+  Stack& resumed = *to.stack;
+  auto* const low = static_cast<char*>(near);
+  if (to.area->must_save_up_to(to.far, &resumed)) return on_save(domain, near);
+  if (const std::size_t size = bytes_up_to(low, from.far, to.far); size != 0) {
+    void* const block = self.memory_.try_allocate_cached(Stack::block_size(size));
+    if (block == nullptr) return on_save(domain, near);
+    Stack* const saved = Stack::prepare(block, self.memory_, low, from.far, size);
+    // The same as to.area, without a register for it.
+    from.area->remove(resumed);
+    self.pause(*saved, Status::Suspended);
+    char* const entry = resumed.near();
+    saved->fill();
+    return entry;
+  }
+  if (!from.is_main()) return on_save(domain, near);
+  from.area->remove(resumed);
+  self.pause(from.area->pause_in_place(low, from.far), Status::Suspended);
+  return resumed.near();
+}
+
+// --- on the stack that is entered ---
+
 // The target's stack is in place again, and the target runs.
 TEALETPP_ALWAYS_INLINE TEALETPP_NO_SANITIZE_ADDRESS inline void Domain::restore_target() noexcept {
-  Node& to = *target_;
-#if TEALETPP_ASAN
-  port::forget_poison(deepest_near_, to.is_main() ? highest_far_ : to.far);
-#endif
+  Node& to = *jump_.target;
+  to.area->forget_poison(to.is_main() ? unbounded : to.far);
   Stack* const stack = to.stack;
   to.stack = nullptr;
   to.status = Status::Running;
@@ -311,86 +333,83 @@ TEALETPP_ALWAYS_INLINE TEALETPP_NO_SANITIZE_ADDRESS inline void Domain::restore_
   enter();
 }
 
-// The running tealet is another one.
+// The target is the running tealet.
 inline void Domain::enter() noexcept {
   previous_ = current_;
-  current_ = target_;
+  current_ = jump_.target;
   nesting_.entered(*current_);
 }
 
-// The tealet that the jump has ended, if it has.
+// Frees the tealet that the jump has ended, if it has.
 inline void Domain::free_ended() noexcept {
-  if (TEALET_LIKELY(ended_ == nullptr)) return;
-  discard(*ended_);
-  ended_ = nullptr;
+  if (TEALET_LIKELY(jump_.ended == nullptr)) return;
+  discard(*jump_.ended);
+  jump_.ended = nullptr;
 }
 
 TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_restore(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (TEALET_UNLIKELY(self.how_.failed)) return self.not_switched(Errc::memory);
+  if (TEALET_UNLIKELY(self.jump_.mode.failed)) return self.not_switched(Errc::memory);
   self.restore_target();
   self.free_ended();
   return self.switch_result();
 }
 
-// The same after a tealet that has paused.
+// The same where no tealet has ended.
 TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_restore_fast(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (TEALET_UNLIKELY(self.how_.failed)) return self.not_switched(Errc::memory);
+  if (TEALET_UNLIKELY(self.jump_.mode.failed)) return self.not_switched(Errc::memory);
   self.restore_target();
   return self.switch_result();
 }
 
 inline SwitchResult Domain::switch_result() noexcept {
-  if (TEALET_UNLIKELY(message_.signal != Signal::value)) {
-    return {static_cast<long>(message_.signal), this};
+  if (TEALET_UNLIKELY(jump_.message.signal != Signal::value)) {
+    return {static_cast<long>(jump_.message.signal), this};
   }
-  return {0, message_.value};
+  return {0, jump_.message.value};
 }
 
-// What follows is the outermost frame of every tealet. With that of Hooks::run it is on every saved
-// stack.
+// --- the outermost frame of every tealet: with that of Hooks::run it is on every saved stack ---
 
 TEALETPP_ALWAYS_INLINE inline void Domain::run_here() noexcept {
   if (current_->status == Status::Stub) wait_as_stub();
   // From here on it may be any of the stub's duplicates that runs.
   current_->status = Status::Running;
-  end(hooks_.run(*current_, message_));
+  end(hooks_.run(*current_, jump_.message));
+}
+
+TEALETPP_ALWAYS_INLINE inline void Domain::enter_fresh() noexcept {
+  jump_.target->area->forget_poison(jump_.target->far);
+  enter();
+  free_ended();
 }
 
 TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_begin(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (TEALET_UNLIKELY(self.how_.failed)) return self.not_switched(Errc::memory);
-#if TEALETPP_ASAN
-  port::forget_poison(self.deepest_near_, self.target_->far);
-#endif
-  self.enter();
-  self.free_ended();
+  if (TEALET_UNLIKELY(self.jump_.mode.failed)) return self.not_switched(Errc::memory);
+  self.enter_fresh();
   self.run_here();
 }
 
 namespace {
 
-// How far from its far end a tealet has its mark: a variable of the function below, which is always
-// as far from where that begins.
+// The distance from a tealet's mark to its far end. The mark is a variable of the function below,
+// so the distance is the same for all.
 std::atomic<std::ptrdiff_t> mark_to_far{0};
 
 }  // namespace
 
-// The same where the face does not know which tealet runs: it leaves a mark at the far end, unless
-// that is farther than where the tealet begins.
+// The same where the API does not know which tealet runs: it leaves a mark at the far end, unless
+// that is farther than the place where the tealet begins.
 TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_begin_marked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  if (TEALET_UNLIKELY(self.how_.failed)) return self.not_switched(Errc::memory);
-#if TEALETPP_ASAN
-  port::forget_poison(self.deepest_near_, self.target_->far);
-#endif
-  self.enter();
-  self.free_ended();
+  if (TEALET_UNLIKELY(self.jump_.mode.failed)) return self.not_switched(Errc::memory);
+  self.enter_fresh();
   void* volatile mark = domain;
-  mark_to_far.store(self.entry_ - reinterpret_cast<char*>(const_cast<void**>(&mark)),
+  mark_to_far.store(self.jump_.entry - reinterpret_cast<char*>(const_cast<void**>(&mark)),
                     std::memory_order_relaxed);
-  self.current_->marked = self.current_->far == self.entry_;
+  self.current_->marked = self.current_->far == self.jump_.entry;
   self.run_here();
 }
 
@@ -399,14 +418,14 @@ TEALETPP_NOINLINE TEALETPP_NO_SANITIZE_ADDRESS bool Domain::may_be_on_stack(
   if (TEALETPP_FRAME_ADDRESS() >= tealet.far) return false;
   if (!tealet.marked) return true;
   const char* const mark = tealet.far - mark_to_far.load(std::memory_order_relaxed);
-  return *reinterpret_cast<void* const volatile*>(mark) == tealet.domain;
+  return *reinterpret_cast<void* const volatile*>(mark) == tealet.domain();
 }
 
 void Domain::wait_as_stub() noexcept {
-  message_ = {};
+  jump_.message = {};
   if (code_of(jump(*previous_, Leaving::capture, false)) == Errc::ok) return;
   // There is no memory for it. To go back without being saved takes none.
-  message_.signal = Signal::error;
+  jump_.message.signal = Signal::error;
   jump(*previous_, Leaving::abort_start, false);
   std::abort();
 }
@@ -415,10 +434,10 @@ void Domain::end(Message out) noexcept {
   close_inner_domains(*current_);
   Node& target = receiver();
   leave_tree(*current_);
-  message_ = out;
+  jump_.message = out;
   jump(target, Leaving::end, false);
-  // Still here, so there is no memory for what stands in the way of the parent; the tealet that
-  // ends cannot go back. Rule 5: give up what cannot be saved, and at worst go to main.
+  // Still here: there is no memory for what is in the parent's way, and the tealet that ends cannot
+  // go back. Rule 5: what cannot be saved becomes defunct; at worst, main receives the result.
   jump(target, Leaving::end, true);
   jump(*main_, Leaving::end, true);
   std::abort();
@@ -426,16 +445,20 @@ void Domain::end(Message out) noexcept {
 
 Node& Domain::receiver() noexcept {
   Node* parent = current_->parent;
-  while (status(*parent) == Status::Defunct || parent->status == Status::Stub) {
+  while (parent->status == Status::Defunct || parent->status == Status::Stub) {
     parent = parent->parent;
   }
   return *parent;
 }
 
+// --- fork ---
+
 Errc Domain::fork(Node& copy, bool leave) noexcept {
-  target_ = &copy;
-  how_ = {Leaving::pause, false, leave, false};
-  message_ = {};
+  TEALETPP_CHECK(copy.domain() == this && copy.status == Status::New && copy.far == nullptr);
+  TEALETPP_CHECK(current_->far != unbounded);
+  jump_.target = &copy;
+  jump_.mode = {Leaving::pause, false, leave, false};
+  jump_.message = {};
   return code_of(jump_saving_thread_state(&on_fork, &on_forked));
 }
 
@@ -444,21 +467,22 @@ Errc Domain::fork(Node& copy, bool leave) noexcept {
 void* Domain::on_fork(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   Node& original = *self.current_;
-  Node& copy = *self.target_;
+  Node& copy = *self.jump_.target;
   auto* const low = static_cast<char*>(near);
   Stack* saved =
       Stack::save(self.memory_, low, original.far, static_cast<std::size_t>(original.far - low));
   if (saved == nullptr) {
-    self.how_.failed = true;
+    self.jump_.mode.failed = true;
     return near;
   }
+  copy.area = original.area;
   copy.far = original.far;
   copy.marked = original.marked;
-  if (copy.far > self.highest_far_) self.highest_far_ = copy.far;
-  Node& paused = self.how_.fork_leaves ? original : copy;
+  copy.area->note_far(copy.far);
+  Node& paused = self.jump_.mode.fork_leaves ? original : copy;
   paused.stack = saved;
   paused.status = Status::Suspended;
-  if (self.how_.fork_leaves) {
+  if (self.jump_.mode.fork_leaves) {
     copy.status = Status::Running;
     self.previous_ = &original;
     self.current_ = &copy;
@@ -469,7 +493,7 @@ void* Domain::on_fork(void* domain, void* near) noexcept {
 
 SwitchResult Domain::on_forked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
-  return self.how_.failed ? self.not_switched(Errc::memory) : self.switch_result();
+  return self.jump_.mode.failed ? self.not_switched(Errc::memory) : self.switch_result();
 }
 
 }  // namespace tealet::core

@@ -9,8 +9,8 @@ const Node Nesting::nowhere;
 // With another library's coroutines on this thread, the tealet that ran last may be in one of them.
 void Nesting::leave_moved() const noexcept {
   if (self_.knows_running()) return;
-  while (running_tealet->domain != nullptr && !Domain::may_be_on_stack(*running_tealet)) {
-    running_tealet = running_tealet->domain->nesting().enclosing_;
+  while (running_tealet->domain() != nullptr && !Domain::may_be_on_stack(*running_tealet)) {
+    running_tealet = running_tealet->domain()->nesting().enclosing_;
   }
 }
 
@@ -24,7 +24,7 @@ void Nesting::join(ThreadContext& thread) noexcept {
   expected_ = expected_in_main_ = home_;
   if (outer() == nullptr) return;
   home_->hosts = true;
-  Domain*& first = home_->domain->nesting().inner_;
+  Domain*& first = home_->domain()->nesting().inner_;
   next_ = first;
   if (next_ != nullptr) next_->nesting().previous_ = &self_;
   first = &self_;
@@ -43,7 +43,7 @@ void Nesting::unlink() noexcept {
   if (previous_ != nullptr) {
     previous_->nesting().next_ = next_;
   } else {
-    home_->domain->nesting().inner_ = next_;
+    home_->domain()->nesting().inner_ = next_;
   }
   next_ = previous_ = nullptr;
 }
@@ -60,9 +60,9 @@ Errc Nesting::check_enclosing() const noexcept {
   leave_moved();
   bool older_runs = false;
   const Node* tealet = running_tealet;
-  for (; tealet != place() && tealet->domain != nullptr;
-       tealet = tealet->domain->nesting().enclosing_) {
-    if (tealet->domain->nesting().opened_ < opened_) older_runs = true;
+  for (; tealet != place() && tealet->domain() != nullptr;
+       tealet = tealet->domain()->nesting().enclosing_) {
+    if (tealet->domain()->nesting().opened_ < opened_) older_runs = true;
   }
   if (tealet != place()) {
     const Errc code = outside_or_moved();
@@ -90,21 +90,21 @@ Node* Nesting::place() const noexcept { return is_active() ? &self_.current() : 
 // switch has paused a tealet on the way up from here; else Errc::moved.
 Errc Nesting::outside_or_moved() const noexcept {
   const Node* tealet = place();
-  for (; tealet->domain != nullptr; tealet = tealet->domain->nesting().enclosing_) {
-    if (&tealet->domain->current() != tealet) return Errc::outside;
+  for (; tealet->domain() != nullptr; tealet = tealet->domain()->nesting().enclosing_) {
+    if (&tealet->domain()->current() != tealet) return Errc::outside;
     // Of one that is stranded, what it was used from is gone.
-    if (tealet->domain->nesting().orphaned()) return Errc::outside;
+    if (tealet->domain()->nesting().orphaned()) return Errc::outside;
   }
   return place() == tealet ? Errc::outside : Errc::moved;
 }
 
 Node* Nesting::enclosing(const Node& tealet) noexcept {
-  return tealet.domain->nesting().enclosing_;
+  return tealet.domain()->nesting().enclosing_;
 }
 
 bool Nesting::is_inside(const Node* tealet) const noexcept {
   const Node* outer = this->outer();
-  while (outer != nullptr && outer != tealet) outer = outer->domain->nesting().outer();
+  while (outer != nullptr && outer != tealet) outer = outer->domain()->nesting().outer();
   return outer != nullptr;
 }
 

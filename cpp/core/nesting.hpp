@@ -61,7 +61,7 @@ class Nesting {
   bool orphaned() const noexcept { return thread_ != nullptr && home_ == nullptr; }
   // The tealet of another domain in which this one was opened; nullptr if there is none.
   const Node* outer() const noexcept {
-    return home_ != nullptr && home_->domain != nullptr ? home_ : nullptr;
+    return home_ != nullptr && home_->domain() != nullptr ? home_ : nullptr;
   }
   // Whether this domain was opened in `tealet`, or in a tealet of a domain that was; or runs there.
   bool is_inside(const Node* tealet) const noexcept;

@@ -1,8 +1,13 @@
 #include "core/node.hpp"
 
+#include "core/check.hpp"
+
 namespace tealet::core {
 
 void Node::detach() noexcept {
+  TEALETPP_CHECK(next_sibling == nullptr || next_sibling->previous_sibling == this);
+  TEALETPP_CHECK(previous_sibling == nullptr || previous_sibling->next_sibling == this);
+  TEALETPP_CHECK(parent == nullptr || previous_sibling != nullptr || parent->first_child == this);
   if (next_sibling != nullptr) next_sibling->previous_sibling = previous_sibling;
   if (previous_sibling != nullptr) {
     previous_sibling->next_sibling = next_sibling;
@@ -13,6 +18,8 @@ void Node::detach() noexcept {
 }
 
 void Node::reparent(Node& new_parent) noexcept {
+  TEALETPP_CHECK(!is_main());
+  TEALETPP_CHECK(!new_parent.descends_from(*this));
   detach();
   parent = &new_parent;
   next_sibling = new_parent.first_child;

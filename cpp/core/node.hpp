@@ -6,40 +6,41 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/stack.hpp"
+#include "core/stack_area.hpp"
 
 namespace tealet::core {
 
 class Domain;
 
-// The tealets of a domain form a tree below the main tealet: every tealet's end is delivered to its
-// parent. A tealet that ends hands its children on to its own parent, so a parent always exists.
+// The tealets of a domain form a tree below the main tealet: each one's result is delivered to its
+// parent. A tealet that ends hands its children on to its own parent, so every tealet but main
+// always has one.
 struct Node {
-  // What extra_units counts: steps of so many bytes, by which the allocator keeps blocks.
+  // What extra_units counts: the allocator caches blocks in steps of so many bytes.
   static constexpr std::size_t extra_unit = 8;
 
-  Domain* domain = nullptr;
-  Stack* stack = nullptr;   // while paused
-  char* far = nullptr;      // where it began; nullptr until then, `unbounded` for a main tealet
-                            // without a far end of its own
-  void* binding = nullptr;  // for the use of a face, which sets its meaning
+  StackArea* area = &StackArea::none;  // where its stack lies; never null
+  Stack* stack = nullptr;              // while paused. Invariant: null while it runs
+  char* far = nullptr;  // where its stack begins; null until then, `unbounded` for a main tealet
+                        // without a far end
+  void* binding = nullptr;  // owned by an API, which sets its meaning
 
   Node* parent = nullptr;
   Node* first_child = nullptr;
   Node* next_sibling = nullptr;
   Node* previous_sibling = nullptr;
 
-  // For the use of a face, like `api_flags`. In the C++ face: the Tealet and TealetRef objects that
-  // refer to it; and how often the Tealet that owns it has become another one, or none.
+  // For the C++ API: how many Tealet and TealetRef objects refer to it, and how often its owner has
+  // changed.
   std::uint32_t references = 0;
   std::uint32_t owner_changes = 0;
 
-  std::uint32_t extra_units = 0;  // behind the node, for the use of a face
+  std::uint32_t extra_units = 0;  // behind the node, for an API
   Status status = Status::New;
   bool main = false;
-  std::uint8_t api_flags = 0;
-  bool hosts : 1;   // a domain was opened in this tealet
-  bool marked : 1;  // Domain::on_begin_marked() has left its mark at the far end
+  std::uint8_t origin = 0;  // for the C API: TEALET_ORIGIN_*
+  bool hosts : 1;           // a domain was opened in this tealet
+  bool marked : 1;          // Domain::on_begin_marked() has left its mark at the far end
 
   Node() noexcept : hosts(false), marked(false) {}
 
@@ -47,11 +48,13 @@ struct Node {
   std::size_t extra_size() const noexcept { return extra_unit * extra_units; }
   std::size_t block_size() const noexcept { return sizeof(Node) + extra_size(); }
 
+  // nullptr for what stands for no tealet: ThreadContext::ambient.
+  Domain* domain() const noexcept { return area->domain(); }
   bool is_main() const noexcept { return main; }
 
-  // Makes this the first child of `new_parent`, taking it from its parent if it has one.
+  // Makes this the first child of `new_parent`, removing it from its old parent.
   void reparent(Node& new_parent) noexcept;
-  // Takes it, with its children, from its parent.
+  // Removes it, with its children, from its parent.
   void detach() noexcept;
   // The node after this one in a walk over the whole tree from its root; nullptr at the end.
   Node* next_in_tree() noexcept;
@@ -59,9 +62,10 @@ struct Node {
   bool descends_from(const Node& ancestor) const noexcept;
 };
 
-// What fits behind a node.
+// The most bytes that fit behind a node.
 inline constexpr std::size_t largest_node_extra = Node::extra_unit * UINT32_MAX;
 
 static_assert(sizeof(Node) % alignof(std::max_align_t) == 0, "extra() is aligned for any type");
+static_assert(sizeof(Node) == 80, "there may be ten million of them");
 
 }  // namespace tealet::core

@@ -12,6 +12,7 @@ Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size
 }
 
 bool Stack::grow(DomainMemory& memory, const char* up_to) noexcept {
+  TEALETPP_CHECK(!complete() && !defunct_ && edge() < up_to);
   const auto size = static_cast<std::size_t>((up_to < far_ ? up_to : far_) - edge());
   void* block = size <= largest - saved_ ? memory.try_allocate(sizeof(Chunk) + size) : nullptr;
   if (block == nullptr) return false;
@@ -24,6 +25,7 @@ bool Stack::grow(DomainMemory& memory, const char* up_to) noexcept {
 }
 
 void Stack::ungrow(DomainMemory& memory) noexcept {
+  TEALETPP_CHECK(further_ != nullptr && further_->size <= saved_);
   Chunk* chunk = further_;
   memory.totals.chunk_removed(owners_, saved_ - chunk->size, chunk->size);
   further_ = chunk->next;
@@ -31,7 +33,9 @@ void Stack::ungrow(DomainMemory& memory) noexcept {
   memory.deallocate(chunk, sizeof(Chunk) + chunk->size);
 }
 
-void Stack::restore_all_chunks(DomainMemory& memory) noexcept {
+void Stack::restore_slow(DomainMemory& memory) noexcept {
+  // The other owners of a shared stack need what is still in place as well.
+  TEALETPP_CHECK(chunks_add_up() && (!shared() || complete()));
   char* end = edge();
   for (Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
     end -= chunk->size;
@@ -51,6 +55,7 @@ void Stack::release(DomainMemory& memory) noexcept {
 }
 
 void Stack::share(DomainMemory& memory) noexcept {
+  TEALETPP_CHECK(can_be_shared() && in_own_block_);
   ++owners_;
   memory.totals.owner_added(saved_);
   if (defunct_) memory.totals.defunct_added(1, in_place());
@@ -62,13 +67,24 @@ void Stack::unshare(DomainMemory& memory) noexcept {
 }
 
 void Stack::make_defunct(DomainMemory& memory) noexcept {
+  TEALETPP_CHECK(!defunct_ && !complete());
   defunct_ = true;
   memory.totals.defunct_added(owners_, in_place());
 }
 
 void Stack::undo_defunct(DomainMemory& memory) noexcept {
+  TEALETPP_CHECK(defunct_);
   defunct_ = false;
   memory.totals.defunct_removed(owners_, in_place());
+}
+
+bool Stack::chunks_add_up() const noexcept {
+  std::size_t further = 0;
+  for (const Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
+    if (chunk->size == 0) return false;
+    further += chunk->size;
+  }
+  return further <= saved_ && saved_ <= static_cast<std::size_t>(far_ - near_);
 }
 
 }  // namespace tealet::core

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <new>
 
+#include "core/check.hpp"
 #include "core/domain_memory.hpp"
 #include "port/compiler.hpp"
 #include "port/stack_memory.hpp"
@@ -22,21 +23,21 @@ struct Chunk {
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
 
-// The bytes of one paused execution, from its near end up. A descending stack lies like this:
+// The bytes of one paused execution. On a descending stack:
 //
 //      near                      edge()                        far
 //       |---- saved: in chunks ----|---- in place on the C stack ---|
 //
-// One block holds this header and the first chunk. But a main tealet of which nothing had to be
-// saved has its header in the Domain. Several tealets may own one stack (duplicates); the last one
-// to go frees it.
+// One block holds this header and the first chunk. Duplicates share one stack: each tealet is an
+// owner, and the last one frees it. A main tealet that needs no saving has its header in its
+// StackArea instead.
 class Stack {
  public:
-  // Copies [near, near + size) of the C stack into a new stack with one owner, or returns nullptr
-  // if there is no memory. `size` may be zero: everything is in place then.
+  // Saves [near, near + size) of the C stack; the rest, up to `far`, stays in place. The new stack
+  // has one owner. nullptr if there is no memory.
   static Stack* save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept;
-  // The same in two steps: in a block of block_size(size) bytes of `memory`, and `size` is not
-  // zero. The bytes are copied by fill(), before anything overwrites them.
+  // The same in two steps, for `size` > 0: prepare() makes the header in a block of
+  // block_size(size) bytes, fill() copies. Precondition of fill(): the bytes are still in place.
   static Stack* prepare(void* block, DomainMemory& memory, char* near, char* far,
                         std::size_t size) noexcept;
   void fill() noexcept { port::copy_stack_bytes(data(), near_, saved_); }
@@ -44,34 +45,39 @@ class Stack {
     return sizeof(Stack) + saved;
   }
 
-  // A main tealet's, in the Domain: nothing is saved at first, and it is begun again after each
-  // release.
+  // The header in a StackArea: owns no block. begin() starts a new pause, with nothing saved.
   Stack() noexcept : Stack(nullptr, nullptr, 0) { in_own_block_ = false; }
-  void begin(char* near, char* far) noexcept { near_ = near, far_ = far; }
+  void begin(char* near, char* far) noexcept {
+    TEALETPP_CHECK(!in_own_block_ && !listed_ && saved_ == 0 && further_ == nullptr);
+    near_ = near;
+    far_ = far;
+  }
 
-  // Copies what lies between edge() and `up_to` into a further chunk. False if there is no memory:
+  // Saves what lies between edge() and `up_to` in a further chunk. False if there is no memory:
   // nothing has changed then.
   bool grow(DomainMemory& memory, const char* up_to) noexcept;
-  // Frees the chunk that the last grow() made, whose bytes are still in place or wanted no more.
-  // Cold, or compilers take it into release(), where it would cost every switch registers.
+  // Frees the newest further chunk. Precondition: its bytes are still in place, or nobody needs
+  // them. Cold: inlined into release() it would cost every switch registers.
   TEALETPP_COLD void ungrow(DomainMemory& memory) noexcept;
 
-  // Copies every saved byte back to where it was taken from, and releases the stack.
+  // Copies every saved byte back to its place, and releases the stack.
   void restore(DomainMemory& memory) noexcept;
 
-  // One more tealet owns this stack, or one fewer; with the last one the stack is freed. One that
-  // is lost is released through StackArea::let_go(). share() only if can_be_shared().
-  bool can_be_shared() const noexcept { return owners_ < most_owners; }
+  // Adds an owner. Precondition: can_be_shared().
   void share(DomainMemory& memory) noexcept;
+  bool can_be_shared() const noexcept { return owners_ < most_owners; }
+  // Removes an owner; the last one frees the stack. A defunct stack is released through
+  // StackArea::release().
   void release(DomainMemory& memory) noexcept;
 
-  // Bytes that could not be saved are about to be overwritten: no owner can ever be resumed. What
-  // is saved stays, and stays counted, until the owners let go of it.
+  // Bytes that could not be saved are about to be overwritten, so no owner can be resumed. The
+  // saved bytes stay, and stay counted, until the owners release them.
   void make_defunct(DomainMemory& memory) noexcept;
   // They were not overwritten after all.
   void undo_defunct(DomainMemory& memory) noexcept;
 
   char* near() const noexcept { return near_; }
+  char* far() const noexcept { return far_; }
   char* edge() const noexcept { return near_ + saved_; }
   std::size_t saved() const noexcept { return saved_; }
   // Never true without a far end.
@@ -80,13 +86,15 @@ class Stack {
   bool defunct() const noexcept { return defunct_; }
   std::uint32_t owners() const noexcept { return owners_; }
   std::size_t chunk_count() const noexcept;
-  // far - near. Without a far end, the furthest byte that had to be saved stands for it.
+  // far - near. Without a far end, the furthest saved byte stands for it.
   std::size_t extent() const noexcept { return saved_ + in_place(); }
+  // Whether the chunks add up to saved(): an invariant.
+  bool chunks_add_up() const noexcept;
 
  private:
   friend class StackArea;  // keeps its list through next_partial_ and listed_
 
-  // What fits into `saved_` and `owners_`. More is refused, as if there was no memory for it.
+  // What fits into `saved_` and `owners_`. More is refused as if there were no memory.
   static constexpr std::size_t largest = UINT32_MAX;
   static constexpr std::uint32_t most_owners = (std::uint32_t{1} << 29) - 1;
 
@@ -99,12 +107,13 @@ class Stack {
         defunct_(false),
         in_own_block_(true) {}
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
-  bool is_single_block() const noexcept { return owners_ == 1 && further_ == nullptr; }
-  void restore_all_chunks(DomainMemory& memory) noexcept;
-  // One that is_single_block() is freed.
+  // Whether restore() and release() can take the fast path: one owner, one chunk at most.
+  bool is_single() const noexcept { return owners_ == 1 && further_ == nullptr; }
+  void restore_slow(DomainMemory& memory) noexcept;
+  // Precondition: is_single().
   void free(DomainMemory& memory) noexcept;
   void unshare(DomainMemory& memory) noexcept;
-  // What there is of extent() beyond edge(): in place, or lost.
+  // The part of extent() beyond edge(): in place, or overwritten if defunct.
   std::size_t in_place() const noexcept {
     return far_ == unbounded ? 0 : static_cast<std::size_t>(far_ - edge());
   }
@@ -115,22 +124,24 @@ class Stack {
   Chunk* further_ = nullptr;  // newest first, which is farthest first
   std::uint32_t saved_;
   std::uint32_t owners_ : 29;
-  bool listed_ : 1;
+  bool listed_ : 1;  // by its StackArea
   bool defunct_ : 1;
   bool in_own_block_ : 1;
 };
 
-// What every switch does.
+// --- the fast path of a switch ---
 
 inline Stack* Stack::prepare(void* block, DomainMemory& memory, char* near, char* far,
                              std::size_t size) noexcept {
+  TEALETPP_CHECK(size != 0 && size <= largest && size <= static_cast<std::size_t>(far - near));
   memory.totals.stack_saved(size);
   return ::new (block) Stack(near, far, size);
 }
 
 inline void Stack::restore(DomainMemory& memory) noexcept {
-  if (TEALET_UNLIKELY(!is_single_block())) {
-    restore_all_chunks(memory);
+  TEALETPP_CHECK(!listed_ && !defunct_);
+  if (TEALET_UNLIKELY(!is_single())) {
+    restore_slow(memory);
     return;
   }
   if (saved_ != 0) port::copy_stack_bytes(near_, data(), saved_);
@@ -138,6 +149,7 @@ inline void Stack::restore(DomainMemory& memory) noexcept {
 }
 
 inline void Stack::free(DomainMemory& memory) noexcept {
+  TEALETPP_CHECK(is_single() && !listed_);
   if (saved_ != 0) {
     memory.totals.stack_freed(saved_);
   } else if (!in_own_block_) {

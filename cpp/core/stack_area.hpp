@@ -1,58 +1,127 @@
-// One C stack on which tealets take turns, and a list of those whose bytes are partly still there.
+// Memory that tealets run on, and what is in place there of those that are paused.
 #pragma once
 
 #include "core/stack.hpp"
+#include "port/sanitizers.hpp"
+#include "port/thread_stack.hpp"
 
 namespace tealet::core {
 
-// Keeps the partially saved stacks, the nearest in place first. What is in place of one never
-// overlaps what is in place of another, so their order is the order of their addresses.
+class Domain;
+
+// One C stack on which tealets of a domain take turns: the thread's. A node knows its area.
+//
+// Invariants of the list of partially saved stacks: the nearest in place comes first, and what is
+// in place of one never overlaps what is in place of another. So the order is that of addresses.
 class StackArea {
  public:
-  // Whether a stack that could not be saved fails the whole operation or is lost.
+  // What happens when a stack cannot be saved for want of memory.
   enum class OnFailure { undo, make_defunct };
+  enum class Outcome {
+    done,
+    made_defunct,  // done, and the owners of some stacks can never be resumed
+    failed,        // every stack is as it was
+  };
 
-  // The stack in `slot`, if there is one, is never lost: the main tealet's.
+  explicit StackArea(Domain* domain) noexcept : domain_(domain) {}
+  StackArea(const StackArea&) = delete;
+  StackArea& operator=(const StackArea&) = delete;
+
+  // Of nodes that belong to no domain.
+  static StackArea none;
+
+  Domain* domain() const noexcept { return domain_; }
+
+  // --- the saved stacks ---
+
+  // The stack in `slot`, if there is one, never becomes defunct: the main tealet's.
   void never_defunct(Stack* const& slot) noexcept { never_defunct_ = &slot; }
 
   // Rules 1 and 4 (domain_switch.cpp): saves everything that will be overwritten once a tealet runs
-  // nearer than `up_to`. `resumed` is the stack that will be restored then, or nullptr; with one
-  // owner it needs no saving, shared it is completed. False when memory ran out: every stack is as
-  // it was. With OnFailure::make_defunct, false only if the stack that could not be saved must not
-  // be lost.
-  bool save_up_to(DomainMemory& memory, char* up_to, const Stack* resumed,
-                  OnFailure on_failure) noexcept {
-    return !must_save_up_to(up_to, resumed) || save_up_to_slow(memory, up_to, resumed, on_failure);
+  // nearer than `up_to`. `resumed`, or nullptr, is the stack that will be restored then: with one
+  // owner it needs no saving, a shared one is completed. With OnFailure::make_defunct it fails only
+  // if that stack, or main's, cannot be saved.
+  Outcome save_up_to(DomainMemory& memory, char* up_to, const Stack* resumed,
+                     OnFailure on_failure) noexcept {
+    if (!must_save_up_to(up_to, resumed)) return Outcome::done;
+    return save_up_to_slow(memory, up_to, resumed, on_failure);
+  }
+  // Whether save_up_to() has anything to do.
+  bool must_save_up_to(const char* up_to, const Stack* resumed) const noexcept {
+    return must_be_saved(first_, up_to, resumed);
   }
 
-  // `stack` belongs to the tealet that ran last, so nothing in place is nearer.
+  // Precondition: `stack` belongs to the tealet that ran last, so nothing in place is nearer.
   void add(Stack& stack) noexcept;
   // Before a stack is resumed or freed. Does nothing for one that is complete.
   void remove(Stack& stack) noexcept;
   // Releases a stack for an owner that is gone without having been resumed.
   void release(DomainMemory& memory, Stack& stack) noexcept;
 
-  // What is in place of partially saved stacks, once for each owner. It walks the list, which is no
+  // What is in place of partially saved stacks, once for each owner. Walks the list, which is no
   // longer than what fits on the C stack at once.
   std::size_t bytes_in_place() const noexcept;
 
-  // Whether make_room() has anything to do.
-  bool must_save_up_to(const char* up_to, const Stack* resumed) const noexcept {
-    return must_be_saved(first_, up_to, resumed);
+  // The stack of a main tealet that pauses and needs no saving.
+  Stack& pause_in_place(char* near, char* far) noexcept {
+    in_place_.begin(near, far);
+    return in_place_;
   }
+
+  // --- bounds ---
+
+  void set_bounds(const port::UsableStack& usable) noexcept { usable_ = usable; }
+  // Whether enough is left below `address` to begin a tealet there.
+  bool has_space_at(const char* address) const noexcept { return address > usable_.lowest_start; }
+  port::StackSpace space_below(const void* address) const noexcept {
+    return usable_.space_below(address);
+  }
+  // No tealet but main has ever had bytes at or above this address.
+  const char* highest_far() const noexcept { return highest_far_; }
+  void note_far(const char* far) noexcept {
+    if (far > highest_far_) highest_far_ = far;
+  }
+
+  // Under AddressSanitizer: frames that are switched away from never run the code that would clear
+  // their poison. Whoever runs on those addresses next must not trip over it.
+#if TEALETPP_ASAN
+  void note_near(const char* near) noexcept {
+    if (near < deepest_near_) deepest_near_ = near;
+  }
+  TEALETPP_ALWAYS_INLINE void forget_poison(const char* up_to) const noexcept {
+    port::forget_poison(deepest_near_, up_to == unbounded ? highest_far_ : up_to);
+  }
+#else
+  void note_near(const char*) noexcept {}
+  void forget_poison(const char*) const noexcept {}
+#endif
+
+  // Aborts if an invariant of the list is broken: see Domain::verify().
+  void verify() const noexcept;
+  // Whether `stack` is in the list.
+  bool lists(const Stack& stack) const noexcept;
 
  private:
   static bool must_be_saved(const Stack* stack, const char* up_to, const Stack* resumed) noexcept;
-  bool save_up_to_slow(DomainMemory& memory, char* up_to, const Stack* resumed,
-                       OnFailure on_failure) noexcept;
+  Outcome save_up_to_slow(DomainMemory& memory, char* up_to, const Stack* resumed,
+                          OnFailure on_failure) noexcept;
   void undo(DomainMemory& memory, const Stack* failed) noexcept;
 
   Stack* first_ = nullptr;
   Stack* const* never_defunct_ = nullptr;
+  Domain* domain_;
+  const char* highest_far_ = nullptr;
+  Stack in_place_;
+  port::UsableStack usable_;
+#if TEALETPP_ASAN
+  const char* deepest_near_ = unbounded;
+#endif
 };
 
 inline void StackArea::add(Stack& stack) noexcept {
   if (stack.complete()) return;
+  TEALETPP_CHECK(!stack.listed_ && !stack.defunct_);
+  TEALETPP_CHECK(first_ == nullptr || stack.far_ <= first_->edge());
   stack.next_partial_ = first_;
   stack.listed_ = true;
   first_ = &stack;
@@ -60,6 +129,7 @@ inline void StackArea::add(Stack& stack) noexcept {
 
 inline void StackArea::remove(Stack& stack) noexcept {
   if (!stack.listed_) return;
+  TEALETPP_CHECK(lists(stack));
   Stack** link = &first_;
   // NOLINTNEXTLINE(*.NullDereference): what is listed is found.
   while (*link != &stack) link = &(*link)->next_partial_;

@@ -33,7 +33,7 @@ struct CxxDomain : core::Domain {
   explicit CxxDomain(const Main::Options& options) noexcept;
 
   static CxxDomain& of(const core::Node& node) noexcept {
-    return *static_cast<CxxDomain*>(node.domain);
+    return static_cast<CxxDomain&>(*node.domain());
   }
 
   // Throws what has arrived instead of a value, or why nothing was switched.

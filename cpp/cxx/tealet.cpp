@@ -24,7 +24,7 @@ bool alive(const Node* node) noexcept { return node != nullptr && node->status !
   throw_error(CxxDomain::of(*node).check(*node), doing);
 }
 
-// The state of a tealet that has not ended, if it can be used here and now.
+// The domain of a tealet that has not ended, if the tealet can be used here and now.
 CxxDomain& usable(const Node* node, const char* doing) {
   const bool can_be = alive(node) && CxxDomain::of(*node).check(*node) == Errc::ok;
   if (TEALET_UNLIKELY(!can_be)) throw_unusable(node, doing);
@@ -32,12 +32,12 @@ CxxDomain& usable(const Node* node, const char* doing) {
 }
 
 CxxDomain& usable_stub(const Node* node, const char* doing) {
-  CxxDomain& state = usable(node, doing);
+  CxxDomain& domain = usable(node, doing);
   if (node->status != Status::Stub) {
     throw InvalidError(Errc::invalid,
                        std::string(doing) + ": it is no stub but " + describe(node->status));
   }
-  return state;
+  return domain;
 }
 
 [[noreturn]] TEALETPP_NOINLINE void throw_stub() {
@@ -47,10 +47,10 @@ CxxDomain& usable_stub(const Node* node, const char* doing) {
 constexpr const char* switching = "switching to a tealet";
 
 TEALETPP_NOINLINE SwitchResult switch_slow(Node* node, void* value) {
-  CxxDomain& state = usable(node, switching);
-  if (node == &state.current()) return {0, value};
+  CxxDomain& domain = usable(node, switching);
+  if (node == &domain.current()) return {0, value};
   if (node->status == Status::Stub) throw_stub();
-  return state.switch_to(*node, {Signal::value, value});
+  return domain.switch_to(*node, {Signal::value, value});
 }
 
 }  // namespace
@@ -61,15 +61,19 @@ void core::set_operate(Node& node, Operate* operate) noexcept {
   node.binding = reinterpret_cast<void*>(operate);
 }
 
-// Most often the tealet is paused and nothing can be wrong.
+// The fast path: a paused tealet. switch_slow() finds out what is wrong otherwise.
 SwitchResult core::switch_to(Node* target, void* value) {
-  const bool plain = target != nullptr && target->domain->can_switch_fast(*target);
-  if (TEALET_UNLIKELY(!plain)) return switch_slow(target, value);
-  return target->domain->switch_fast(*target, value);
+  const bool fast = target != nullptr && target->domain()->can_switch_fast(*target);
+  if (TEALET_UNLIKELY(!fast)) return switch_slow(target, value);
+  return target->domain()->switch_fast(*target, value);
 }
 
-SwitchResult core::switch_to_main(CxxDomain& state, void* value) {
-  return core::switch_to(state.is_open() ? &state.main() : nullptr, value);
+SwitchResult core::switch_to_main(CxxDomain& domain, void* value) {
+  Node* const main = domain.is_open() ? &domain.main() : nullptr;
+  if (TEALET_UNLIKELY(main == nullptr || !domain.can_switch_fast(*main))) {
+    return switch_slow(main, value);
+  }
+  return domain.switch_fast(*main, value);
 }
 
 void core::raise(SwitchResult switch_result) {
@@ -102,17 +106,15 @@ void* TealetRef::throw_into(std::exception_ptr exception) const {
   if (exception == nullptr) {
     throw InvalidError(Errc::invalid, std::string(doing) + ": there is no exception");
   }
-  CxxDomain& state = usable(node_, doing);
-  if (node_ == &state.current()) std::rethrow_exception(exception);
-  state.raised = std::move(exception);
-  const SwitchResult switch_result = state.switch_to(*node_, {Signal::error, nullptr});
-  if (switch_result.what != 0) state.raise(switch_result, doing);
+  CxxDomain& domain = usable(node_, doing);
+  if (node_ == &domain.current()) std::rethrow_exception(exception);
+  domain.raised = std::move(exception);
+  const SwitchResult switch_result = domain.switch_to(*node_, {Signal::error, nullptr});
+  if (switch_result.what != 0) domain.raise(switch_result, doing);
   return switch_result.value;
 }
 
-Status TealetRef::status() const noexcept {
-  return alive() ? CxxDomain::of(*node_).status(*node_) : Status::Exited;
-}
+Status TealetRef::status() const noexcept { return alive() ? node_->status : Status::Exited; }
 
 TealetRef::operator bool() const noexcept {
   const Status now = status();
@@ -133,12 +135,12 @@ TealetRef TealetRef::parent() const noexcept {
 
 void TealetRef::set_parent(const TealetRef& parent) const {
   const char* doing = "setting the parent of a tealet";
-  CxxDomain& state = usable(node_, doing);
+  CxxDomain& domain = usable(node_, doing);
   if (!parent.alive()) throw InvalidError(Errc::invalid, "setting a parent that has ended");
   if (parent.node_->status == Status::Stub) {
     throw InvalidError(Errc::invalid, "setting a stub as parent: it cannot receive anything");
   }
-  const Errc code = state.set_parent(*node_, *parent.node_);
+  const Errc code = domain.set_parent(*node_, *parent.node_);
   if (code == Errc::invalid) {
     throw InvalidError(code,
                        std::string(doing) + (node_->is_main() ? ": it is a main tealet and has none"
@@ -168,13 +170,13 @@ Tealet& Tealet::operator=(Tealet&& other) noexcept {
 Tealet::~Tealet() {
   Node* node = hand_over();
   if (node == nullptr) return;
-  CxxDomain& state = CxxDomain::of(*node);
+  CxxDomain& domain = CxxDomain::of(*node);
   if (node->status != Status::Exited && node->status != Status::Running &&
-      state.check() == Errc::ok) {
-    state.end_other(*node);
-    state.raised = nullptr;
+      domain.check() == Errc::ok) {
+    domain.end_other(*node);
+    domain.raised = nullptr;
   }
-  state.unrefer(*node);
+  domain.unrefer(*node);
 }
 
 void* Tealet::take_block(std::size_t size) const {
@@ -189,21 +191,21 @@ void Tealet::give_block(void* block, std::size_t size) const noexcept {
 
 void* Tealet::run_block(void* function, std::size_t size, core::Operate* operate, void* value) {
   auto& own = *static_cast<StubFunction*>(node_->extra());
-  CxxDomain& state = CxxDomain::of(*node_);
+  CxxDomain& domain = CxxDomain::of(*node_);
   own = {function, size, operate};
-  const SwitchResult switch_result = state.switch_to(*node_, {Signal::value, value});
+  const SwitchResult switch_result = domain.switch_to(*node_, {Signal::value, value});
   if (switch_result.what < 0) {
     own = {};
     operate(function, Operation::destroy, nullptr);
-    state.memory().deallocate(function, size);
+    domain.memory().deallocate(function, size);
   }
-  if (switch_result.what != 0) state.raise(switch_result, "running a stub");
+  if (switch_result.what != 0) domain.raise(switch_result, "running a stub");
   return switch_result.value;
 }
 
 Tealet Tealet::duplicate() const {
-  CxxDomain& state = usable_stub(node_, "duplicating a tealet");
-  Node* twin = state.duplicate(*node_);
+  CxxDomain& domain = usable_stub(node_, "duplicating a tealet");
+  Node* twin = domain.duplicate(*node_);
   if (twin == nullptr) throw MemoryError();
   return Tealet(twin);
 }
@@ -213,18 +215,18 @@ void Tealet::close() {
     const Tealet former(std::move(*this));  // counts as a change for another close() under way
     return;
   }
-  CxxDomain& state = CxxDomain::of(*node_);
-  if (const Errc code = state.check(); code != Errc::ok) throw_error(code, "closing a tealet");
-  if (node_ == &state.current()) throw Exit(*node_);
+  CxxDomain& domain = CxxDomain::of(*node_);
+  if (const Errc code = domain.check(); code != Errc::ok) throw_error(code, "closing a tealet");
+  if (node_ == &domain.current()) throw Exit(*node_);
   const TealetRef keep(*this);
   const Node& node = *node_;
   const std::uint32_t owner_changes = node.owner_changes;
-  const Errc code = state.end_other(*node_);
-  std::exception_ptr raised = std::exchange(state.raised, nullptr);
-  if (code == Errc::refused && state.received().signal != Signal::value) {
+  const Errc code = domain.end_other(*node_);
+  std::exception_ptr raised = std::exchange(domain.raised, nullptr);
+  if (code == Errc::refused && domain.received().signal != Signal::value) {
     // Somebody else has ended the caller meanwhile, or thrown into it.
     if (raised != nullptr) std::rethrow_exception(raised);
-    throw Exit(state.current());
+    throw Exit(domain.current());
   }
   if (code != Errc::ok) throw_error(code, "closing a tealet");
   if (node.owner_changes == owner_changes) {  // nobody has touched this object

@@ -74,7 +74,7 @@ constexpr int most_missed_exits = 100;
 // with an exception set.
 bool end_tealet(TealetObject* tealet) {
   PythonDomain& domain = tealet->domain();
-  if (domain.status(*tealet->node()) != Status::Suspended || domain.on_thread->ends()) {
+  if (tealet->node()->status != Status::Suspended || domain.on_thread->ends()) {
     discard_tealet(tealet);
     return true;
   }
@@ -88,7 +88,7 @@ bool end_tealet(TealetObject* tealet) {
     Py_XDECREF(result);
     if (!closed || tealet->node() == nullptr || !tealet->value.missed_exit) break;
     tealet->value.missed_exit = false;
-    if (!domain.can_switch() || domain.status(*tealet->node()) != Status::Suspended) break;
+    if (!domain.can_switch() || tealet->node()->status != Status::Suspended) break;
   }
   if (code != Errc::ok) {
     set_error(code, tealet);
@@ -139,7 +139,7 @@ void end_unreachable(TealetObject* tealet) {
   if (tealet->node() == nullptr) return;
   PyObject* raised = take_raised();
   const Node& node = *tealet->node();
-  const bool paused = domain.status(node) == Status::Suspended;
+  const bool paused = node.status == Status::Suspended;
   if (&node == &domain.current()) {
     // Reachable after all: it runs.
   } else if (paused ? !domain.can_switch() || is_on_another_stack(domain, node)

@@ -82,7 +82,7 @@ inline Execution& execution_of(Node& node) noexcept {
 // The outermost entry of the chain of handled exceptions while `running` runs: a tealet, or what
 // stands for none.
 inline const _PyErr_StackItem* handled_by(const PyThreadState* thread, Node& running) noexcept {
-  return running.domain != nullptr ? &execution_of(running).handled : &thread->exc_state;
+  return running.domain() != nullptr ? &execution_of(running).handled : &thread->exc_state;
 }
 
 extern PyTypeObject* tealet_type;

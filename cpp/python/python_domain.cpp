@@ -61,7 +61,7 @@ bool PythonDomain::check(TealetObject* target) {
     PyErr_Format(invalid_error, "%R has ended", target->object());
     return false;
   }
-  if (status(*target->node()) != Status::Defunct) return true;
+  if (target->node()->status != Status::Defunct) return true;
   set_error(Errc::defunct, target);
   return false;
 }
@@ -104,7 +104,7 @@ void PythonDomain::end_pending_on_thread() {
   if (reparenting || !is_on_its_thread()) return;
   // What is being ended does not end others in between, nor does what runs inside of it: they may
   // be waiting for its end.
-  for (const Node* runs = tealet::core::running_tealet; runs->domain != nullptr;
+  for (const Node* runs = tealet::core::running_tealet; runs->domain() != nullptr;
        runs = tealet::core::Nesting::enclosing(*runs)) {
     if (runs->binding != nullptr && object_of(*runs)->value.ending) return;
   }

@@ -63,7 +63,7 @@ PyObject* unpack(PythonDomain& domain, Message received) {
 // Where the C stack of the running tealet stays as it is while others run. Main goes on above all
 // that tealets ever touched; but a domain inside a tealet moves with that tealet.
 const void* in_place(const PythonDomain& domain) {
-  if (domain.current().is_main() && !domain.is_nested()) return domain.highest_far();
+  if (domain.current().is_main() && !domain.is_nested()) return domain.main().area->highest_far();
   return tealet::core::unbounded;
 }
 
@@ -119,7 +119,7 @@ TEALETPP_NOINLINE bool has_begun_elsewhere(const char* far, const PausedState* p
 bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
                     const PausedState* paused = nullptr) {
   return domain.current().is_main() && far > static_cast<const char*>(here) &&
-         tealet::core::running_tealet->domain == nullptr && has_begun_elsewhere(far, paused);
+         tealet::core::running_tealet->domain() == nullptr && has_begun_elsewhere(far, paused);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
@@ -167,9 +167,9 @@ Message take_result(TealetObject* self, PyObject* result) {
 // Begins the tealet's execution and returns what arrived. Its arguments are in domain.call; if that
 // is empty, another tealet's end begins this one, with that result as its only argument.
 TEALETPP_NOINLINE Message enter(Node& node) {
-  auto& domain = static_cast<PythonDomain&>(*node.domain);
+  auto& domain = static_cast<PythonDomain&>(*node.domain());
   begin_execution(PyThreadState_Get(), execution_of(node),
-                  domain.space_below(TEALETPP_FRAME_ADDRESS()));
+                  node.area->space_below(TEALETPP_FRAME_ADDRESS()));
   Call call = std::exchange(domain.call, Call{});
   Message received = take_message_and_end_pending(domain);
   // Thrown into before it began: there is nothing on its stack that could catch it.
@@ -189,7 +189,7 @@ TEALETPP_NOINLINE Message enter(Node& node) {
 
 // What comes after it, with `out` for the parent.
 TEALETPP_NOINLINE Message leave(Node& node, Message out) {
-  auto& domain = static_cast<PythonDomain&>(*node.domain);
+  auto& domain = static_cast<PythonDomain&>(*node.domain());
   Execution& execution = execution_of(node);
   // What is dropped at the end may open further domains in this tealet.
   do {
@@ -216,7 +216,7 @@ TEALETPP_NOINLINE Message leave(Node& node, PyObject* result) {
 Message run(Node& node, Message) {
   const Message received = enter(node);
   if (received.signal != Signal::value) return leave(node, received);
-  const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain).call, Call{});
+  const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain()).call, Call{});
   PyObject* const result = PyObject_Vectorcall(execution_of(node).function, call.arguments,
                                                static_cast<std::size_t>(call.count), call.keywords);
   return leave(node, result);
@@ -225,7 +225,7 @@ Message run(Node& node, Message) {
 bool release(Node& node) {
   TealetObject* object = object_of(node);
   if (object == nullptr) return true;
-  auto& domain = static_cast<PythonDomain&>(*node.domain);
+  auto& domain = static_cast<PythonDomain&>(*node.domain());
   object->value.node = nullptr;
   if (TealetObject* parent = std::exchange(object->value.parent, nullptr)) {
     const bool reparenting = std::exchange(domain.reparenting, true);
@@ -247,7 +247,7 @@ void close(tealet::core::Domain& domain) {
 void reparented(Node& child) {
   TealetObject* object = object_of(child);
   if (object == nullptr) return;  // just created: bind() does it
-  auto& domain = static_cast<PythonDomain&>(*child.domain);
+  auto& domain = static_cast<PythonDomain&>(*child.domain());
   const bool reparenting = std::exchange(domain.reparenting, true);
   TealetObject* parent = object_of(*child.parent);
   refer(parent);
@@ -336,7 +336,7 @@ PyObject* transfer_to(TealetObject* target, Message out) {
 TealetObject* latest_to_exit(TealetObject* running) {
   TealetObject* latest = running;
   for (const Node* outer = running->domain().nesting().outer(); outer != nullptr;
-       outer = outer->domain->nesting().outer()) {
+       outer = outer->domain()->nesting().outer()) {
     if (outer->binding == nullptr) continue;
     if (object_of(*outer)->value.exiting > latest->value.exiting) latest = object_of(*outer);
   }
@@ -355,7 +355,7 @@ bool can_end_here(PythonDomain& domain, const Node& node) {
 
 bool may_be_on_another_stack(PythonDomain& domain) {
   return domain.main().first_child != nullptr &&
-         reaches_beyond(domain, domain.highest_far(), TEALETPP_FRAME_ADDRESS());
+         reaches_beyond(domain, domain.main().area->highest_far(), TEALETPP_FRAME_ADDRESS());
 }
 
 Errc unwind(TealetObject* target, PyObject*& result) {

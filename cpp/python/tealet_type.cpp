@@ -374,7 +374,7 @@ void slot_finalize(PyObject* self) {
   allow_finalizing_again(self);
   if (tealet->value.domain == nullptr || tealet->node() == nullptr || tealet->is_main()) return;
   PythonDomain& domain = tealet->domain();
-  if (domain.status(*tealet->node()) != Status::Suspended) return;
+  if (tealet->node()->status != Status::Suspended) return;
   domain.end_later(tealet);
 }
 
@@ -469,7 +469,7 @@ void set_up(PyHeapTypeObject* heap) {
 }  // namespace
 
 Status status_of(const Tealet& tealet) {
-  return tealet.node == nullptr ? Status::Exited : tealet.domain->status(*tealet.node);
+  return tealet.node == nullptr ? Status::Exited : tealet.node->status;
 }
 
 bool can_be_parent(PythonDomain& domain, TealetObject* parent) {

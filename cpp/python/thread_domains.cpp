@@ -130,7 +130,7 @@ void ThreadDomains::collection_ended() {
 void ThreadDomains::end_pending_in_call() {
   if (last_opened_ == nullptr) return;
   correct_running();
-  if (tealet::core::running_tealet->domain == nullptr) end_pending();
+  if (tealet::core::running_tealet->domain() == nullptr) end_pending();
 }
 
 void ThreadDomains::end_pending() {

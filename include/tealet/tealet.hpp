@@ -201,7 +201,7 @@ class TEALET_API Main {
  private:
   core::Node* create_node(std::size_t extra);
 
-  CxxDomain* state_;
+  CxxDomain* domain_;
 };
 
 // --- how a callable is kept; nothing from here on is for users ---
@@ -211,13 +211,13 @@ namespace core {
 // TealetRef::switch_to() and Main::switch_to(), but for throwing what arrives. They end in the
 // switch: so they are not on the saved stack, and it returns straight to the program's own code.
 TEALET_API tealetpp_switch_result switch_to(Node* target, void* value);
-TEALET_API tealetpp_switch_result switch_to_main(CxxDomain& state, void* value);
-// Throws what `switch_result` has instead of a value.
-[[noreturn]] TEALET_API void raise(tealetpp_switch_result switch_result);
+TEALET_API tealetpp_switch_result switch_to_main(CxxDomain& domain, void* value);
+// Throws what `result` has instead of a value.
+[[noreturn]] TEALET_API void raise(tealetpp_switch_result result);
 
-TEALET_INLINE void* value_of(tealetpp_switch_result switch_result) {
-  if (TEALET_UNLIKELY(switch_result.what != 0)) raise(switch_result);
-  return switch_result.value;
+TEALET_INLINE void* value_of(tealetpp_switch_result result) {
+  if (TEALET_UNLIKELY(result.what != 0)) raise(result);
+  return result.value;
 }
 
 template <class F>
@@ -259,7 +259,7 @@ inline void* TealetRef::switch_to(void* value) const {
 
 // Not through self(): a TealetRef on a stack that is given up would keep the main tealet's node.
 inline void* Main::switch_to(void* value) const {
-  return core::value_of(core::switch_to_main(*state_, value));
+  return core::value_of(core::switch_to_main(*domain_, value));
 }
 
 template <class F>

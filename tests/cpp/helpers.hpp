@@ -37,7 +37,7 @@ inline tealet::core::Node& node_of(const TealetRef& tealet) {
   };
   return *(tealet.*Reach::node());
 }
-inline tealet::core::Domain& domain_of(Main& main) { return *node_of(main.self()).domain; }
+inline tealet::core::Domain& domain_of(Main& main) { return *node_of(main.self()).domain(); }
 
 // Bytes on a stack that must be found as they were left. Mismatches are counted here, since the
 // destructor also runs while Exit is on its way.
