@@ -5,6 +5,9 @@
 #include <new>
 #include <utility>
 
+#include "core/block_ledger.hpp"
+#include "core/check.hpp"
+
 namespace tealet {
 
 namespace {
@@ -33,11 +36,55 @@ std::pmr::memory_resource* malloc_resource() noexcept {
   return &resource;
 }
 
+#if TEALET_CHECKS
+
+CountingAllocator::CountingAllocator(std::pmr::memory_resource* upstream,
+                                     std::size_t limit) noexcept
+    : upstream_(upstream), limit_(limit), ledger_(new core::BlockLedger) {}
+
+CountingAllocator::~CountingAllocator() {
+  trim();
+  delete ledger_;
+}
+
+void CountingAllocator::record_allocation(void* block, std::size_t bytes) noexcept {
+  ledger_->add(block, bytes);
+}
+
+void CountingAllocator::record_deallocation(void* block, std::size_t bytes) noexcept {
+  ledger_->remove(block, bytes);
+}
+
+void CountingAllocator::verify() const noexcept {
+  std::size_t cached = 0;
+  for (std::size_t i = 0; i < free_lists_.size(); ++i) {
+    for (const FreeBlock* block = free_lists_[i]; block != nullptr; block = block->next) {
+      TEALETPP_CHECK(!ledger_->has(block));
+      cached += (i + 1) * granule;
+    }
+  }
+  for (const LargeBlock& large : large_) {
+    TEALETPP_CHECK((large.block == nullptr) == (large.bytes == 0));
+    TEALETPP_CHECK(!ledger_->has(large.block));
+    cached += large.bytes;
+  }
+  TEALETPP_CHECK(cached == cached_ && cached_ <= cache_bytes_);
+  TEALETPP_CHECK(ledger_->bytes() == from_upstream_ - cached_);
+#if TEALET_WITH_STATS
+  TEALETPP_CHECK(bytes_below_peak_ >= 0 && blocks_below_peak_ >= 0);
+  TEALETPP_CHECK(counts().blocks == ledger_->blocks());
+#endif
+}
+
+#else
+
 CountingAllocator::CountingAllocator(std::pmr::memory_resource* upstream,
                                      std::size_t limit) noexcept
     : upstream_(upstream), limit_(limit) {}
 
 CountingAllocator::~CountingAllocator() { trim(); }
+
+#endif
 
 std::size_t CountingAllocator::trim() noexcept {
   const std::size_t trimmed = cached_;
@@ -55,7 +102,7 @@ std::size_t CountingAllocator::trim() noexcept {
 
 void CountingAllocator::charge(std::size_t bytes) noexcept {
   from_upstream_ += bytes;
-  count_allocation(bytes);
+  count_allocation(nullptr, bytes);
   update_peaks();
 }
 
@@ -108,17 +155,17 @@ void* CountingAllocator::take_large_block(std::size_t bytes) noexcept {
   for (LargeBlock& large : large_) {
     if (large.bytes != bytes) continue;
     cached_ -= bytes;
-    count_allocation(bytes);
+    count_allocation(large.block, bytes);
     return std::exchange(large, {}).block;
   }
   return nullptr;
 }
 
-// What give() has counted already.
+// Precondition: deallocate() has counted the block.
 void CountingAllocator::deallocate_slow(void* block, std::size_t bytes) noexcept {
-  FreeBlock** kept = free_list_for(bytes);
-  if (kept != nullptr && evict_for(bytes)) {
-    push_free_block(kept, block, bytes);
+  FreeBlock** list = free_list_for(bytes);
+  if (list != nullptr && evict_for(bytes)) {
+    push_free_block(list, block, bytes);
   } else if (bytes <= largest_listed || !cache_large(block, bytes)) {
     deallocate_upstream(block, bytes, block_alignment);
   }
@@ -134,7 +181,7 @@ bool CountingAllocator::cache_large(void* block, std::size_t bytes) noexcept {
   return true;
 }
 
-// Whether so many bytes more can be kept, if need be in place of large blocks.
+// Whether `bytes` more bytes can be cached; evicts large blocks for them.
 bool CountingAllocator::evict_for(std::size_t bytes) noexcept {
   std::size_t small = cached_;
   for (const LargeBlock& large : large_) small -= large.bytes;
@@ -164,11 +211,11 @@ void* CountingAllocator::try_allocate_upstream(std::size_t bytes, std::size_t al
     try {
       void* block = upstream_->allocate(bytes, alignment);
       from_upstream_ += bytes;
-      count_allocation(bytes);
+      count_allocation(block, bytes);
       update_peaks();
       return block;
     } catch (...) {
-      // What is kept here may be what upstream lacks.
+      // Cached blocks may be what upstream lacks.
       if (trim() == 0) return nullptr;
     }
   }
@@ -195,7 +242,7 @@ void CountingAllocator::do_deallocate(void* block, std::size_t bytes, std::size_
     deallocate(block, bytes);
     return;
   }
-  count_deallocation(bytes);
+  count_deallocation(block, bytes);
   deallocate_upstream(block, bytes, alignment);
 }
 

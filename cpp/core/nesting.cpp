@@ -1,5 +1,6 @@
 #include "core/nesting.hpp"
 
+#include "core/check.hpp"
 #include "core/domain.hpp"
 
 namespace tealet::core {
@@ -128,6 +129,30 @@ void Nesting::orphan(const Node& tealet) noexcept {
     // It may be active still, if another library has moved the C stack.
     nesting.enclosing_ = &nesting.thread_->ambient;
   }
+}
+
+void Nesting::verify() const noexcept {
+  TEALETPP_CHECK(thread_ != nullptr);
+  TEALETPP_CHECK(!orphaned() || (expected_ == &nowhere && next_ == nullptr));
+  TEALETPP_CHECK(orphaned() || enclosing_ != nullptr);
+  // The fast path of check() must not accept what the slow path refuses.
+  if (thread_ == this_thread && is_usable_fast()) {
+    TEALETPP_CHECK(!orphaned());
+    TEALETPP_CHECK(running_tealet == place());
+  }
+  TEALETPP_CHECK(inner_places_hold());
+}
+
+// Whether every domain in the list was opened in a tealet of this one, which knows of it.
+bool Nesting::inner_places_hold() const noexcept {
+  const Domain* previous = nullptr;
+  for (const Domain* inner = inner_; inner != nullptr; inner = inner->nesting().next_) {
+    const Nesting& nesting = inner->nesting();
+    if (nesting.home_ == nullptr || nesting.home_->domain() != &self_) return false;
+    if (!nesting.home_->hosts || nesting.previous_ != previous) return false;
+    previous = inner;
+  }
+  return true;
 }
 
 }  // namespace tealet::core

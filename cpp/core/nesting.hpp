@@ -77,6 +77,9 @@ class Nesting {
   // Makes the domains that were opened in `tealet`, which is gone, stranded.
   void orphan(const Node& tealet) noexcept;
 
+  // Aborts if an invariant is broken: see Domain::verify().
+  void verify() const noexcept;
+
  private:
   Errc check_enclosing() const noexcept;
   bool is_active() const noexcept;
@@ -85,6 +88,7 @@ class Nesting {
   void leave_moved() const noexcept;
   Errc outside_or_moved() const noexcept;
   void unlink() noexcept;
+  bool inner_places_hold() const noexcept;
 
   Domain& self_;
   ThreadContext* thread_ = nullptr;  // one of its owners

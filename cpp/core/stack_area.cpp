@@ -48,9 +48,12 @@ bool StackArea::lists(const Stack& stack) const noexcept {
   return listed != nullptr;
 }
 
-void StackArea::verify() const noexcept {
+void StackArea::verify(std::size_t most) const noexcept {
+  std::size_t count = 0;
   const char* end = nullptr;  // of what is in place of the stacks before
   for (const Stack* stack = first_; stack != nullptr; stack = stack->next_partial_) {
+    ++count;
+    TEALETPP_CHECK(count <= most);
     TEALETPP_CHECK(stack->listed_ && !stack->defunct_ && !stack->complete());
     TEALETPP_CHECK(end <= stack->edge());
     end = stack->far_;

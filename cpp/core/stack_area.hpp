@@ -96,8 +96,9 @@ class StackArea {
   void forget_poison(const char*) const noexcept {}
 #endif
 
-  // Aborts if an invariant of the list is broken: see Domain::verify().
-  void verify() const noexcept;
+  // Aborts if an invariant of the list is broken, or it has more than `most` stacks: see
+  // Domain::verify().
+  void verify(std::size_t most) const noexcept;
   // Whether `stack` is in the list.
   bool lists(const Stack& stack) const noexcept;
 

@@ -144,6 +144,9 @@ inline bool same_now(const Stats& one, const Stats& other) {
 
 // Whether the figures obey what is always true of them and are the same when counted one by one.
 inline bool consistent(tealet::core::Domain& domain) {
+#if TEALET_CHECKS
+  domain.verify();
+#endif
   tealet::CountingAllocator& memory = domain.memory();
   const Stats stats = domain.stats();
 #if TEALET_WITH_STATS

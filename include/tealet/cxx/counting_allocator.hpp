@@ -12,6 +12,12 @@
 
 namespace tealet {
 
+#if TEALET_CHECKS
+namespace core {
+class BlockLedger;
+}
+#endif
+
 // The default upstream: malloc and free. Throws std::bad_alloc when they have nothing left.
 TEALET_API std::pmr::memory_resource* malloc_resource() noexcept;
 
@@ -24,18 +30,18 @@ struct AllocationCounts {
   std::size_t blocks_total = 0;
 };
 
-// Hands out blocks of an upstream memory resource, counts them, keeps some freed ones for the next
-// request of exactly the same size, and refuses what would pass an optional byte limit.
+// Allocates from an upstream memory resource, counts live blocks and bytes, caches freed blocks for
+// the next request of exactly the same size, and refuses what would exceed an optional byte limit.
 //
-// Always: counts().bytes + bytes_cached() == bytes_from_upstream().
+// Invariant: counts().bytes + bytes_cached() == bytes_from_upstream().
 //
-// Not thread-safe: it belongs to one domain, which belongs to one thread.
+// Not thread-safe: it belongs to one domain, and that to one thread.
 class TEALET_API CountingAllocator : public std::pmr::memory_resource {
  public:
   static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
   static constexpr std::size_t default_cache_bytes = 256 * 1024;
 
-  // `limit`: the most bytes ever taken from `upstream` at once, kept blocks included.
+  // `limit`: the most bytes to hold from `upstream` at once, cached blocks included.
   explicit CountingAllocator(std::pmr::memory_resource* upstream = malloc_resource(),
                              std::size_t limit = no_limit) noexcept;
   ~CountingAllocator() override;
@@ -73,26 +79,31 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   AllocationCounts counts() const noexcept { return {}; }
   void reset_peaks() noexcept {}
 #endif
-  // In kept blocks: not live, and not in counts().
+  // In cached blocks: not live, and not in counts().
   std::size_t bytes_cached() const noexcept { return cached_; }
-  // In all blocks taken from upstream and not given back: what the limit is for.
+  // In all blocks that upstream has not got back: what the limit limits.
   std::size_t bytes_from_upstream() const noexcept { return from_upstream_; }
   std::size_t limit() const noexcept { return limit_; }
-  // What is already taken stays, also beyond the new limit.
+  // Blocks that exist stay, also beyond the new limit.
   void set_limit(std::size_t bytes) noexcept { limit_ = bytes; }
   std::pmr::memory_resource* upstream() const noexcept { return upstream_; }
 
+#if TEALET_CHECKS
+  // Walks all blocks, and aborts if an invariant is broken.
+  void verify() const noexcept;
+#endif
+
  private:
-  // Blocks are kept by exact size, so that upstream gets back each block with the size it was asked
+  // One free list for each size: upstream gets every block back with the size that it was asked
   // for. The engine asks for hardly anything but multiples of the granule; small blocks of other
-  // sizes are not kept.
+  // sizes are not cached.
   static constexpr std::size_t granule = 8;
   static constexpr std::size_t largest_listed = 4096;
   static constexpr std::size_t block_alignment = alignof(std::max_align_t);
   struct FreeBlock {
     FreeBlock* next;
   };
-  // Larger ones are kept too, but few, and they make room for the others.
+  // A few larger blocks are cached too, and evicted for small ones.
   struct LargeBlock {
     void* block = nullptr;
     std::size_t bytes = 0;
@@ -103,8 +114,8 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override;
 
   bool within_limit(std::size_t bytes) const noexcept;
-  void* pop_free_block(FreeBlock** kept, std::size_t bytes) noexcept;
-  void push_free_block(FreeBlock** kept, void* block, std::size_t bytes) noexcept;
+  void* pop_free_block(FreeBlock** list, std::size_t bytes) noexcept;
+  void push_free_block(FreeBlock** list, void* block, std::size_t bytes) noexcept;
   void* try_allocate_slow(std::size_t bytes) noexcept;
   void* take_large_block(std::size_t bytes) noexcept;
   void deallocate_slow(void* block, std::size_t bytes) noexcept;
@@ -116,17 +127,24 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   void deallocate_upstream(void* block, std::size_t bytes, std::size_t alignment) noexcept;
   FreeBlock** free_list_for(std::size_t bytes) noexcept;
 #if TEALET_WITH_STATS
-  // Whether a block of `bytes` bytes would make a new peak; and takes note of one that was made.
+  // Whether a block of `bytes` bytes would make a new peak.
   bool makes_peak(std::size_t bytes) const noexcept {
     return bytes_below_peak_ < static_cast<std::ptrdiff_t>(bytes) || blocks_below_peak_ == 0;
   }
-  void update_peaks() noexcept;
+  void update_peaks() noexcept;  // after an allocation
 #else
   static bool makes_peak(std::size_t) noexcept { return false; }
   void update_peaks() noexcept {}
 #endif
-  void count_allocation(std::size_t bytes) noexcept;
-  void count_deallocation(std::size_t bytes) noexcept;
+  void count_allocation(void* block, std::size_t bytes) noexcept;
+  void count_deallocation(void* block, std::size_t bytes) noexcept;
+#if TEALET_CHECKS
+  void record_allocation(void* block, std::size_t bytes) noexcept;
+  void record_deallocation(void* block, std::size_t bytes) noexcept;
+#else
+  void record_allocation(void*, std::size_t) noexcept {}
+  void record_deallocation(void*, std::size_t) noexcept {}
+#endif
 
   std::pmr::memory_resource* upstream_;
   std::size_t limit_;
@@ -134,29 +152,32 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   std::size_t cached_ = 0;
   std::size_t cache_bytes_ = default_cache_bytes;
 #if TEALET_WITH_STATS
-  // Live bytes are what came from upstream and is not kept, so nothing counts them. For the peaks
-  // it takes how far below them we are: to see whether a block makes a new peak is then no more
-  // than to see whether that falls below zero.
+  // Live bytes follow from the invariant, so nothing counts them. A peak is kept as the distance to
+  // it: a block makes a new peak if that falls below zero.
   std::ptrdiff_t bytes_below_peak_ = 0;
   std::size_t blocks_total_ = 0;
-  // Not next to the other one: compilers would add to both as one vector, which has to wait until
-  // what was stored separately before has reached the cache.
+  // Not next to the other distance: compilers would add to both as one vector, a load that stalls
+  // until the separate stores before it have reached the cache.
   std::ptrdiff_t blocks_below_peak_ = 0;
   std::size_t blocks_peak_ = 0;
 #endif
   std::array<FreeBlock*, largest_listed / granule> free_lists_{};
   std::array<LargeBlock, 4> large_{};
-  std::size_t next_large_ = 0;  // in large_: the next to go
+  std::size_t next_large_ = 0;  // in large_: evicted next
+#if TEALET_CHECKS
+  core::BlockLedger* ledger_;
+#endif
 };
 
 inline CountingAllocator::FreeBlock** CountingAllocator::free_list_for(std::size_t bytes) noexcept {
   static_assert(granule == 8);
-  // Rotated, so that zero and what is no multiple of the granule become too large as well.
+  // Rotated: zero and what is no multiple of the granule become too large as well.
   const std::size_t number = ((bytes >> 3) | (bytes << 61)) - 1;
   return number < free_lists_.size() ? &free_lists_[number] : nullptr;
 }
 
-inline void CountingAllocator::count_allocation([[maybe_unused]] std::size_t bytes) noexcept {
+inline void CountingAllocator::count_allocation(void* block, std::size_t bytes) noexcept {
+  record_allocation(block, bytes);
 #if TEALET_WITH_STATS
   blocks_total_ += 1;
   bytes_below_peak_ -= static_cast<std::ptrdiff_t>(bytes);
@@ -164,7 +185,8 @@ inline void CountingAllocator::count_allocation([[maybe_unused]] std::size_t byt
 #endif
 }
 
-inline void CountingAllocator::count_deallocation([[maybe_unused]] std::size_t bytes) noexcept {
+inline void CountingAllocator::count_deallocation(void* block, std::size_t bytes) noexcept {
+  record_deallocation(block, bytes);
 #if TEALET_WITH_STATS
   bytes_below_peak_ += static_cast<std::ptrdiff_t>(bytes);
   blocks_below_peak_ += 1;
@@ -175,12 +197,12 @@ inline void* CountingAllocator::try_allocate_cached(std::size_t bytes) noexcept 
   return makes_peak(bytes) ? nullptr : pop_free_block(free_list_for(bytes), bytes);
 }
 
-inline void* CountingAllocator::pop_free_block(FreeBlock** kept, std::size_t bytes) noexcept {
-  if (kept == nullptr || *kept == nullptr) return nullptr;
-  void* block = *kept;
-  *kept = (*kept)->next;
+inline void* CountingAllocator::pop_free_block(FreeBlock** list, std::size_t bytes) noexcept {
+  if (list == nullptr || *list == nullptr) return nullptr;
+  void* block = *list;
+  *list = (*list)->next;
   cached_ -= bytes;
-  count_allocation(bytes);
+  count_allocation(block, bytes);
   return block;
 }
 
@@ -190,18 +212,18 @@ inline void* CountingAllocator::try_allocate(std::size_t bytes) noexcept {
 }
 
 inline void CountingAllocator::deallocate(void* block, std::size_t bytes) noexcept {
-  count_deallocation(bytes);
-  FreeBlock** kept = free_list_for(bytes);
-  if (kept != nullptr && cached_ + bytes <= cache_bytes_) {
-    push_free_block(kept, block, bytes);
+  count_deallocation(block, bytes);
+  FreeBlock** list = free_list_for(bytes);
+  if (list != nullptr && cached_ + bytes <= cache_bytes_) {
+    push_free_block(list, block, bytes);
   } else {
     deallocate_slow(block, bytes);
   }
 }
 
-inline void CountingAllocator::push_free_block(FreeBlock** kept, void* block,
+inline void CountingAllocator::push_free_block(FreeBlock** list, void* block,
                                                std::size_t bytes) noexcept {
-  *kept = ::new (block) FreeBlock{*kept};
+  *list = ::new (block) FreeBlock{*list};
   cached_ += bytes;
 }
 

@@ -1,0 +1,27 @@
+#include "core/block_ledger.hpp"
+
+#include "core/check.hpp"
+
+namespace tealet::core {
+
+void BlockLedger::add(const void* block, std::size_t bytes) noexcept {
+  bytes_ += bytes;
+  if (block == nullptr) {
+    charges_ += 1;
+    return;
+  }
+  const bool is_new = live_.emplace(block, bytes).second;
+  TEALETPP_CHECK(is_new);
+}
+
+void BlockLedger::remove(const void* block, std::size_t bytes) noexcept {
+  const auto found = live_.find(block);
+  const bool is_live = found != live_.end();
+  TEALETPP_CHECK(is_live);
+  const bool has_this_size = is_live && found->second == bytes;
+  TEALETPP_CHECK(has_this_size);
+  bytes_ -= bytes;
+  live_.erase(found);
+}
+
+}  // namespace tealet::core
