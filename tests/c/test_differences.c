@@ -63,7 +63,7 @@ static void switch_without_memory(tealet_t* t, int flags, int expected) {
   upstream.left = -1;
 }
 
-/* The way back must save the tealet: so it lets memory be taken again. */
+/* The way back saves the tealet, which takes memory. */
 static tealet_t* echo_with_memory(tealet_t* current, void* arg) {
   for (;;) {
     tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT);
@@ -100,7 +100,7 @@ static void test_from_main_without_memory(void) {
   finish();
 }
 
-/* --- panic as the first that the caller of a start gets ---------------------------------------- */
+/* --- a panic is the first thing that resumes the caller of a start ---------------------------- */
 
 static tealet_t* created;
 static int created_was_set;
@@ -164,7 +164,7 @@ static void test_panic_to_the_caller_of_stub_run(void) {
   finish();
 }
 
-/* --- and that a fork gets ---------------------------------------------------------------------- */
+/* --- the same for both tealets of a fork ------------------------------------------------------ */
 
 static tealet_t* original;
 static tealet_t* copy;
