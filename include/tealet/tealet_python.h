@@ -34,8 +34,8 @@
  * A C function that switches may be paused for long, and may never be resumed:
  *
  * - The switch returns NULL if something throws into the tealet, and NULL with TealetExit if the
- *   tealet is closed. Clean up and return NULL. A tealet that switches again instead refuses to
- * end.
+ *   tealet is closed. Clean up and return NULL. A tealet that switches away instead has refused
+ *   to end.
  * - While the tealet is paused, its variables may lie on the heap with something else in their
  *   place: never give anybody else a pointer to them.
  * - Release a reference to the running tealet before the switch. Otherwise the tealet is not closed
