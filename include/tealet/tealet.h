@@ -1,4 +1,4 @@
-/* Tealets for C: coroutines that can pause in the middle of any call, and need no stack beforehand.
+/* Tealets for C: coroutines that can pause in any call, without a pre-allocated stack.
  *
  *   static tealet_t* run(tealet_t* current, void* arg) {
  *     tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT);   pause here, go back to main
@@ -14,14 +14,15 @@
  *   tealet_delete(t);
  *   tealet_finalize(main);
  *
- * All tealets of one main tealet form a domain and run on the C stack of the thread that made it.
- * While a tealet is paused, its own variables may lie on the heap with something else in their
- * place: never give another tealet a pointer to them.
+ * A main tealet and the tealets created for it form a domain. They run on the C stack of the thread
+ * that began the domain. While a tealet is paused, its variables may lie on the heap with something
+ * else in their place: never give another tealet a pointer to them.
  *
- * Names, types, constants and meanings are those of libtealet 0.7, so that programs written for it
- * work unchanged; docs/c-api.md lists what differs. Functions that return int return 0 or a
- * negative TEALET_ERR_*, after which every tealet is as it was; functions that return a pointer
- * return NULL when memory runs out. No function may be given a tealet that was deleted.
+ * Names, types and constants are those of libtealet 0.7; docs/c-api.md lists what differs.
+ *
+ * A function that returns int returns 0 or a negative TEALET_ERR_*. After an error every tealet is
+ * as it was. A function that returns a pointer returns NULL when memory runs out. Never pass a
+ * deleted tealet.
  *
  * C89 and C++.
  */
@@ -39,18 +40,19 @@ extern "C" {
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-#define TEALET_ERR_MEM (-1)        /* an allocation failed, or the C stack is short */
-#define TEALET_ERR_DEFUNCT (-2)    /* the target's stack was given up; it can be deleted only */
+#define TEALET_ERR_MEM (-1)        /* an allocation failed, or the C stack is used up */
+#define TEALET_ERR_DEFUNCT (-2)    /* the target's stack was given up; it can only be deleted */
 #define TEALET_ERR_UNFORKABLE (-3) /* main's stack has no far end: call tealet_set_far() first */
-#define TEALET_ERR_INVAL (-4)      /* an argument, or the call here and now, makes no sense */
+#define TEALET_ERR_INVAL (-4)      /* an argument is invalid, or the call is not allowed now */
 #define TEALET_ERR_INTEGRITY (-5)  /* the running tealet has written beyond its far end */
-#define TEALET_ERR_PANIC (-6)      /* resumed with TEALET_XFER_PANIC: no failure of this call */
+#define TEALET_ERR_PANIC (-6)      /* resumed with TEALET_XFER_PANIC: this call has not failed */
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* Where a domain takes all its memory from. malloc_p returns NULL when there is none; blocks must
- * be aligned as malloc()'s are. Both get `context`. They may be called with or without the lock
- * held (tealet_lock_t), and on other threads than the domain's if tealets are deleted there.
+/* The allocator of a domain: all its memory comes from here. malloc_p returns NULL when there is no
+ * memory, and blocks that are aligned as malloc()'s are. Both functions get `context`. They may be
+ * called with or without the lock held (tealet_lock_t), and on another thread than the domain's if
+ * tealets are made or deleted there.
  */
 typedef void* (*tealet_malloc_t)(size_t size, void* context);
 typedef void (*tealet_free_t)(void* ptr, void* context);
@@ -60,7 +62,7 @@ typedef struct tealet_alloc_t {
   void* context;
 } tealet_alloc_t;
 
-/* malloc() and free() as such functions; `context` is not looked at. */
+/* malloc() and free() as such functions; they ignore `context`. */
 TEALET_API void* tealet_alloc_malloc(size_t size, void* context);
 TEALET_API void tealet_alloc_free(void* ptr, void* context);
 
@@ -71,136 +73,151 @@ TEALET_API void tealet_alloc_free(void* ptr, void* context);
 
 /* --- tealets ---------------------------------------------------------------------------------- */
 
-/* A tealet, as far as a program sees it. */
+/* The part of a tealet that a program sees. */
 typedef struct tealet_t {
   struct tealet_t* const main; /* the main tealet of its domain */
-  void* extra;                 /* `extrasize` bytes for the program, zero at first; NULL if none */
+  void* extra;                 /* `extrasize` bytes for the program, zeroed; NULL if none */
 } tealet_t;
 
-/* The function of a tealet. It gets its tealet and what the switch that begins it hands over, and
- * returns the tealet to continue in, which gets NULL. If that cannot be switched to, main is, with
- * TEALET_ERR_PANIC. The tealet is TEALET_STATUS_EXITED then and remains until it is deleted.
+/* The function of a tealet. `arg` is the value of the switch that begins it. It returns `next`, the
+ * tealet to continue in, whose switch gets NULL. If `next` cannot be switched to, main continues
+ * with TEALET_ERR_PANIC. The tealet is TEALET_STATUS_EXITED then and remains until it is deleted.
+ *
+ * Nothing may delete `next` between the return and the switch. In C++, these run in between: the
+ * destructors of the function's own variables, and those of tealets whose C++ domain was opened in
+ * this tealet and is closed when it ends. If one of them deletes `next`, the return goes to freed
+ * memory. The same holds for the target of TEALET_EXIT_DEFER.
  */
 typedef tealet_t* (*tealet_run_t)(tealet_t* current, void* arg);
 
-/* Begins a domain on this thread and returns its main tealet, which stands for the execution that
- * makes this call. Every tealet gets `extrasize` bytes of its own. `alloc` is copied; NULL stands
- * for TEALET_ALLOC_INIT_MALLOC. Domains may be nested, and each thread may have its own.
+/* Begins a domain on this thread and returns its main tealet: the execution that makes this call.
+ * Every tealet gets `extrasize` extra bytes. `alloc` is copied; NULL means
+ * TEALET_ALLOC_INIT_MALLOC. Domains can be nested, and each thread can have its own.
  */
 TEALET_API tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize);
 
-/* Ends the domain and frees whatever is left of it. Nothing is unwound, and every pointer to one of
- * its tealets is invalid from then on.
+/* Ends the domain and frees what is left of it. Nothing is unwound. Every pointer to one of its
+ * tealets becomes invalid.
  *
- * Only in its main tealet: while another one runs, on whatever thread, this prints a line and calls
- * abort(). A domain that was begun in a tealet that has ended, was deleted or is defunct cannot run
- * any more; it may be finalized whichever of its tealets ran last.
+ * Call it in the main tealet. While another tealet of the domain runs, on any thread, it prints a
+ * line and calls abort(). Exception: if a tealet that the domain was begun in has ended, was
+ * deleted or is defunct, the domain can never run again, and can be finalized anywhere.
  *
- * Another thread may call this if the domain's own thread has ended, or meanwhile uses neither the
- * domain nor one that it was begun in.
+ * Another thread may call it if the domain's own thread has ended, or if meanwhile that thread uses
+ * neither the domain nor one that it was begun in.
  */
 TEALET_API void tealet_finalize(tealet_t* tealet);
 
-/* A new tealet of the domain of `tealet`. It has no function yet: tealet_run() or tealet_fork()
- * gives it one.
+/* Returns a new tealet of the domain of `tealet`. It has no function yet: pass it to tealet_run()
+ * or tealet_fork().
  */
 TEALET_API tealet_t* tealet_new(tealet_t* tealet);
 
 /* How to start: for tealet_run() and tealet_fork(). */
-#define TEALET_START_DEFAULT 0 /* capture the stack; the caller goes on */
+#define TEALET_START_DEFAULT 0 /* capture the stack; the caller continues */
 #define TEALET_START_SWITCH 1  /* switch to the new tealet at once */
 
 /* Gives a new tealet its function.
  *
- * With TEALET_START_SWITCH it begins here and now, with *parg as its argument, and this call
- * returns like tealet_switch(), when something switches back: *parg is what came with that. If
- * `run` ends with TEALET_EXIT_DELETE, the tealet may be gone by then. With TEALET_START_DEFAULT
- * this place on the stack is captured, parg is not looked at, and the first tealet_switch() begins
- * the function on this place.
+ * TEALET_START_SWITCH: it begins now, with *parg as its argument. Like tealet_switch() this call
+ * returns when something switches back, and *parg is the value of that switch. If `run` ends with
+ * TEALET_EXIT_DELETE, the tealet may be gone by then.
  *
- * The new stack begins at the caller's stack pointer. With `stack_far` it begins there instead, if
- * that is farther: the new tealet gets a copy of its own of every variable of the caller that is
- * nearer than `stack_far`.
+ * TEALET_START_DEFAULT: this place on the stack is captured, and the first tealet_switch() begins
+ * the function there. `parg` is ignored.
  *
- * TEALET_ERR_MEM; TEALET_ERR_INVAL if it is not new, `run` is NULL, or the domain is another
- * thread's or was begun in a tealet that does not run now; TEALET_ERR_PANIC as tealet_switch().
+ * The new stack's far end is the caller's stack pointer, or `stack_far` if that is farther. The
+ * tealet then gets its own copy of every variable of the caller that is nearer than `stack_far`.
+ *
+ * Errors: TEALET_ERR_MEM. TEALET_ERR_INVAL if `tealet` is not new, `run` is NULL, or the domain
+ * belongs to another thread or was begun in a tealet that does not run now. TEALET_ERR_PANIC as for
+ * tealet_switch(): the tealet has begun and can be resumed.
  */
 TEALET_API int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
                           int flags);
 
-/* Makes a new tealet a copy of the running one: this call returns in both, with 0. In the copy
- * tealet_current(tealet) == tealet, and tealet_previous() is who first resumed it. With
- * TEALET_START_DEFAULT the copy is paused, *parg becomes NULL in the original, and in the copy it
- * is what the first switch to it hands over. With TEALET_START_SWITCH the original is paused, and
- * it is the other way round.
+/* Makes a new tealet a copy of the running one. This call returns in both, with 0. In the copy
+ * tealet_current(tealet) == tealet, and tealet_previous() is the tealet that first resumed it.
  *
- * A copy of a tealet with a function ends as that does, by returning or with tealet_exit(). A copy
- * of main has nothing to return to and must end with tealet_exit(), without TEALET_EXIT_DEFER.
+ * TEALET_START_DEFAULT: the copy is paused. *parg becomes NULL in the original; in the copy it is
+ * the value of the first switch to the copy. TEALET_START_SWITCH: the original is paused, and the
+ * two change roles.
  *
- * TEALET_ERR_UNFORKABLE in main before tealet_set_far(); otherwise as tealet_run().
+ * A copy of a tealet with a function ends as that tealet does: by returning or with tealet_exit().
+ * A copy of main has nothing to return to. It must end with tealet_exit(), without
+ * TEALET_EXIT_DEFER.
+ *
+ * Errors: TEALET_ERR_UNFORKABLE in main before tealet_set_far(); otherwise as for tealet_run().
  */
 TEALET_API int tealet_fork(tealet_t* tealet, void** parg, int flags);
 
-/* How to transfer: for tealet_switch() and tealet_exit(). TEALET_XFER_NOFAIL forces, too; if that
- * fails for TEALET_ERR_MEM or TEALET_ERR_DEFUNCT, it goes to main with force and panic.
+/* How to transfer: for tealet_switch() and tealet_exit(). TEALET_XFER_NOFAIL includes
+ * TEALET_XFER_FORCE. If the transfer still fails with TEALET_ERR_MEM or TEALET_ERR_DEFUNCT, it goes
+ * to main instead, with force and panic.
  */
 #define TEALET_XFER_DEFAULT 0
-#define TEALET_XFER_FORCE 1  /* where memory is short, give up paused tealets rather than fail */
+#define TEALET_XFER_FORCE 1  /* without memory, give up paused tealets instead of failing */
 #define TEALET_XFER_PANIC 2  /* the receiver's switch returns TEALET_ERR_PANIC */
 #define TEALET_XFER_NOFAIL 4 /* arrive somewhere: in the target, or in main */
 
 /* Pauses the running tealet and continues in `target`, which gets *parg (NULL without parg).
- * Returns when something switches back, and *parg is what that brought. Switching to the running
+ * Returns when something switches back; *parg is the value of that switch. Switching to the running
  * tealet itself returns at once.
  *
- * TEALET_ERR_MEM if a stack cannot be saved. With TEALET_XFER_FORCE it is given up instead and its
- * tealets are defunct, the running one too if need be; never the main tealet, nor what duplicates
- * share with the target: TEALET_ERR_MEM is returned if only that would help. A forced switch to
- * main succeeds always. TEALET_ERR_DEFUNCT if the target is. TEALET_ERR_INVAL if it has no function
- * yet or has ended, is asked to panic before it has begun, or its domain is another thread's or was
- * begun in a tealet that does not run now; and if the caller is further from where the domain began
- * than max_stack_size. TEALET_ERR_INTEGRITY: see tealet_config_t. TEALET_ERR_PANIC is no failure:
- * it says how the caller was resumed.
+ * Errors:
+ * - TEALET_ERR_MEM: a stack cannot be saved. With TEALET_XFER_FORCE it is given up instead, and its
+ *   tealets become defunct; this can be the running tealet. Main's stack is never given up, nor one
+ *   that duplicates share with the target: if such a stack cannot be saved, a forced switch returns
+ *   TEALET_ERR_MEM, too. A forced switch to main always succeeds.
+ * - TEALET_ERR_DEFUNCT: `target` is defunct.
+ * - TEALET_ERR_INVAL: `target` has no function yet or has ended; it would panic before it has
+ *   begun; its domain belongs to another thread, or was begun in a tealet that does not run now; or
+ *   the caller is farther than max_stack_size from where the domain began.
+ * - TEALET_ERR_INTEGRITY: see tealet_config_t.
+ * - TEALET_ERR_PANIC is no failure. The caller was resumed with TEALET_XFER_PANIC.
  */
 TEALET_API int tealet_switch(tealet_t* target, void** parg, int flags);
 
 /* How to exit: for tealet_exit(), together with the flags above. */
-#define TEALET_EXIT_DELETE 256 /* delete the tealet that ends; pointers to it are invalid then */
-#define TEALET_EXIT_DEFER 512  /* only note all this, for when the tealet's function returns */
+#define TEALET_EXIT_DELETE 256 /* delete the tealet that ends; pointers to it become invalid */
+#define TEALET_EXIT_DEFER 512  /* store the arguments until the tealet's function returns */
 
-/* Ends the running tealet and continues in `target`, which gets `arg`. Returns only if that fails,
- * with an error as tealet_switch() has them, or TEALET_ERR_INVAL in main and to itself; or with
- * TEALET_EXIT_DEFER: 0, and `target` is where it goes if the function then returns NULL.
+/* Ends the running tealet and continues in `target`, which gets `arg`. Returns only if that fails:
+ * with an error of tealet_switch(), or with TEALET_ERR_INVAL if the running tealet is main or
+ * `target`.
+ *
+ * With TEALET_EXIT_DEFER it returns 0. The tealet goes to `target` if its function then returns
+ * NULL.
  *
  * Domains of the C++ API that were opened in the tealet are closed first. They stay closed if the
  * exit fails after that: with TEALET_ERR_INTEGRITY, or because their tealets switched meanwhile.
  */
 TEALET_API int tealet_exit(tealet_t* target, void* arg, int flags);
 
-/* A second tealet like `tealet`, with a copy of its extra bytes, and sharing its saved stack until
- * one of them runs. It may be paused, new or ended, not running nor main: NULL then. What is on the
- * stack is copied as it is; pointers in it are those of the original.
+/* Returns a second tealet like `tealet`, with a copy of its extra bytes. The two share the saved
+ * stack until one of them runs. `tealet` may be paused, new or ended; NULL if it is running or
+ * main. Every pointer on the stack keeps its value, also the `current` of the tealet's function.
  */
 TEALET_API tealet_t* tealet_duplicate(tealet_t* tealet);
 
-/* Frees a tealet. Nothing is unwound: what a paused one holds is never released. Does nothing to
+/* Frees a tealet. Nothing is unwound: what a paused tealet holds is never released. Does nothing to
  * the running tealet and to main. May be called on any thread if a lock is used (tealet_lock_t).
  */
 TEALET_API void tealet_delete(tealet_t* target);
 
 /* --- queries ---------------------------------------------------------------------------------- */
 
-/* Of a domain, named by any of its tealets: the running tealet, and the one that switched to it or
- * NULL if there is none or it was deleted.
+/* The running tealet of the domain of `tealet`; and the tealet that switched to it, NULL if there
+ * is none or it was deleted.
  */
 TEALET_API tealet_t* tealet_current(tealet_t* tealet);
 TEALET_API tealet_t* tealet_previous(tealet_t* tealet);
 
-/* A pointer for the program's own use, one for each domain; NULL at first. */
+/* One pointer for each domain, for the program's own use; NULL at first. */
 TEALET_API void** tealet_main_userpointer(tealet_t* tealet);
 
-/* Where a tealet came from: these bits. */
-#define TEALET_ORIGIN_MAIN_LINEAGE (1U << 0) /* main, or forked from it, or from one forked so */
+/* The origin of a tealet, as bits. */
+#define TEALET_ORIGIN_MAIN_LINEAGE (1U << 0) /* main, a fork of main, or a fork of such a fork */
 #define TEALET_ORIGIN_FORK (1U << 1)         /* made by tealet_fork() */
 TEALET_API unsigned int tealet_get_origin(tealet_t* tealet);
 
@@ -210,25 +227,25 @@ TEALET_API unsigned int tealet_get_origin(tealet_t* tealet);
 #define TEALET_STATUS_DEFUNCT 3 /* its stack was given up when a switch was forced */
 TEALET_API int tealet_status(tealet_t* tealet);
 
-/* Bytes of its stack on the heap now; those of a shared stack count in full. 0 of a defunct one. */
+/* Bytes of its stack on the heap now. A shared stack counts in full; 0 for a defunct tealet. */
 TEALET_API size_t tealet_get_stacksize(tealet_t* tealet);
 
-/* The far end of its stack: no byte of it lies at or above this address. NULL of a new tealet; the
- * highest address there is of a main tealet without one.
+/* The far end of its stack: all bytes of the stack lie below this address. NULL for a new tealet;
+ * the highest possible address for a main tealet without a far end.
  */
 TEALET_API void* tealet_get_far(tealet_t* tealet);
 
-/* The statistics of a domain, exact at every moment; docs/statistics.md has the definitions in
- * full. Sizes are bytes. All zero when the library was built with TEALET_WITH_STATS=0; otherwise
- * blocks_allocated is never zero.
+/* The statistics of a domain, exact at every moment; docs/statistics.md has the full definitions.
+ * Sizes are in bytes. All figures are zero if the library was built with TEALET_WITH_STATS=0;
+ * otherwise blocks_allocated is never zero.
  */
 typedef struct tealet_stats_t {
   size_t n_active;               /* tealets that exist: not yet deleted, main included */
   size_t n_total;                /* tealets ever made, main included */
   size_t bytes_allocated;        /* in blocks taken from the allocator and not given back */
-  size_t bytes_allocated_peak;   /* the most there ever were, or since the last reset */
+  size_t bytes_allocated_peak;   /* their maximum since the beginning or the last reset */
   size_t blocks_allocated;       /* those blocks */
-  size_t blocks_allocated_peak;  /* the most there ever were, or since the last reset */
+  size_t blocks_allocated_peak;  /* their maximum since the beginning or the last reset */
   size_t blocks_allocated_total; /* blocks ever taken */
   size_t stack_count;            /* distinct saved stacks */
   size_t stack_chunk_count;      /* distinct chunks in them */
@@ -238,16 +255,18 @@ typedef struct tealet_stats_t {
 } tealet_stats_t;
 
 TEALET_API void tealet_get_stats(tealet_t* tealet, tealet_stats_t* stats);
-/* Both peaks become the current values. */
+/* Sets both peaks to the current values. */
 TEALET_API void tealet_reset_peak_stats(tealet_t* tealet);
 
 /* --- configuration ---------------------------------------------------------------------------- */
 
-/* Gives the main tealet a far end, so that it can be forked: a promise that nothing at or above
- * `far_boundary` needs to be saved while other tealets run. Take the address of a variable of a
- * caller, and keep the compiler from inlining the code that forks into that caller: the variables
- * of one function lie in any order. TEALET_ERR_INVAL unless `tealet` is main and runs, and
- * `far_boundary` is above the stack pointer.
+/* Gives the main tealet a far end, so that it can be forked. The caller promises that nothing at or
+ * above `far_boundary` must be saved while other tealets run.
+ *
+ * Take the address of a variable of a caller. Keep the compiler from inlining the code that forks
+ * into that caller: the variables of one function lie in any order.
+ *
+ * TEALET_ERR_INVAL unless `tealet` is main and runs, and `far_boundary` is above the stack pointer.
  */
 TEALET_API int tealet_set_far(tealet_t* tealet, void* far_boundary);
 
@@ -255,19 +274,22 @@ TEALET_API int tealet_set_far(tealet_t* tealet, void* far_boundary);
  * fit in `size` bytes are neither read nor written.
  *
  * Stack integrity: a tealet must not touch the stack beyond its far end, where its creator's
- * variables lie. With TEALET_CONFIGF_STACK_INTEGRITY, and either or both of the other flags, the
- * stack_integrity_bytes bytes from its far end up are watched while a tealet runs, though none at
- * or above stack_guard_limit (NULL: as far as this thread's stack reaches).
+ * variables lie. TEALET_CONFIGF_STACK_INTEGRITY, with one or both of the other flags, watches
+ * stack_integrity_bytes bytes from the far end up while a tealet runs. No byte at or above
+ * stack_guard_limit is watched (NULL: the end of this thread's stack). Main tealets and forks of
+ * them are not watched.
  *
- * TEALET_CONFIGF_STACK_GUARD write-protects the full pages among them, or makes them inaccessible:
- * whoever touches them gets SIGSEGV on the spot.
+ * TEALET_CONFIGF_STACK_GUARD write-protects the full pages among these bytes, or makes them
+ * inaccessible: an access raises SIGSEGV at once.
  *
- * TEALET_CONFIGF_STACK_SNAPSHOT keeps a copy of the others, or of all without guard, and compares
- * it when the tealet switches or exits. If something has changed, then with ..._FAIL_ERROR that
- * call returns TEALET_ERR_INTEGRITY, nothing has switched, and the next one compares no more. With
- * ..._FAIL_ABORT the program ends, with ..._FAIL_ASSERT too in a library built without NDEBUG;
- * otherwise that is as ..._FAIL_ERROR. If it is the tealet's function that returns, main gets
- * TEALET_ERR_PANIC. Main tealets and forks of them are not watched.
+ * TEALET_CONFIGF_STACK_SNAPSHOT keeps a copy of the other bytes (without guard: of all), and
+ * compares it when the tealet switches or exits. If a byte has changed:
+ * - ..._FAIL_ERROR: the call returns TEALET_ERR_INTEGRITY, and nothing has switched. The next call
+ *   does not compare again.
+ * - ..._FAIL_ABORT: the program ends.
+ * - ..._FAIL_ASSERT: the program ends if the library was built without NDEBUG; otherwise as
+ *   ..._FAIL_ERROR.
+ * If the tealet's function has returned, main gets TEALET_ERR_PANIC instead of an error.
  */
 #define TEALET_CONFIG_VERSION_1 1
 #define TEALET_CONFIG_CURRENT_VERSION TEALET_CONFIG_VERSION_1
@@ -294,7 +316,7 @@ typedef struct tealet_config_t {
   int stack_guard_mode;
   int stack_integrity_fail_policy;
   void* stack_guard_limit;
-  size_t max_stack_size; /* no transfer further than this from where the domain began; 0: any */
+  size_t max_stack_size; /* no transfer farther than this from where the domain began; 0: any */
   unsigned int reserved[2];
 } tealet_config_t;
 
@@ -310,30 +332,34 @@ typedef struct tealet_config_t {
    TEALET_DEFAULT_MAX_STACK_SIZE,      \
    {0U, 0U}}
 
-/* What is in force. TEALET_ERR_INVAL if `config` is NULL, of another version, or too small to say
- * which.
+/* Gets the current configuration. TEALET_ERR_INVAL if `config` is NULL, of another version, or too
+ * small to contain a version.
  */
 TEALET_API int tealet_configure_get(tealet_t* tealet, tealet_config_t* config);
 
-/* Puts `config` in force, and writes back what that is: flags that need another one, or
- * stack_integrity_bytes, and do not have it, are cleared; a guard without a valid mode gets
- * TEALET_STACK_GUARD_MODE_NOACCESS; a policy that is none becomes ..._FAIL_ASSERT. Also
- * TEALET_ERR_MEM, for the copy.
+/* Sets the configuration, and writes the configuration that is in effect back to `config`:
+ * - All flags are cleared unless TEALET_CONFIGF_STACK_INTEGRITY, one of the other two, and
+ *   stack_integrity_bytes are set.
+ * - A guard without a valid mode gets TEALET_STACK_GUARD_MODE_NOACCESS.
+ * - An invalid policy becomes ..._FAIL_ASSERT.
+ * Errors: as tealet_configure_get(); TEALET_ERR_MEM if there is no memory for the snapshot.
  */
 TEALET_API int tealet_configure_set(tealet_t* tealet, tealet_config_t* config);
 
-/* Watches `stack_integrity_bytes` bytes (0: a page) by all means, with
- * TEALET_STACK_GUARD_MODE_NOACCESS and TEALET_STACK_INTEGRITY_FAIL_ERROR, up to the place on the
- * stack where this is called.
+/* Watches `stack_integrity_bytes` bytes (0: a page) with all three flags,
+ * TEALET_STACK_GUARD_MODE_NOACCESS and TEALET_STACK_INTEGRITY_FAIL_ERROR. The caller's place on the
+ * stack becomes stack_guard_limit. Errors: as tealet_configure_set().
  */
 TEALET_API int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes);
 
-/* A lock of the program's, for domains whose tealets are made, duplicated or deleted on other
- * threads than their own; transfers always happen on their own. In TEALET_LOCK_AUTO mode it is held
- * in tealet_new(), run(), fork(), switch(), exit(), duplicate() and delete(), and never while a
- * tealet's function runs; it need not be recursive. A transfer takes it on one stack and releases
- * it on another, on the same thread. In TEALET_LOCK_OFF mode only tealet_lock() and tealet_unlock()
- * use it.
+/* A lock that the program provides. A domain needs one if its tealets are made, duplicated or
+ * deleted on other threads than its own; transfers always happen on the domain's own thread.
+ *
+ * TEALET_LOCK_AUTO: the lock is held in tealet_new(), run(), fork(), switch(), exit(), duplicate()
+ * and delete(), and never while a tealet's function runs. It need not be recursive. A transfer
+ * takes it on one stack and releases it on another, on the same thread.
+ *
+ * TEALET_LOCK_OFF: only tealet_lock() and tealet_unlock() use it.
  */
 typedef enum tealet_lock_mode_t {
   TEALET_LOCK_OFF = 0,
@@ -348,17 +374,17 @@ typedef struct tealet_lock_t {
   void* arg;
 } tealet_lock_t;
 
-/* `locking` is copied; NULL removes it. TEALET_ERR_INVAL if its mode is none. */
+/* `locking` is copied; NULL removes the lock. TEALET_ERR_INVAL if the mode is invalid. */
 TEALET_API int tealet_configure_set_locking(tealet_t* tealet, const tealet_lock_t* locking);
 
-/* Call its functions, in either mode; without them, nothing. */
+/* Call the lock's functions, in either mode. Without a lock they do nothing. */
 TEALET_API void tealet_lock(tealet_t* tealet);
 TEALET_API void tealet_unlock(tealet_t* tealet);
 
 /* --- utilities -------------------------------------------------------------------------------- */
 
-/* A block of the domain's allocator, for what tealets hand to each other. It is the program's own
- * and not in the statistics.
+/* Take and free a block of the domain's allocator, for data that tealets pass to each other. The
+ * block belongs to the program and is not in the statistics.
  */
 TEALET_API void* tealet_malloc(tealet_t* tealet, size_t s);
 TEALET_API void tealet_free(tealet_t* tealet, void* p);
@@ -366,12 +392,12 @@ TEALET_API void tealet_free(tealet_t* tealet, void* p);
 /* How much deeper `b` is on the stack than `a`, in bytes. */
 TEALET_API ptrdiff_t tealet_stack_diff(void* a, void* b);
 
-/* Whichever is farther from the near end of the stack. */
+/* The one of the two that is farther from the near end of the stack. */
 TEALET_API void* tealet_stack_further(void* a, void* b);
 
-/* The far end that tealet_run() would give a tealet if it were called here with these arguments:
- * the caller's stack pointer or `stack_far`. The real one may be a few hundred bytes nearer, never
- * farther. The other arguments are not looked at.
+/* The far end that tealet_run() would give a tealet here with these arguments: the caller's stack
+ * pointer or `stack_far`. The actual far end may be a few hundred bytes nearer, never farther. The
+ * other arguments are ignored.
  */
 TEALET_API void* tealet_new_probe(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
                                   int flags);

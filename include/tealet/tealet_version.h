@@ -13,4 +13,10 @@
 #define TEALET_VERSION_NUMBER \
   (TEALET_VERSION_MAJOR * 10000 + TEALET_VERSION_MINOR * 100 + TEALET_VERSION_PATCH)
 
+/* The version of libtealet whose C API this is, as a string and as MMmmpp. docs/c-api.md lists what
+ * differs.
+ */
+#define TEALET_COMPATIBLE_WITH "0.7.6"
+#define TEALET_COMPATIBLE_WITH_NUMBER 706
+
 #endif
