@@ -19,7 +19,7 @@ void Node::detach() noexcept {
 
 void Node::reparent(Node& new_parent) noexcept {
   TEALETPP_CHECK(!is_main());
-  TEALETPP_CHECK(!new_parent.descends_from(*this));
+  TEALETPP_CHECK(&new_parent != this);
   detach();
   parent = &new_parent;
   next_sibling = new_parent.first_child;

@@ -98,6 +98,18 @@ PyObject* method_stats_by_walk(PyObject* self, PyObject*) {
 }
 #endif
 
+#if TEALET_CHECKS
+PyObject* method_verify(PyObject* self, PyObject*) {
+  const PythonDomain* domain = as_tealet(self)->value.domain;
+  try {
+    if (domain != nullptr) domain->verify();
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
+  Py_RETURN_NONE;
+}
+#endif
+
 PyObject* method_reset_peak_stats(PyObject* self, PyObject*) {
   if (PythonDomain* domain = as_tealet(self)->value.domain) domain->reset_peak_stats();
   Py_RETURN_NONE;
@@ -127,6 +139,11 @@ PyMethodDef methods[] = {
     {"_stats_by_walk", guarded<method_stats_by_walk>, METH_NOARGS,
      "_stats_by_walk($self, /)\n--\n\n"
      "The same, counted over all tealets and chunks: for tests, which compare the two."},
+#endif
+#if TEALET_CHECKS
+    {"_verify", guarded<method_verify>, METH_NOARGS,
+     "_verify($self, /)\n--\n\n"
+     "End the process if an invariant of this domain is broken: for tests."},
 #endif
     {"reset_peak_stats", guarded<method_reset_peak_stats>, METH_NOARGS,
      "reset_peak_stats($self, /)\n--\n\n"
