@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -133,21 +134,17 @@ inline Main::Options over(Upstream& upstream) {
   return options;
 }
 
-// Whether two snapshots tell the same of what exists now; peaks, totals and cached blocks apart.
-inline bool same_now(const Stats& one, const Stats& other) {
-  for (const tealet::StatsField& field : tealet::stats_fields) {
-    if (field.kind == tealet::StatsKind::now && one.*field.value != other.*field.value) {
-      return false;
-    }
-  }
-  return true;
+inline bool same(const Stats& one, const Stats& other) {
+  return std::all_of(tealet::stats_fields.begin(), tealet::stats_fields.end(),
+                     [&](const auto& field) { return one.*field.value == other.*field.value; });
 }
 
-inline bool same(const Stats& one, const Stats& other) {
-  for (const tealet::StatsField& field : tealet::stats_fields) {
-    if (one.*field.value != other.*field.value) return false;
-  }
-  return true;
+// The same of what exists now; peaks, totals and cached blocks may differ.
+inline bool same_now(const Stats& one, const Stats& other) {
+  return std::all_of(
+      tealet::stats_fields.begin(), tealet::stats_fields.end(), [&](const auto& field) {
+        return field.kind != tealet::StatsKind::now || one.*field.value == other.*field.value;
+      });
 }
 
 // Whether the figures obey what is always true of them and are the same when counted one by one.
