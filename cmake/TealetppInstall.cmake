@@ -20,7 +20,7 @@ install(TARGETS ${libraries} EXPORT tealetpp
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/tealet" "${PROJECT_BINARY_DIR}/include/tealet"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT tealetpp_development
-  FILES_MATCHING PATTERN *.h PATTERN *.hpp)
+  FILES_MATCHING PATTERN *.h PATTERN *.hpp PATTERN *.def)
 
 configure_file("${CMAKE_CURRENT_LIST_DIR}/tealetpp-config.cmake" tealetpp-config.cmake COPYONLY)
 # Until 1.0 every minor version may change the interface.

@@ -1,8 +1,11 @@
-"""The code that documents show out of files is what is in these files, which are built and run."""
+"""What documents show out of files is what is in these files, which are built and run."""
+
+import re
 
 import pytest
 
 from building import ROOT, code_blocks
+from tealetpp._report import FIELDS
 
 HANDING_OVER = "tests/embedding/nanobind_module/handing_over.cpp"
 
@@ -19,3 +22,9 @@ HANDING_OVER = "tests/embedding/nanobind_module/handing_over.cpp"
 def test_code_that_is_shown(document, begin, end, file):
     [code] = code_blocks(document, begin, end)
     assert code in (ROOT / file).read_text()
+
+
+def test_every_figure_is_defined():
+    document = (ROOT / "docs/statistics.md").read_text()
+    section = document.partition("## The figures\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \| \w", section, re.MULTILINE) == list(FIELDS)

@@ -221,7 +221,7 @@ def test_a_module_calls_the_copy_that_it_was_linked_with(installed, tmp_path):
 def test_the_installed_tree(installed):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     files = {re.sub(r"^lib\w*(/\w+-linux-gnu)?/", "lib/", name) for name in files}
-    headers = {f"include/tealet/{path.name}" for path in (ROOT / "include/tealet").glob("*.h*")}
+    headers = {str(path.relative_to(ROOT)) for path in (ROOT / "include/tealet").rglob("*.*")}
     headers = (headers - {"include/tealet/cxx/config.hpp.in"}) | {"include/tealet/cxx/config.hpp"}
     minor = ".".join(tealetpp.__version__.split(".")[:2])
     libraries = {"lib/libtealetpp.a", "lib/libtealetpp.so", f"lib/libtealetpp.so.{minor}"}

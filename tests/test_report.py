@@ -87,6 +87,33 @@ def cells(text: str) -> list[list[str]]:
     return [re.split(r" {2,}", line) for line in text.splitlines() if line]
 
 
+def test_figures_keep_their_names_and_their_order() -> None:
+    """Programs read them from JSON; further ones come after these."""
+    assert FIELDS[:13] == (
+        *("n_active", "n_total"),
+        *("bytes_allocated", "bytes_allocated_peak"),
+        *("blocks_allocated", "blocks_allocated_peak", "blocks_allocated_total"),
+        *("stack_count", "stack_chunk_count"),
+        *("stack_bytes", "stack_bytes_expanded", "stack_bytes_naive"),
+        "bytes_cached",
+    )
+
+
+def test_the_table_of_figures_is_sound() -> None:
+    assert len({figure.name for figure in _report.FIGURES}) == len(FIELDS)
+    assert len({figure.label for figure in _report.FIGURES}) == len(FIELDS)
+    for figure in _report.FIGURES:
+        assert (figure.unit == "bytes") == ("bytes" in figure.name)
+        assert (figure.kind == "peak") == figure.name.endswith("_peak")
+        assert (figure.kind == "total") == figure.name.endswith("_total")
+
+
+@pytest.mark.parametrize("kind", [Stats, StatsDifference])
+def test_attributes_say_what_they_mean(kind: type) -> None:
+    for figure in _report.FIGURES:
+        assert getattr(kind, figure.name).__doc__ == figure.meaning
+
+
 def test_dict_has_every_field(full: Stats) -> None:
     figures = full.to_dict()
     assert list(figures) == [*FIELDS, "enabled", *RATIOS]

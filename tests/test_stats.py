@@ -9,9 +9,7 @@ import pytest
 
 from conftest import CURRENT_FIGURES, check_stats, current_figures
 from tealetpp import Main, StatsDifference, Status
-
-FIELDS = (*CURRENT_FIGURES, "n_total", "bytes_allocated_peak", "blocks_allocated_peak")
-FIELDS += ("blocks_allocated_total", "bytes_cached")
+from tealetpp._report import FIELDS
 
 
 def through_map(main, depth):

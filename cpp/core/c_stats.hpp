@@ -4,22 +4,28 @@
 #include <tealet/cxx/stats.hpp>
 #include <tealet/tealet.h>
 
+#include <cstddef>
+
 namespace tealet::core {
+
+// Programs compiled with libtealet 0.7 pass a structure of twelve figures: the table's, in order.
+namespace c_layout {
+enum : std::size_t {
+#define TEALET_C_FIGURE(name, ...) name,
+#include <tealet/stats_figures.def>
+  figures
+};
+static_assert(figures == 12);
+static_assert(sizeof(tealet_stats_t) == figures * sizeof(std::size_t));
+#define TEALET_C_FIGURE(name, ...) \
+  static_assert(offsetof(tealet_stats_t, name) == name * sizeof(std::size_t));
+#include <tealet/stats_figures.def>
+}  // namespace c_layout
 
 inline tealet_stats_t to_c(const Stats& stats) noexcept {
   tealet_stats_t figures;
-  figures.n_active = stats.n_active;
-  figures.n_total = stats.n_total;
-  figures.bytes_allocated = stats.bytes_allocated;
-  figures.bytes_allocated_peak = stats.bytes_allocated_peak;
-  figures.blocks_allocated = stats.blocks_allocated;
-  figures.blocks_allocated_peak = stats.blocks_allocated_peak;
-  figures.blocks_allocated_total = stats.blocks_allocated_total;
-  figures.stack_count = stats.stack_count;
-  figures.stack_chunk_count = stats.stack_chunk_count;
-  figures.stack_bytes = stats.stack_bytes;
-  figures.stack_bytes_expanded = stats.stack_bytes_expanded;
-  figures.stack_bytes_naive = stats.stack_bytes_naive;
+#define TEALET_C_FIGURE(name, ...) figures.name = stats.name;
+#include <tealet/stats_figures.def>
   return figures;
 }
 

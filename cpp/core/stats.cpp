@@ -29,10 +29,9 @@ double Stats::efficiency_vs(std::size_t stack_size) const noexcept {
 
 StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept {
   StatsDifference difference;
-  for (const StatsField& field : stats_fields) {
-    difference.*field.difference =
-        static_cast<std::ptrdiff_t>(later.*field.value - earlier.*field.value);
-  }
+#define TEALET_FIGURE(name, ...) \
+  difference.name = static_cast<std::ptrdiff_t>(later.name - earlier.name);
+#include <tealet/stats_figures.def>
   return difference;
 }
 

@@ -196,7 +196,7 @@ constexpr auto attributes_with(getter get, const std::array<PyGetSetDef, count>&
   std::array<PyGetSetDef, stats_fields.size() + count + 1> attributes{};
   std::size_t n = 0;
   for (const StatsField& field : stats_fields) {
-    attributes[n++] = {field.name, get, nullptr, nullptr, const_cast<StatsField*>(&field)};
+    attributes[n++] = {field.name, get, nullptr, field.meaning, const_cast<StatsField*>(&field)};
   }
   for (const PyGetSetDef& attribute : more) attributes[n++] = attribute;
   return attributes;
@@ -281,6 +281,13 @@ void set_up_difference(PyHeapTypeObject* heap) {
   heap->ht_type.tp_richcompare = guarded<compare<StatsDifference, &difference_type>>;
 }
 
+// The table of figures as tealetpp._report needs it: text only, in the order of its Figure.
+constexpr std::array<std::array<const char*, 6>, stats_fields.size()> figures{{
+#define TEALET_FIGURE(name, unit, kind, group, label, meaning) \
+  {#name, #unit, #kind, #group, label, meaning},
+#include <tealet/stats_figures.def>
+}};
+
 }  // namespace
 
 PyObject* to_python(const Stats& stats) { return make(stats_type, stats); }
@@ -293,6 +300,13 @@ void register_stats(py::module_& module) {
                                 "A snapshot of a domain's statistics. Sizes are bytes. Immutable.");
   stats_type = reinterpret_cast<PyTypeObject*>(stats.ptr());
   difference_type = reinterpret_cast<PyTypeObject*>(difference.ptr());
+
+  py::tuple rows(figures.size());
+  for (std::size_t row = 0; row < figures.size(); ++row) {
+    const auto& [name, unit, kind, group, label, meaning] = figures[row];
+    rows[row] = py::make_tuple(name, unit, kind, group, label, meaning);
+  }
+  module.attr("_figures") = rows;
 }
 
 }  // namespace tealetpp

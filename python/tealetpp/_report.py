@@ -7,44 +7,41 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
 from . import _format
-from ._tealetpp import Stats, StatsDifference
+from ._tealetpp import Stats, StatsDifference, _figures
 
 # What users would otherwise give each coroutine, and what the system gives each thread.
 FIXED_STACK_SIZES = (64 * 1024, 8 * 1024 * 1024)
 
 COMPILED_OUT = "Statistics are compiled out (TEALET_WITH_STATS=0): every figure reads as zero."
 
-# Every figure, in the order of the definitions.
-_LABELS = {
-    "n_active": "tealets now, main included",
-    "n_total": "tealets since the domain began",
-    "bytes_allocated": "bytes allocated",
-    "bytes_allocated_peak": "bytes allocated at the peak",
-    "blocks_allocated": "blocks allocated",
-    "blocks_allocated_peak": "blocks allocated at the peak",
-    "blocks_allocated_total": "blocks ever taken",
-    "stack_count": "saved stacks",
-    "stack_chunk_count": "chunks in them",
-    "stack_bytes": "bytes saved",
-    "stack_bytes_expanded": "one copy for each tealet (expanded)",
-    "stack_bytes_naive": "stacks cut exactly to size (naive)",
-    "bytes_cached": "bytes kept for reuse",
-}
-FIELDS = tuple(_LABELS)
+
+class Figure(NamedTuple):
+    """An entry of the table of figures, include/tealet/stats_figures.def, which says more."""
+
+    name: str
+    unit: str
+    kind: str
+    group: str
+    label: str
+    meaning: str
+
+
+FIGURES = tuple(map(Figure._make, _figures))
+FIELDS = tuple(figure.name for figure in FIGURES)
+_LABELS = {figure.name: figure.label for figure in FIGURES}
+_SIZES = {figure.name for figure in FIGURES if figure.unit == "bytes"}
 
 # How the readable forms group them.
-_GROUPS = (
-    ("n_active", "n_total"),
-    ("bytes_allocated", "bytes_allocated_peak", "bytes_cached"),
-    ("blocks_allocated", "blocks_allocated_peak", "blocks_allocated_total"),
-    ("stack_count", "stack_chunk_count", "stack_bytes"),
-)
-_COMPARED = ("stack_bytes_expanded", "stack_bytes_naive")
+_GROUPS: dict[str, list[str]] = {}
+for _figure in FIGURES:
+    _GROUPS.setdefault(_figure.group, []).append(_figure.name)
+# What other ways of keeping the saved stacks would take: last, and of a snapshot with ratios.
+_COMPARED = _GROUPS.pop("compared")
 
 
 class Row(NamedTuple):
@@ -135,16 +132,15 @@ def _sections(stats: Stats | StatsDifference) -> list[list[Row]]:
 
 
 def _snapshot_sections(stats: Stats) -> Iterator[list[Row]]:
-    yield from _counted(lambda name: getattr(stats, name), signed=False)
+    yield from _counted(stats, signed=False)
     yield [
         Row("instead, these stacks would take", "bytes", "", "times as much"),
-        _compared(_LABELS["stack_bytes_expanded"], stats.stack_bytes_expanded, stats.sharing_ratio),
-        _compared(_LABELS["stack_bytes_naive"], stats.stack_bytes_naive, stats.memory_efficiency),
+        *(_compared(stats, _LABELS[name], getattr(stats, name)) for name in _COMPARED),
         *(
             _compared(
+                stats,
                 f"fixed stacks of {stack_size_name(stack_size)}",
                 stats.fixed_stack_bytes(stack_size),
-                stats.efficiency_vs(stack_size),
             )
             for stack_size in FIXED_STACK_SIZES
         ),
@@ -152,21 +148,23 @@ def _snapshot_sections(stats: Stats) -> Iterator[list[Row]]:
 
 
 def _difference_sections(difference: StatsDifference) -> Iterator[list[Row]]:
-    yield from _counted(lambda name: getattr(difference, name), signed=True)
-    yield [_counted_row(name, getattr(difference, name), signed=True) for name in _COMPARED]
+    yield from _counted(difference, signed=True)
+    yield [_counted_row(difference, name, signed=True) for name in _COMPARED]
 
 
-def _counted(value_of: Callable[[str], int], *, signed: bool) -> Iterator[list[Row]]:
-    for group in _GROUPS:
-        yield [_counted_row(name, value_of(name), signed=signed) for name in group]
+def _counted(stats: Stats | StatsDifference, *, signed: bool) -> Iterator[list[Row]]:
+    for group in _GROUPS.values():
+        yield [_counted_row(stats, name, signed=signed) for name in group]
 
 
-def _counted_row(name: str, value: int, *, signed: bool) -> Row:
-    human = _format.size(value, signed=signed) if "bytes" in name else ""
+def _counted_row(stats: Stats | StatsDifference, name: str, *, signed: bool) -> Row:
+    value = getattr(stats, name)
+    human = _format.size(value, signed=signed) if name in _SIZES else ""
     return Row(_LABELS[name], _format.count(value, signed=signed), human)
 
 
-def _compared(label: str, value: int, ratio: float) -> Row:
+def _compared(stats: Stats, label: str, value: int) -> Row:
+    ratio = value / stats.stack_bytes if stats.stack_bytes else math.nan
     return Row(label, _format.count(value), _format.size(value), _format.ratio(ratio))
 
 

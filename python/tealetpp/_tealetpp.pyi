@@ -7,6 +7,7 @@ _P = ParamSpec("_P")
 
 __version__: str
 _C_API: object  # a capsule: see include/tealet/tealet_python.h
+_figures: tuple[tuple[str, ...], ...]  # see _report.Figure
 
 class TealetExit(BaseException): ...
 class TealetError(Exception): ...

@@ -34,20 +34,20 @@ FUNCTION(close_tealet) { (void)module; return none_unless(PyTealet_Close(ARGUMEN
 FUNCTION(status_of) { (void)module; return number_unless(PyTealet_Status(ARGUMENT(0))); }
 /* clang-format on */
 
-/* A dict with the thirteen figures. */
+/* A dict with the figures of C, and what is cached. */
 FUNCTION(stats_of) {
   tealet_stats_t s;
   size_t cached = 0;
   (void)module;
   if (PyTealet_GetStats(ARGUMENT(0), &s, &cached) < 0) return NULL;
-  return Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n}", "n_active",
-                       s.n_active, "n_total", s.n_total, "bytes_allocated", s.bytes_allocated,
-                       "bytes_allocated_peak", s.bytes_allocated_peak, "blocks_allocated",
-                       s.blocks_allocated, "blocks_allocated_peak", s.blocks_allocated_peak,
-                       "blocks_allocated_total", s.blocks_allocated_total, "stack_count",
-                       s.stack_count, "stack_chunk_count", s.stack_chunk_count, "stack_bytes",
-                       s.stack_bytes, "stack_bytes_expanded", s.stack_bytes_expanded,
-                       "stack_bytes_naive", s.stack_bytes_naive, "bytes_cached", cached);
+#define TEALET_C_FIGURE(name, unit, kind, group, label, meaning) "s:n,"
+  return Py_BuildValue(
+      "{"
+#include <tealet/stats_figures.def>
+      "s:n}",
+#define TEALET_C_FIGURE(name, unit, kind, group, label, meaning) #name, s.name,
+#include <tealet/stats_figures.def>
+      "bytes_cached", cached);
 }
 
 FUNCTION(stats_into_null) {

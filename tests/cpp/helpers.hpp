@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
@@ -133,13 +134,17 @@ inline Main::Options over(Upstream& upstream) {
   return options;
 }
 
-// Whether two snapshots tell the same of what exists now; peaks, totals and kept blocks apart.
+inline bool same(const Stats& one, const Stats& other) {
+  return std::all_of(tealet::stats_fields.begin(), tealet::stats_fields.end(),
+                     [&](const auto& field) { return one.*field.value == other.*field.value; });
+}
+
+// The same of what exists now; peaks, totals and cached blocks may differ.
 inline bool same_now(const Stats& one, const Stats& other) {
-  return one.n_active == other.n_active && one.bytes_allocated == other.bytes_allocated &&
-         one.blocks_allocated == other.blocks_allocated && one.stack_count == other.stack_count &&
-         one.stack_chunk_count == other.stack_chunk_count && one.stack_bytes == other.stack_bytes &&
-         one.stack_bytes_expanded == other.stack_bytes_expanded &&
-         one.stack_bytes_naive == other.stack_bytes_naive;
+  return std::all_of(
+      tealet::stats_fields.begin(), tealet::stats_fields.end(), [&](const auto& field) {
+        return field.kind != tealet::StatsKind::now || one.*field.value == other.*field.value;
+      });
 }
 
 // Whether the figures obey what is always true of them and are the same when counted one by one.
@@ -150,11 +155,7 @@ inline bool consistent(tealet::core::Domain& domain) {
   tealet::CountingAllocator& memory = domain.memory();
   const Stats stats = domain.stats();
 #if TEALET_WITH_STATS
-  const Stats walk = domain.stats_by_walk();
-  for (const tealet::StatsField& field : tealet::stats_fields) {
-    if (stats.*field.value != walk.*field.value) return false;
-  }
-  return stats.stack_bytes <= stats.stack_bytes_expanded &&
+  return same(stats, domain.stats_by_walk()) && stats.stack_bytes <= stats.stack_bytes_expanded &&
          stats.stack_bytes_expanded <= stats.stack_bytes_naive &&
          stats.stack_count <= stats.stack_chunk_count && stats.n_active <= stats.n_total &&
          stats.bytes_allocated <= stats.bytes_allocated_peak &&
@@ -162,7 +163,7 @@ inline bool consistent(tealet::core::Domain& domain) {
          stats.blocks_allocated_peak <= stats.blocks_allocated_total &&
          stats.bytes_allocated + stats.bytes_cached == memory.bytes_from_upstream();
 #else
-  return same_now(stats, Stats{}) && stats.n_total == 0 && memory.counts().bytes == 0;
+  return same(stats, Stats{}) && memory.counts().bytes == 0;
 #endif
 }
 inline bool consistent(Main& main) { return consistent(domain_of(main)); }

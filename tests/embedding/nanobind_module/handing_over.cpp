@@ -43,18 +43,8 @@ nb::dict python_stats(nb::handle main) {
   std::size_t bytes_cached = 0;
   if (PyTealet_GetStats(main.ptr(), &stats, &bytes_cached) < 0) throw nb::python_error();
   nb::dict figures;
-  figures["n_active"] = stats.n_active;
-  figures["n_total"] = stats.n_total;
-  figures["bytes_allocated"] = stats.bytes_allocated;
-  figures["bytes_allocated_peak"] = stats.bytes_allocated_peak;
-  figures["blocks_allocated"] = stats.blocks_allocated;
-  figures["blocks_allocated_peak"] = stats.blocks_allocated_peak;
-  figures["blocks_allocated_total"] = stats.blocks_allocated_total;
-  figures["stack_count"] = stats.stack_count;
-  figures["stack_chunk_count"] = stats.stack_chunk_count;
-  figures["stack_bytes"] = stats.stack_bytes;
-  figures["stack_bytes_expanded"] = stats.stack_bytes_expanded;
-  figures["stack_bytes_naive"] = stats.stack_bytes_naive;
+#define TEALET_C_FIGURE(name, ...) figures[#name] = stats.name;
+#include <tealet/stats_figures.def>
   figures["bytes_cached"] = bytes_cached;
   return figures;
 }
