@@ -32,7 +32,8 @@ export(EXPORT tealetpp NAMESPACE tealetpp:: FILE tealetpp-targets.cmake)
 # The file names places by the way that leads there from itself, so all may be moved together.
 file(RELATIVE_PATH pc_includedir
   "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_FULL_INCLUDEDIR}")
-# The shared library brings the C++ library along.
+# The shared library brings the C++ library along, and that of threads. Where neither glibc nor musl
+# has a library for threads of its own, the compiler takes -pthread all the same.
 set(libs_of libs)
 if(TEALETPP_BUILD_SHARED)
   set(libs_of libs_private)
@@ -40,6 +41,7 @@ endif()
 foreach(library IN LISTS TEALETPP_CXX_RUNTIME)
   string(APPEND pc_${libs_of} " -l${library}")
 endforeach()
+string(APPEND pc_${libs_of} " -pthread")
 configure_file("${CMAKE_CURRENT_LIST_DIR}/tealetpp.pc.in" tealetpp.pc @ONLY)
 
 install(

@@ -3,7 +3,23 @@ if(CMAKE_SOURCE_DIR STREQUAL PROJECT_SOURCE_DIR AND NOT CMAKE_BUILD_TYPE AND NOT
   set(CMAKE_BUILD_TYPE Release)
 endif()
 
+# A parent project may have no build type. That is left to it, but not what it would mean here: a
+# switch without optimisation. Any -O that the parent asks for stands.
+function(tealetpp_optimise target)
+  if(CMAKE_BUILD_TYPE OR CMAKE_CONFIGURATION_TYPES)
+    return()
+  endif()
+  get_property(inherited DIRECTORY PROPERTY COMPILE_OPTIONS)
+  foreach(language IN ITEMS C CXX)
+    if(NOT "${CMAKE_${language}_FLAGS};${inherited}" MATCHES "(^|[ ;])-O")
+      separate_arguments(release UNIX_COMMAND "${CMAKE_${language}_FLAGS_RELEASE}")
+      target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:${language}>:${release}>")
+    endif()
+  endforeach()
+endfunction()
+
 function(tealetpp_configure target)
+  tealetpp_optimise(${target})
   target_compile_features(${target} PUBLIC cxx_std_17)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE

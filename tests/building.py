@@ -51,11 +51,17 @@ def builds_for_this_machine():
     return target.startswith(platform.machine())
 
 
-def build(project, folder, *options, **environment):
-    """Configure a project and build all of it; return the folder."""
+def configure(project, folder, *options, **environment):
+    """Configure a project; return what CMake prints."""
     if not builds_for_this_machine():
         pytest.skip("needs a compiler for this machine")
-    cmake = tool("cmake")
-    run(cmake, "-G", "Ninja", "-S", project, "-B", folder, *options, **environment)
-    run(cmake, "--build", folder, **environment)
+    return run(
+        *(tool("cmake"), "-G", "Ninja", "-S", project, "-B", folder, *options), **environment
+    )
+
+
+def build(project, folder, *options, **environment):
+    """Configure a project and build all of it; return the folder."""
+    configure(project, folder, *options, **environment)
+    run(tool("cmake"), "--build", folder, **environment)
     return folder

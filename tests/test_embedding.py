@@ -1,6 +1,7 @@
 """Other people's builds: projects as strangers would write them, built with the library and run."""
 
 import importlib.metadata
+import json
 import re
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tealetpp
-from building import PROJECTS, ROOT, build, code_blocks, run, tool
+from building import PROJECTS, ROOT, build, code_blocks, configure, run, tool
 from extension_modules import build_module, run_python
 from tealetpp import _tealetpp
 from tealetpp.__main__ import main as run_command
@@ -76,6 +77,72 @@ def test_a_project_that_finds_the_package(name, find_option, tmp_path):
     assert "libtealetpp.so" in needed["with_shared"]
 
 
+COMPONENTS = """
+cmake_minimum_required(VERSION 3.22)
+project(components LANGUAGES C)
+find_package(tealetpp ${ASK_FOR})
+message(STATUS "found: ${tealetpp_FOUND}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("ask_for", "found"),
+    [
+        ("QUIET;COMPONENTS;engine;library", "0"),
+        ("QUIET;OPTIONAL_COMPONENTS;engine", "1"),
+        ("QUIET", "1"),
+    ],
+)
+def test_components_that_the_package_does_not_have(ask_for, found, find_option, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(COMPONENTS)
+    printed = configure(tmp_path, tmp_path / "build", find_option, f"-DASK_FOR={ask_for}")
+    assert re.search(r"found: (\w+)", printed)[1].replace("FALSE", "0") == found
+
+
+def test_required_components_that_the_package_does_not_have(find_option, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(COMPONENTS)
+    with pytest.raises(AssertionError, match=r"has\s+no\s+component\s+named\s+engine,\s+library;"):
+        configure(
+            *(tmp_path, tmp_path / "build", find_option),
+            "-DASK_FOR=REQUIRED;COMPONENTS;engine;library",
+        )
+
+
+# CMake is told that the C library has no threads, which is so before glibc 2.34.
+THREADS_APART = "-DCMAKE_HAVE_LIBC_PTHREAD=OFF"
+
+
+def links(folder, name):
+    """The command that links a program or library of a build folder."""
+    commands = run(tool("ninja"), "-C", folder, "-t", "commands", name).splitlines()
+    [link] = [command for command in commands if " -o " in command and " -c " not in command]
+    return link.split()
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_threads_are_linked_where_they_have_a_library(name, find_option, tmp_path):
+    configure(PROJECTS / name, tmp_path, find_option, THREADS_APART)
+    assert "-lpthread" in links(tmp_path, "with_static")
+    assert "-lpthread" not in links(tmp_path, "with_shared")  # that has linked it itself
+
+
+@any_python
+def test_the_shared_library_links_threads_itself(tmp_path):
+    configure(ROOT, tmp_path, "-DTEALETPP_BUILD_TESTS=OFF", THREADS_APART)
+    assert "-lpthread" in links(tmp_path, "tealetpp_shared")
+
+
+@any_python
+@pytest.mark.parametrize(
+    ("shared", "options"), [("ON", ["--static"]), ("OFF", []), ("OFF", ["--static"])]
+)
+def test_pkg_config_names_threads_with_the_static_library(shared, options, tmp_path):
+    tool("pkg-config")
+    configure(ROOT, tmp_path, "-DTEALETPP_BUILD_TESTS=OFF", f"-DTEALETPP_BUILD_SHARED={shared}")
+    ask = ("--libs", *options, "tealetpp")
+    assert "-pthread" in run(tool("pkg-config"), *ask, PKG_CONFIG_PATH=str(tmp_path)).split()
+
+
 @any_python
 def test_a_project_that_adds_the_sources(tmp_path):
     folder = build(PROJECTS / "add_subdirectory", tmp_path, f"-DTEALETPP_SOURCE={ROOT}")
@@ -97,6 +164,52 @@ def test_a_c_project_that_adds_the_sources_is_told_what_it_lacks(tmp_path):
     )
     with pytest.raises(AssertionError, match=r"project\(only_c LANGUAGES C CXX\)"):
         build(tmp_path, tmp_path / "build")
+
+
+BELOW_A_PARENT = """
+cmake_minimum_required(VERSION 3.22)
+project(parent LANGUAGES C CXX)
+add_compile_options(${PARENT_OPTIONS})
+add_subdirectory("${TEALETPP_SOURCE}" tealetpp)
+file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp" "")
+add_library(of_the_parent STATIC "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp")
+"""
+
+
+@any_python
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], "-O3 -DNDEBUG"),
+        (["-DCMAKE_CXX_FLAGS=-O1 -Wall"], "-O1"),
+        (["-DPARENT_OPTIONS=-Wall;-Og"], "-Og"),
+        (["-DCMAKE_BUILD_TYPE=Debug"], ""),
+        (["-DCMAKE_BUILD_TYPE=RelWithDebInfo"], "-O2 -DNDEBUG"),
+        (["-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG -fno-plt"], "-O2 -DNDEBUG -fno-plt"),
+        (["-DCMAKE_CXX_FLAGS=-fno-plt -DO1"], "-fno-plt -O3 -DNDEBUG"),
+    ],
+)
+def test_the_library_is_optimised_below_a_parent_without_a_build_type(options, expected, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(BELOW_A_PARENT)
+    folder = tmp_path / "build"
+    configure(
+        *(tmp_path, folder, f"-DTEALETPP_SOURCE={ROOT}"),
+        *("-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *options),
+    )
+    words = {}
+    for entry in json.loads((folder / "compile_commands.json").read_text()):
+        flags = re.findall(r" (-O\S*|-DNDEBUG|-fno-plt)", entry["command"])
+        words[Path(entry["file"]).name] = " ".join(flags)
+    assert words["domain_switch.cpp"] == words["lifecycle.cpp"] == expected
+    # What is the parent's has what the parent says.
+    assert ("-O3" in words["empty.cpp"]) is False
+
+
+@any_python
+def test_a_build_without_doctest_says_what_it_lacks(tmp_path):
+    with pytest.raises(AssertionError, match="doctest-dev") as raised:
+        configure(ROOT, tmp_path, "-DCMAKE_DISABLE_FIND_PACKAGE_doctest=ON")
+    assert "-DTEALETPP_BUILD_TESTS=OFF" in str(raised.value)
 
 
 @pytest.mark.parametrize("kind", ["shared", "static", "all_static"])

@@ -8,7 +8,7 @@ case $kind in
   shared) # The folder is written into the program, as it is not one that the system searches.
     cc "$source" -o "$program" $(pkg-config --cflags --libs tealetpp) "-Wl,-rpath,$libdir" ;;
   static) # What it needs of the C++ library stays outside of the program.
-    cc "$source" -o "$program" $(pkg-config --cflags tealetpp) "$libdir/libtealetpp.a" -lstdc++ ;;
+    cc "$source" -o "$program" $(pkg-config --cflags tealetpp) "$libdir/libtealetpp.a" -lstdc++ -pthread ;;
   all_static) # Nothing stays outside.
     cc -static "$source" -o "$program" $(pkg-config --static --cflags --libs tealetpp) ;;
 esac
