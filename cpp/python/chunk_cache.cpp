@@ -1,18 +1,14 @@
 #include "python/chunk_cache.hpp"
 
-#include <Python.h>
-
 #include <cstddef>
 #include <utility>
 
 #include "port/compiler.hpp"
+#include "python/cpython/data_stack.hpp"
 
 namespace tealetpp {
 
 namespace {
-
-// What CPython asks for, unless a single frame needs more: see allocate_chunk() in its pystate.c.
-constexpr std::size_t chunk_size = 16 * 1024;
 
 PyObjectArenaAllocator original;
 
@@ -26,13 +22,13 @@ struct UntilThreadEnds {
   UntilThreadEnds() noexcept { keeping = Caching::now; }
   ~UntilThreadEnds() {
     keeping = Caching::no_more;
-    if (kept != nullptr) original.free(original.ctx, kept, chunk_size);
+    if (kept != nullptr) original.free(original.ctx, kept, usual_chunk_size);
     kept = nullptr;
   }
 };
 
 TEALETPP_NOINLINE void begin_to_keep_or_free(void* block, std::size_t size) {
-  if (size == chunk_size && keeping == Caching::not_yet) {
+  if (size == usual_chunk_size && keeping == Caching::not_yet) {
     static thread_local UntilThreadEnds end;
     kept = block;
   } else {
@@ -41,12 +37,12 @@ TEALETPP_NOINLINE void begin_to_keep_or_free(void* block, std::size_t size) {
 }
 
 void* take(void*, std::size_t size) {
-  if (size == chunk_size && kept != nullptr) return std::exchange(kept, nullptr);
+  if (size == usual_chunk_size && kept != nullptr) return std::exchange(kept, nullptr);
   return original.alloc(original.ctx, size);
 }
 
 void give(void*, void* block, std::size_t size) {
-  if (size == chunk_size && kept == nullptr && keeping == Caching::now) {
+  if (size == usual_chunk_size && kept == nullptr && keeping == Caching::now) {
     kept = block;
   } else {
     begin_to_keep_or_free(block, size);
