@@ -2,6 +2,8 @@
 //
 // They push an entry when a function is called, and pop one when it returns. A tealet that pauses
 // has not returned, so what runs next would be taken for a part of it.
+//
+// has_tool_at_pause() in cpython/layout.hpp tells whether there may be such a tool.
 #pragma once
 
 #include "python/cpython/thread_state.hpp"
