@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HEADER = Path(__file__).parents[1] / "cpp" / "python" / "thread_state.hpp"
+HEADER = Path(__file__).parents[1] / "cpp" / "python" / "cpython" / "thread_state.hpp"
 COMPILER = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
 
 

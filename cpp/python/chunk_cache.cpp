@@ -1,55 +1,51 @@
 #include "python/chunk_cache.hpp"
 
-#include <Python.h>
-
 #include <cstddef>
 #include <utility>
 
 #include "port/compiler.hpp"
+#include "python/cpython/data_stack.hpp"
 
 namespace tealetpp {
 
 namespace {
 
-// What CPython asks for, unless a single frame needs more: see allocate_chunk() in its pystate.c.
-constexpr std::size_t chunk_size = 16 * 1024;
-
 PyObjectArenaAllocator original;
 
-// Of each thread, and in the static part of thread-local memory: this is on the way of every call
-// over the edge, where a lock would take longer than the call.
+// In the static part of thread-local memory: this is on the path of every call that crosses the end
+// of a chunk, and there a lock would take longer than the call.
 enum class Caching : char { not_yet, now, no_more };
-TEALETPP_THREAD_LOCAL void* kept TEALETPP_THREAD_LOCAL_MODEL = nullptr;
-TEALETPP_THREAD_LOCAL Caching keeping TEALETPP_THREAD_LOCAL_MODEL = Caching::not_yet;
+TEALETPP_THREAD_LOCAL void* cached TEALETPP_THREAD_LOCAL_MODEL = nullptr;
+TEALETPP_THREAD_LOCAL Caching caching TEALETPP_THREAD_LOCAL_MODEL = Caching::not_yet;
 
 struct UntilThreadEnds {
-  UntilThreadEnds() noexcept { keeping = Caching::now; }
+  UntilThreadEnds() noexcept { caching = Caching::now; }
   ~UntilThreadEnds() {
-    keeping = Caching::no_more;
-    if (kept != nullptr) original.free(original.ctx, kept, chunk_size);
-    kept = nullptr;
+    caching = Caching::no_more;
+    if (cached != nullptr) original.free(original.ctx, cached, usual_chunk_size);
+    cached = nullptr;
   }
 };
 
-TEALETPP_NOINLINE void begin_to_keep_or_free(void* block, std::size_t size) {
-  if (size == chunk_size && keeping == Caching::not_yet) {
+TEALETPP_NOINLINE void begin_caching_or_free(void* block, std::size_t size) {
+  if (size == usual_chunk_size && caching == Caching::not_yet) {
     static thread_local UntilThreadEnds end;
-    kept = block;
+    cached = block;
   } else {
     original.free(original.ctx, block, size);
   }
 }
 
 void* take(void*, std::size_t size) {
-  if (size == chunk_size && kept != nullptr) return std::exchange(kept, nullptr);
+  if (size == usual_chunk_size && cached != nullptr) return std::exchange(cached, nullptr);
   return original.alloc(original.ctx, size);
 }
 
 void give(void*, void* block, std::size_t size) {
-  if (size == chunk_size && kept == nullptr && keeping == Caching::now) {
-    kept = block;
+  if (size == usual_chunk_size && cached == nullptr && caching == Caching::now) {
+    cached = block;
   } else {
-    begin_to_keep_or_free(block, size);
+    begin_caching_or_free(block, size);
   }
 }
 

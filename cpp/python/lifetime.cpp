@@ -32,8 +32,8 @@ PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) {
 
 namespace {
 
-void give_first_chunk(void* owner, _PyStackChunk* chunk) {
-  static_cast<tealet::core::Domain*>(owner)->memory().deallocate(chunk, chunk->size);
+void take_back_chunk(void* owner, void* block, std::size_t size) {
+  static_cast<tealet::core::Domain*>(owner)->memory().deallocate(block, size);
 }
 
 }  // namespace
@@ -57,7 +57,7 @@ void discard_tealet(TealetObject* tealet) {
   }
   // From here on nobody can resume it.
   domain.discard(node);
-  drop_paused(left, give_first_chunk);
+  drop_paused(left, take_back_chunk);
   // What was opened in it can never be used again.
   if (hosts || leaves_some) thread.discard_orphaned();
   thread.end_discarding(discard);
@@ -258,7 +258,7 @@ void discard_domain(PythonDomain& domain) {
   TealetObject* const current = std::exchange(domain.former_current, domain.main_object);
   unrefer(current);
   if (current != domain.main_object && domain.is_nested()) {
-    drop_paused(execution_of(domain.main()), give_first_chunk);
+    drop_paused(execution_of(domain.main()), take_back_chunk);
   }
   finish(domain);
   Py_DECREF(domain.main_object->object());

@@ -15,8 +15,8 @@
 #include "core/domain.hpp"
 #include "port/compiler.hpp"
 #include "python/census.hpp"
+#include "python/execution.hpp"
 #include "python/tealet_list.hpp"
-#include "python/thread_state.hpp"
 
 namespace tealetpp {
 

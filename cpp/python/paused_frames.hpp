@@ -1,7 +1,8 @@
-// Giving back what the frames of a paused execution own, without resuming it.
+// Ends a paused execution without resuming it: drops what its frames own.
 #pragma once
 
-#include "python/thread_state.hpp"
+#include "python/cpython/data_stack.hpp"
+#include "python/execution.hpp"
 
 namespace tealetpp {
 
@@ -10,14 +11,14 @@ namespace tealetpp {
 void add_pausing_method(PyObject* descriptor);
 
 // Ends `execution`, which is paused and never runs again: drops what its frames and the rest of it
-// own, and frees its data stack. Frames that somebody holds, in a traceback say, become that
-// somebody's. What is left behind is what C functions on its stack own, and what the expressions
-// that called them had computed by then: nobody but the C stack knows of either.
+// own, and frees its data stack. Frame objects that are held from outside, in a traceback say, take
+// their frames over.
 //
-// But where the newest frame called one of the pausing methods itself, what it had computed is
-// known.
+// Only the C stack knows what C functions on it own, and what the expressions that called them had
+// computed by then. Both leak. But if the newest frame called one of the pausing methods itself,
+// what it had computed is found and dropped.
 //
-// Any code may run. `give` takes a first chunk back, with its owner: see make_first_chunk().
-void drop_paused(Execution& execution, void (*give)(void* owner, _PyStackChunk* chunk));
+// Any code may run.
+void drop_paused(Execution& execution, TakeBackChunk take_back);
 
 }  // namespace tealetpp

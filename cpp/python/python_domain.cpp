@@ -171,10 +171,10 @@ void PythonDomain::learn_words(const Execution& execution, std::size_t words) {
 }
 
 void PythonDomain::free_data_stack(Execution& execution) {
-  _PyStackChunk* chunk = execution.data_stack;
+  DataStackChunk* chunk = execution.data_stack;
   if (chunk == nullptr) return;
   execution.data_stack = nullptr;
-  memory().deallocate(chunk, chunk->size);
+  memory().deallocate(chunk, size_of_chunk(chunk));
 }
 
 }  // namespace tealetpp

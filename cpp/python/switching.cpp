@@ -7,6 +7,7 @@
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
 #include "python/objects.hpp"
+#include "python/paused_state.hpp"
 #include "python/tools.hpp"
 
 namespace tealetpp {
@@ -194,7 +195,7 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   // What is dropped at the end may open further domains in this tealet.
   do {
     domain.close_inner_domains(node);
-    if (outgrown(PyThreadState_Get()->datastack_chunk)) domain.learn_words(execution, 0);
+    if (was_outgrown(PyThreadState_Get()->datastack_chunk)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
   domain.release_held(object_of(node));  // the domain still refers to it as the current one

@@ -235,42 +235,12 @@ void restart_profiler(PyObject* object) {
   report(object);
 }
 
-#if PY_VERSION_HEX >= 0x030c0000
-
-// A new reference to the profiler that is in use; nullptr if none is.
-PyObject* running_profiler(PyThreadState*) {
-  constexpr int profiler_id = 2;     // sys.monitoring.PROFILER_ID
-  constexpr int py_return = 1 << 2;  // sys.monitoring.events.PY_RETURN
-  PyObject* monitoring = PySys_GetObject("monitoring");
-  if (monitoring == nullptr) return nullptr;
-  // register_callback() returns the previous callback; nothing else does.
-  const auto replace = [&](PyObject* callback) -> PyObject* {
-    PyObject* method = attribute(monitoring, "register_callback");
-    if (method == nullptr) return nullptr;
-    PyObject* previous = PyObject_CallFunction(method, "iiO", profiler_id, py_return, callback);
-    Py_DECREF(method);
-    return previous;
-  };
-  PyObject* callback = replace(Py_None);
-  if (callback == nullptr) return nullptr;
-  PyObject* object = nullptr;
-  if (callback != Py_None) {
-    Py_XDECREF(replace(callback));
-    PyObject* self = PyCFunction_Check(callback) ? PyCFunction_GET_SELF(callback) : nullptr;
-    if (is_a(self, cprofile)) object = Py_NewRef(self);
-  }
-  Py_DECREF(callback);
-  return object;
+void restart_running_profiler(const PyThreadState* thread) {
+  PyObject* const object = profiling_object(thread);
+  PyErr_Clear();
+  if (is_a(object, cprofile)) restart_profiler(object);
+  Py_XDECREF(object);
 }
-
-#else
-
-PyObject* running_profiler(PyThreadState* thread) {
-  if (thread->c_profilefunc == nullptr || !is_a(thread->c_profileobj, cprofile)) return nullptr;
-  return Py_NewRef(thread->c_profileobj);
-}
-
-#endif
 
 }  // namespace
 
@@ -287,12 +257,7 @@ void tell_tools_of_pause(PyThreadState* thread, bool is_main) {
         profiler.tell_of_leaving(frames);
       }
     }
-    guard([&] {
-      PyObject* const running = running_profiler(thread);
-      PyErr_Clear();
-      if (running != nullptr) restart_profiler(running);
-      Py_XDECREF(running);
-    });
+    guard([&] { restart_running_profiler(thread); });
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then the tool goes wrong
   }
 }

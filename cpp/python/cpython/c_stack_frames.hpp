@@ -1,0 +1,61 @@
+// Frames on the C stack, as CPython 3.12 and 3.13 have them.
+//
+// Each call of the interpreter loop links a small frame on the C stack into the chain of Python
+// frames. Anybody who holds a frame object may follow the chain, through f_back or a traceback.
+// While the execution is paused other bytes may lie in that place, so a paused chain leads past
+// these frames.
+#pragma once
+
+#include "python/cpython/internals.hpp"
+
+namespace tealetpp {
+
+class CStackFrames {
+ public:
+  // Takes the frames below `in_place` out of the chain that begins with `newest`. Those from there
+  // up stay where they are, so they may stay in the chain. Returns the newest Python frame.
+  _PyInterpreterFrame* take_out(_PyInterpreterFrame* newest, const void* in_place) noexcept {
+    // At the end of a loop's call the chain begins with its frame, while the last Python frame is
+    // being cleared: what that drops may pause.
+    while (newest != nullptr && newest->owner == FRAME_OWNED_BY_CSTACK) newest = newest->previous;
+    for (_PyInterpreterFrame* frame = newest; frame != nullptr;) {
+      _PyInterpreterFrame* below = frame->previous;
+      while (below != nullptr && below->owner == FRAME_OWNED_BY_CSTACK) {
+        if (static_cast<const void*>(below) >= in_place) return newest;
+        // Such a frame has no locals and no frame object: these fields remember its place.
+        below->frame_obj = reinterpret_cast<PyFrameObject*>(frame);
+        below->f_locals = reinterpret_cast<PyObject*>(last_);
+        last_ = below;
+        below = below->previous;
+        frame->previous = below;
+      }
+      frame = below;
+    }
+    return newest;
+  }
+
+  // In the opposite order, so that two in a row end up as they were.
+  void put_back() noexcept {
+    while (last_ != nullptr) {
+      _PyInterpreterFrame* next = reinterpret_cast<_PyInterpreterFrame*>(last_->f_locals);
+      reinterpret_cast<_PyInterpreterFrame*>(last_->frame_obj)->previous = last_;
+      last_->frame_obj = nullptr;
+      last_->f_locals = nullptr;
+      last_ = next;
+    }
+  }
+
+  // Whether one that was taken out lies at or beyond `address`.
+  bool reach(const void* address) const noexcept {
+    for (const _PyInterpreterFrame* frame = last_; frame != nullptr;
+         frame = reinterpret_cast<const _PyInterpreterFrame*>(frame->f_locals)) {
+      if (static_cast<const void*>(frame) >= address) return true;
+    }
+    return false;
+  }
+
+ private:
+  _PyInterpreterFrame* last_ = nullptr;
+};
+
+}  // namespace tealetpp

@@ -1,0 +1,98 @@
+// The interface of the layouts: what each thread_state_3_XX.hpp defines for its version.
+//
+// Beside the functions below:
+//
+// - `collections_nest`, a constexpr bool: whether a garbage collection may begin in the middle of
+//   another one on the same thread.
+// - `PausedFields`, a class: the fields of the thread state that differ between versions, put away
+//   while an execution is paused. It lies on every saved stack, so it must be small. It has
+//
+//       // Reads the fields of the running execution.
+//       explicit PausedFields(const PyThreadState* thread) noexcept;
+//       // Makes the chain of frames safe to follow while the execution is paused, and returns the
+//       // newest Python frame. C stack from `in_place` up is not overwritten meanwhile.
+//       _PyInterpreterFrame* put_away_frames(const PyThreadState* thread,
+//                                            const void* in_place) noexcept;
+//       // Whether a frame that was put away lies on the C stack at or beyond `address`.
+//       bool reach_on_c_stack(const void* address) const noexcept;
+//       // Writes the fields back. Returns whether there is a trace or a profile function.
+//       bool resume(PyThreadState* thread) noexcept;
+//       // Sets the fields for an execution that begins.
+//       static void begin(PyThreadState* thread) noexcept;
+#pragma once
+
+#include <cstddef>
+
+#include "port/thread_stack.hpp"
+#include "python/cpython/internals.hpp"
+
+namespace tealetpp {
+
+// --- exceptions as single objects, as in CPython's API since 3.12 ---
+
+// Takes the exception that is set, traceback included: a new reference, or nullptr if none is set.
+inline PyObject* take_raised();
+// Sets `exception` and consumes the reference. Does nothing if it is nullptr.
+inline void set_raised(PyObject* exception);
+
+// --- frames ---
+
+// Words on the data stack that a frame of `code` takes.
+inline std::size_t words_of_code(const PyCodeObject* code) noexcept;
+
+inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept;
+inline void set_running_frame(PyThreadState* thread, _PyInterpreterFrame* frame) noexcept;
+
+inline PyCodeObject* code_of_frame(const _PyInterpreterFrame* frame) noexcept;
+// The generator that owns `frame`; borrowed.
+inline PyGenObject* generator_of_frame(_PyInterpreterFrame* frame) noexcept;
+
+// The instruction that `frame` executes, inside its code.
+inline const _Py_CODEUNIT* current_instruction(const _PyInterpreterFrame* frame) noexcept;
+// Whether an instruction as compiled calls what lies on the evaluation stack.
+inline bool is_call(int opcode) noexcept;
+
+// Shows the collector what a frame owns: its locals, but nothing of its evaluation stack.
+inline int visit_frame(const _PyInterpreterFrame* frame, visitproc visit, void* arg);
+// Drops what a frame owns beside its slots (below). Any code may run.
+inline void drop_references(_PyInterpreterFrame* frame);
+
+// Slots: the locals, followed by the evaluation stack.
+
+// How many slots are filled; negative while the frame has called a C function, since the
+// interpreter keeps the count in a register then.
+inline int filled_slots(const _PyInterpreterFrame* frame) noexcept;
+inline void set_filled_slots(_PyInterpreterFrame* frame, int count) noexcept;
+// The object in a slot; borrowed, nullptr if it is empty.
+inline PyObject* slot_of_frame(const _PyInterpreterFrame* frame, int index) noexcept;
+// Drops the first `count` slots. Any code may run.
+inline void clear_slots(_PyInterpreterFrame* frame, int count);
+// Bytes of a frame with `count` slots.
+inline std::size_t frame_size(const _PyInterpreterFrame* frame, int count) noexcept;
+
+// --- the C stack ---
+
+// Whether the running execution has an interpreter loop on the C stack at or beyond `address`.
+// PausedFields::reach_on_c_stack() tells the rest once its frames are put away.
+inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept;
+
+// Must be called before any execution begins. False with MemoryError.
+inline bool learn_c_recursion_limit();
+// Sets the recursion counters for an execution that begins with `space` below it: see
+// recursion.hpp. If the bounds of the stack are unknown the C calls go on being counted, as if the
+// execution had been called.
+inline void allow_recursion(PyThreadState* thread, tealet::port::StackSpace space) noexcept;
+
+// --- tools ---
+
+// Whether there may be a tool that must be told when the running execution pauses.
+inline bool has_tool_at_pause(const PyThreadState* thread) noexcept;
+// The object whose profile function is set: a new reference, or nullptr if there is none, with or
+// without an exception set.
+inline PyObject* profiling_object(const PyThreadState* thread);
+
+// --- the interpreter ---
+
+inline bool is_finalizing() noexcept;
+
+}  // namespace tealetpp

@@ -1,0 +1,25 @@
+// Chooses the layout of CPython's thread state and frames.
+//
+// No other file asks for CPython's version. To support a further one, write its header and add it
+// to the ladder below; layout.hpp lists what a header defines.
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#ifdef Py_GIL_DISABLED
+#error "tealetpp does not support CPython without the global interpreter lock"
+#endif
+#ifdef PYPY_VERSION
+#error "tealetpp works on the C stack of CPython"
+#endif
+
+#if PY_VERSION_HEX >> 16 == 0x030b
+#include "python/cpython/thread_state_3_11.hpp"
+#elif PY_VERSION_HEX >> 16 == 0x030c
+#include "python/cpython/thread_state_3_12.hpp"
+#elif PY_VERSION_HEX >> 16 == 0x030d
+#include "python/cpython/thread_state_3_13.hpp"
+#else
+#error "tealetpp knows the thread state of CPython 3.11, 3.12 and 3.13 only"
+#endif

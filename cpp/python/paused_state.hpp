@@ -1,0 +1,63 @@
+// What a paused execution keeps of CPython's thread state.
+//
+// It lies on the tealet's own C stack, which is saved and restored with everything else there.
+// What must stay in place, because CPython may look at it meanwhile, lies in the Execution.
+#pragma once
+
+#include "port/compiler.hpp"
+#include "python/execution.hpp"
+
+namespace tealetpp {
+
+// Made before a switch. After it, whether or not it took place, resume() makes the thread state
+// this execution's again.
+class PausedState {
+ public:
+  // `in_place`: this execution's C stack is not overwritten from there up.
+  //
+  // Not inline, nor is resume(): the compiler would take the members apart and keep them in
+  // registers and on the stack, all of which is copied with every switch.
+  TEALETPP_NOINLINE PausedState(PyThreadState* thread, Execution& execution,
+                                const void* in_place) noexcept
+      : data_top_(thread->datastack_top),
+        handled_(thread->exc_info),
+        tracing_(thread->tracing),
+        headroom_(thread->recursion_headroom),
+        fields_(thread) {
+    execution.paused_frame = fields_.put_away_frames(thread, in_place);
+    execution.data_stack = thread->datastack_chunk;
+    execution.context = thread->context;
+  }
+
+  // The rest of what tealetpp::reaches_on_c_stack() looks for.
+  bool reaches_on_c_stack(const void* address) const noexcept {
+    return fields_.reach_on_c_stack(address);
+  }
+
+  // Returns whether there is a trace or a profile function.
+  TEALETPP_NOINLINE bool resume(PyThreadState* thread, Execution& execution) noexcept {
+    use_data_stack(thread, execution.data_stack, data_top_);
+    thread->exc_info = handled_;
+    if (thread->context != execution.context) {
+      thread->context = execution.context;
+      thread->context_ver++;  // or ContextVar.get() would answer from its cache
+    }
+    execution.context = nullptr;
+    execution.paused_frame = nullptr;
+    thread->tracing = tracing_;
+    thread->recursion_headroom = headroom_;
+    return fields_.resume(thread);
+  }
+
+ private:
+  // Copied with fewest instructions in this order.
+  PyObject** data_top_;
+  _PyErr_StackItem* handled_;
+  int tracing_;
+  int headroom_;
+  PausedFields fields_;
+};
+// It is on every saved stack.
+static_assert(sizeof(PausedState) == sizeof(PausedFields) + 24);
+
+}  // namespace tealetpp
