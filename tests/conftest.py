@@ -75,8 +75,15 @@ def eager_gc():
     gc.set_threshold(*thresholds)
 
 
+def verify(domain):
+    """End the process if an invariant of the engine is broken: in builds with checks."""
+    if hasattr(domain, "_verify"):
+        domain._verify()
+
+
 def check_stats(domain):
     """The figures agree with a walk over everything, and with each other. Returns them."""
+    verify(domain)
     stats = domain.stats()
     if not stats.enabled:  # there is no walk then
         assert not any(getattr(stats, name) for name in _report.FIELDS)

@@ -13,7 +13,7 @@ import gc
 import random
 import sys
 
-from conftest import check_stats
+from conftest import check_stats, verify
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 
 MAIN = 0
@@ -186,6 +186,7 @@ class Schedule:
         operation = self.rng.choice(OPERATIONS)
         self.steps.append((me, operation.__name__))
         operation(self, me)
+        verify(self.main)
         if len(self.steps) % 5 == 0 and not self.closing:
             check_stats(self.main)
         if len(self.steps) >= self.limit:

@@ -273,8 +273,8 @@ OF_THE_CORE = {
     "tealet::core::set_operate(tealet::core::Node&, "
     "void* (*)(void*, tealet::core::Operation, void*))",
     "tealet::core::switch_to(tealet::core::Node*, void*)",
-    "tealet::core::switch_to_main(tealet::MainState&, void*)",
-    "tealet::core::raise(tealetpp_arrival)",
+    "tealet::core::switch_to_main(tealet::CxxDomain&, void*)",
+    "tealet::core::raise(tealetpp_switch_result)",
 }
 
 

@@ -160,3 +160,14 @@ tealet_t* paused_echo(tealet_t* any) {
   CHECK(tealet_run(tealet, echo, NULL, NULL, TEALET_START_SWITCH) == 0);
   return tealet;
 }
+
+#ifdef WITH_VERIFY
+#ifdef __cplusplus
+extern "C"
+#endif
+    void verify_domain(tealet_t* tealet);
+
+void verify(tealet_t* tealet) { verify_domain(tealet); }
+#else
+void verify(tealet_t* tealet) { (void)tealet; }
+#endif

@@ -52,6 +52,9 @@ int same_now(const tealet_stats_t* one, const tealet_stats_t* other);
  */
 int figures_hold(tealet_t* tealet, const upstream_t* upstream);
 
+/* Aborts if an invariant of the domain is broken; does nothing in builds without checks. */
+void verify(tealet_t* tealet);
+
 /* A run function that hands every value that it gets, plus one, back to main, for ever. */
 tealet_t* echo(tealet_t* current, void* arg);
 /* One that ends at once, and goes to main. */

@@ -85,6 +85,7 @@ static void check_the_model(void) {
   int defunct = 0;
   int i;
 
+  verify(main_tealet);
   CHECK(tealet_current(main_tealet) == slots[current].tealet);
   for (i = 0; i < SLOTS; ++i) {
     const model_t* slot = &slots[i];

@@ -228,6 +228,9 @@ void check_model() noexcept {
     tealet_get_stats(main_of(domain).handle, &stats);
     blocks += stats.blocks_allocated;
     bytes += stats.bytes_allocated;
+#if TEALET_CHECKS
+    tealet::capi::domain_of(main_of(domain).handle).verify();
+#endif
 #if TEALET_WITH_STATS
     check_figures(domain);
 #endif

@@ -93,6 +93,15 @@ class Player:
         except Gone:
             world.counts["gone before it was used"] += 1
         thread.running = running
+        self.verify()
+
+    def verify(self):
+        """In builds with checks: ends the process if an invariant is broken in a domain of ours."""
+        for domain in list(self.thread.domains):
+            main = domain.ref() if domain.ref is not None else None
+            if hasattr(main, "_verify"):
+                main._verify()
+            del main
 
     def wait_to_be_found(self):
         main = self.fate.domain.main
