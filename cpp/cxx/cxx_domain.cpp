@@ -26,7 +26,7 @@ TEALETPP_NOINLINE Message take_exception(const CxxDomain& domain, std::exception
   try {
     throw;
   } catch (const Exit& exit) {
-    if (domain.must_go_on(exit)) return {Signal::error, nullptr};
+    if (domain.targets_outer_tealet(exit)) return {Signal::error, nullptr};
     raised = nullptr;
     return {};
   } catch (...) {
@@ -72,7 +72,7 @@ void close(core::Domain& domain) {
   // One of its tealets is in the middle of something: coroutines of another kind, Python's tealets
   // perhaps, have changed the stack meanwhile. It stays as it is, and is stranded.
   if (!domain.current().is_main()) return;
-  static_cast<CxxDomain&>(domain).end_all();
+  static_cast<CxxDomain&>(domain).end_all_tealets();
   domain.close();
 }
 
@@ -92,7 +92,7 @@ void CxxDomain::raise(core::SwitchResult switch_result, const char* doing) {
   std::rethrow_exception(std::exchange(raised, nullptr));
 }
 
-Errc CxxDomain::end_other(Node& node) noexcept {
+Errc CxxDomain::end_tealet(Node& node) noexcept {
   if (node.status != Status::Suspended) {
     discard(node);
     received() = {};
@@ -109,14 +109,14 @@ Errc CxxDomain::end_other(Node& node) noexcept {
   return code;
 }
 
-void CxxDomain::end_all() noexcept {
+void CxxDomain::end_all_tealets() noexcept {
   memory().set_limit(CountingAllocator::no_limit);
   // Parents first, as if each was ended by its owner: what a tealet's variables own, its children
   // above all, must still be there for their destructors.
-  // NOLINTNEXTLINE(*.NewDelete): unrefer() deletes only what is abandoned; this is not.
+  // NOLINTNEXTLINE(*.NewDelete): unrefer() deletes only what is main_destroyed; this is not.
   while (Node* node = main().first_child) {
     refer(*node);
-    end_other(*node);
+    end_tealet(*node);
     raised = nullptr;
     if (node->status != Status::Exited) discard(*node);
     unrefer(*node);
@@ -131,7 +131,7 @@ void CxxDomain::refer(Node& node) noexcept {
 void CxxDomain::unrefer(Node& node) noexcept {
   references -= 1;
   if (--node.references == 0 && node.status == Status::Exited) free_block(node);
-  if (abandoned && references == 0) delete this;
+  if (main_destroyed && references == 0) delete this;
 }
 
 }  // namespace tealet

@@ -39,12 +39,12 @@ struct CxxDomain : core::Domain {
   // Throws what has arrived instead of a value, or why nothing was switched.
   [[noreturn]] void raise(core::SwitchResult switch_result, const char* doing);
   // Whether `exit`, out of a tealet of this domain, is for one that this domain was opened in.
-  bool must_go_on(const Exit& exit) const noexcept { return nesting().is_inside(exit.tealet_); }
+  bool targets_outer_tealet(const Exit& exit) const noexcept { return nesting().is_inside(exit.tealet_); }
   // Ends a tealet that does not run, whatever its status, from the running one. What is raised
   // while it unwinds is left in `raised`; received() is what came instead if it did not end.
-  Errc end_other(core::Node& node) noexcept;
+  Errc end_tealet(core::Node& node) noexcept;
   // Ends every tealet but main.
-  void end_all() noexcept;
+  void end_all_tealets() noexcept;
 
   // A TealetRef came to be, or is gone. The last one to go frees what is left of a tealet that has
   // ended, and of a Main that is gone.
@@ -53,7 +53,7 @@ struct CxxDomain : core::Domain {
 
   std::exception_ptr raised;  // on its way with Signal::error
   std::size_t references = 0;
-  bool abandoned = false;  // its Main is gone
+  bool main_destroyed = false;  // its Main is gone
 };
 
 }  // namespace tealet

@@ -47,11 +47,11 @@ Main::~Main() {
                    stderr);
         std::abort();
       }
-      domain_->end_all();
+      domain_->end_all_tealets();
     }
     domain_->close();
   }
-  domain_->abandoned = true;
+  domain_->main_destroyed = true;
   if (domain_->references == 0) delete domain_;
 }
 

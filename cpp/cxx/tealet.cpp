@@ -152,40 +152,40 @@ void TealetRef::set_parent(const TealetRef& parent) const {
 // An owner may be moved or destroyed by what runs while its tealet is unwound. So these functions
 // leave the object as it is to be before they switch, and do not look at it afterwards.
 
-Node* Tealet::hand_over() noexcept {
+Node* Tealet::release() noexcept {
   if (node_ != nullptr) node_->owner_changes += 1;
   return std::exchange(node_, nullptr);
 }
 
-Tealet::Tealet(Tealet&& other) noexcept { node_ = other.hand_over(); }
+Tealet::Tealet(Tealet&& other) noexcept { node_ = other.release(); }
 
 Tealet& Tealet::operator=(Tealet&& other) noexcept {
   if (this != &other) {
     const Tealet former(std::move(*this));
-    node_ = other.hand_over();
+    node_ = other.release();
   }
   return *this;
 }
 
 Tealet::~Tealet() {
-  Node* node = hand_over();
+  Node* node = release();
   if (node == nullptr) return;
   CxxDomain& domain = CxxDomain::of(*node);
   if (node->status != Status::Exited && node->status != Status::Running &&
       domain.check() == Errc::ok) {
-    domain.end_other(*node);
+    domain.end_tealet(*node);
     domain.raised = nullptr;
   }
   domain.unrefer(*node);
 }
 
-void* Tealet::take_block(std::size_t size) const {
+void* Tealet::allocate_block(std::size_t size) const {
   void* block = usable_stub(node_, "running a stub").memory().try_allocate(size);
   if (block == nullptr) throw MemoryError();
   return block;
 }
 
-void Tealet::give_block(void* block, std::size_t size) const noexcept {
+void Tealet::deallocate_block(void* block, std::size_t size) const noexcept {
   CxxDomain::of(*node_).memory().deallocate(block, size);
 }
 
@@ -221,7 +221,7 @@ void Tealet::close() {
   const TealetRef keep(*this);
   const Node& node = *node_;
   const std::uint32_t owner_changes = node.owner_changes;
-  const Errc code = domain.end_other(*node_);
+  const Errc code = domain.end_tealet(*node_);
   std::exception_ptr raised = std::exchange(domain.raised, nullptr);
   if (code == Errc::refused && domain.received().signal != Signal::value) {
     // Somebody else has ended the caller meanwhile, or thrown into it.

@@ -147,10 +147,10 @@ class TEALET_API Tealet : public TealetRef {
   explicit Tealet(core::Node* node) noexcept : TealetRef(node) {}
 
   // A block for the function of this stub; throws unless that can run now.
-  void* take_block(std::size_t size) const;
-  void give_block(void* block, std::size_t size) const noexcept;
+  void* allocate_block(std::size_t size) const;
+  void deallocate_block(void* block, std::size_t size) const noexcept;
   void* run_block(void* function, std::size_t size, core::Operate* operate, void* value);
-  core::Node* hand_over() noexcept;
+  core::Node* release() noexcept;
 };
 
 // A domain on this thread. Not movable; to be destroyed on its own thread and in its main tealet,
@@ -279,11 +279,11 @@ void* Tealet::run(F function, void* value) {
   // Not on the caller's stack: what the stub has saved may lie in the same place.
   constexpr std::size_t size =
       (sizeof(F) + core::extra_unit - 1) / core::extra_unit * core::extra_unit;
-  void* block = take_block(size);
+  void* block = allocate_block(size);
   try {
     ::new (block) F(std::move(function));
   } catch (...) {
-    give_block(block, size);
+    deallocate_block(block, size);
     throw;
   }
   return run_block(block, size, core::operate_on<F>, value);
