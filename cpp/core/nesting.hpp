@@ -33,7 +33,8 @@ class Nesting {
   bool is_usable_fast() const noexcept { return expected_ == running_tealet; }
   // Whether the domain can be used here and now.
   // - Errc::thread: this is another thread.
-  // - Errc::outside: the domain is not open, or its enclosing tealet does not run.
+  // - Errc::outside: the domain is not open; or its enclosing tealet does not run, or runs an older
+  //   domain that has paused this one's main tealet.
   // - Errc::moved: its running tealet, or a tealet around it, is not on the C stack, though no
   //   switch of ours has paused it. See correct_running().
   Errc check() const noexcept { return is_usable_fast() ? Errc::ok : check_enclosing(); }

@@ -1,12 +1,12 @@
-// What the C++ runtime keeps for each thread, and belongs to an execution.
+// The part of the C++ runtime's state that it keeps per thread, and that belongs to an execution.
 #pragma once
 
 #include <cxxabi.h>
 
 namespace tealet::port {
 
-// The exceptions that are being thrown and handled, as laid out by the Itanium C++ ABI, section
-// 2.2.2 of its exception handling part.
+// The exceptions that are being thrown and handled: __cxa_eh_globals of the Itanium C++ ABI,
+// exception handling, section 2.2.2.
 struct ExceptionsInFlight {
   void* caught;
   unsigned int uncaught;
@@ -15,14 +15,14 @@ struct ExceptionsInFlight {
 };
 
 #if defined(_LIBCPP_VERSION) || defined(_LIBCPPABI_VERSION)
-// libc++abi exports it, and has it in no header.
+// libc++abi exports this, but no header of it declares it.
 extern "C" void* __cxa_get_globals() noexcept;  // NOLINT(*-reserved-identifier): the ABI's name
 inline void* exception_globals() noexcept { return __cxa_get_globals(); }
 #else
 inline void* exception_globals() noexcept { return abi::__cxa_get_globals(); }
 #endif
 
-// This thread's.
+// The exceptions of this thread.
 inline ExceptionsInFlight* exceptions_in_flight() noexcept {
   return static_cast<ExceptionsInFlight*>(exception_globals());
 }
