@@ -23,9 +23,9 @@ namespace tealet::core {
 
 // What a switch sends. The engine reads only the signal; each API defines the type of the value.
 enum class Signal : std::uint8_t {
-  value,   // the result of the receiver's switch
+  value,   // the receiver's switch returns it
   error,   // the receiver's switch raises it
-  unwind,  // the receiver raises the special exception and ends
+  unwind,  // the receiver's switch raises the special exception of its API, to end the receiver
 };
 struct Message {
   Signal signal = Signal::value;
@@ -85,7 +85,8 @@ class Domain {
   Nesting& nesting() noexcept { return nesting_; }
   const Nesting& nesting() const noexcept { return nesting_; }
   // Closes the domains that were opened in `outer`, except those that stay open orphaned. The
-  // engine calls this after run(). An API that cleans up after it calls it at the end of run().
+  // engine calls this after run(). An API that must clean up afterwards calls it at the end of
+  // run().
   void close_inner_domains(const Node& outer) noexcept;
 
   // --- whether something can be done here and now ---
@@ -182,8 +183,8 @@ class Domain {
   // Saved bytes of `node`, those of a shared stack in full; and how deep its stack is.
   std::size_t saved_bytes(const Node& node) const noexcept;
   std::size_t extent(const Node& node) const noexcept;
-  // False if another library has certainly moved `tealet`, which should run, off the C stack: the
-  // stack pointer is beyond its far end, or its mark is gone.
+  // Whether `tealet`, the running one of its domain, may still be on the C stack. False if another
+  // library has moved it away: the stack pointer is beyond its far end, or its mark is gone.
   static bool may_be_on_stack(const Node& tealet) noexcept;
 
   CountingAllocator& memory() noexcept { return memory_; }

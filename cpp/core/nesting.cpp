@@ -7,8 +7,8 @@ namespace tealet::core {
 
 const Node Nesting::never_runs;
 
-// Another library's coroutines may have moved the tealet that ran last away with their C stack.
-// Makes the innermost tealet that can still be on the stack the running one.
+// Another library may have moved the tealet that ran last off the C stack. Sets running_tealet to
+// the innermost tealet that may still be there.
 void Nesting::skip_moved() const noexcept {
   if (self_.knows_running()) return;
   while (running_tealet->domain() != nullptr && !Domain::may_be_on_stack(*running_tealet)) {
@@ -79,7 +79,7 @@ Errc Nesting::check_enclosing() const noexcept {
     used_from_inside_ = true;
   } else {
     entered_from_ = running_tealet;
-    // In a use from further inside, the next call must climb again.
+    // After a use from further inside the next check must climb again.
     expected_ = expected_in_main_ = entered_from_ == opened_in_ ? opened_in_ : &never_runs;
   }
   return Errc::ok;

@@ -34,7 +34,7 @@ struct Node {
   std::uint32_t references = 0;
   std::uint32_t owner_changes = 0;
 
-  std::uint32_t extra_units = 0;  // the memory behind the node, which is for the API
+  std::uint32_t extra_units = 0;  // size of the memory behind the node, which is for the API
   Status status = Status::New;
   bool main = false;
   std::uint8_t origin = 0;  // for the C API: TEALET_ORIGIN_*

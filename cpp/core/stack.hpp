@@ -88,7 +88,8 @@ class Stack {
   std::size_t chunk_count() const noexcept;
   // far - near. Without a far end, edge() stands for it.
   std::size_t extent() const noexcept { return saved_ + in_place(); }
-  // Invariant: the further chunks take no more than saved(), and saved() no more than far - near.
+  // Whether this invariant holds: further chunks add up to saved() at most, and saved() is at most
+  // far - near.
   bool chunks_add_up() const noexcept;
 
  private:

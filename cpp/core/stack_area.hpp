@@ -83,8 +83,8 @@ class StackArea {
     if (far > highest_far_) highest_far_ = far;
   }
 
-  // Under AddressSanitizer: the frames of a tealet that is left never clear their poison, and the
-  // next tealet on those addresses would report it as errors.
+  // The frames of a tealet that is left never clear AddressSanitizer's poison. These functions
+  // clear it for the next tealet on those addresses.
 #if TEALETPP_ASAN
   void note_near(const char* near) noexcept {
     if (near < deepest_near_) deepest_near_ = near;

@@ -11,8 +11,8 @@
 namespace tealet::core {
 
 // What the engine keeps for a thread that has opened a domain. Its owners are the thread and the
-// thread's open domains; the last one frees it. So while a domain is open, no other thread's
-// context has the address of its own.
+// thread's open domains; the last one frees it. So its address is not reused while one of these
+// domains is open.
 class ThreadContext {
  public:
   ThreadContext() noexcept { ambient.status = Status::Running; }

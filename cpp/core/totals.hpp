@@ -18,10 +18,10 @@ class Totals {
   std::size_t tealets = 0;
   std::size_t tealets_ever = 0;
   std::size_t stacks = 0;          // with at least one saved byte
-  std::size_t further_chunks = 0;  // all chunks but the first one with a byte of each stack
+  std::size_t further_chunks = 0;  // of each stack, all but the first chunk that has bytes
   std::size_t bytes = 0;           // each chunk once
-  std::size_t bytes_shared = 0;    // added to `bytes`: each chunk once for each owner
-  std::size_t bytes_defunct = 0;   // never saved of defunct stacks, once for each owner
+  std::size_t bytes_shared = 0;    // `bytes` plus this: each chunk once for each owner
+  std::size_t bytes_defunct = 0;   // of defunct stacks, not saved; once for each owner
 
   void tealet_created() noexcept { tealets += 1, tealets_ever += 1; }
   void tealet_freed() noexcept { tealets -= 1; }
@@ -48,12 +48,11 @@ class Totals {
     bytes_shared -= (owners - 1) * size;
   }
 
-  // A stack of `saved` bytes got one owner more, or has one fewer.
+  // A stack of `saved` bytes got or lost an owner.
   void owner_added(std::size_t saved) noexcept { bytes_shared += saved; }
   void owner_removed(std::size_t saved) noexcept { bytes_shared -= saved; }
 
-  // `owners` tealets have a defunct stack that was not saved of `in_place` bytes; or have it no
-  // more.
+  // `owners` tealets got or lost a defunct stack of which `in_place` bytes were not saved.
   void defunct_added(std::size_t owners, std::size_t in_place) noexcept {
     bytes_defunct += owners * in_place;
   }

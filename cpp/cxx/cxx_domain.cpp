@@ -20,7 +20,8 @@ void destroy_function(Node& node) noexcept {
   node.binding = nullptr;
 }
 
-// The message to the parent of a tealet whose function the exception being handled has left.
+// Turns the exception being handled, which has left a tealet's function, into the message to the
+// tealet's parent.
 TEALETPP_NOINLINE Message take_exception(const CxxDomain& domain, std::exception_ptr& exception) {
   exception = std::current_exception();
   try {

@@ -42,8 +42,8 @@ TEALETPP_NOINLINE TEALETPP_NO_SANITIZE_ADDRESS inline char stack_byte(
   return *address;
 }
 
-// Clears the poison of [near, far). The frames of a tealet that is left never do, and the next
-// tealet on those addresses would report it as errors.
+// Clears the poison of [near, far) for the next tealet on those addresses. The frames of a tealet
+// that is left never do.
 inline void forget_poison(const char* near, const char* far) noexcept {
   if (near < far) __asan_unpoison_memory_region(near, static_cast<std::size_t>(far - near));
 }

@@ -14,8 +14,8 @@ namespace {
 
 // The least stack space of a new tealet. On a small stack, a quarter of it instead.
 constexpr std::size_t reserve = 256 * 1024;
-// One part in so many of the reserve is for calls that no interpreter counts, such as those of the
-// C library.
+// The fraction 1 / uncounted_part of the reserve is for calls that no interpreter counts, such as
+// those of the C library.
 constexpr std::size_t uncounted_part = 8;
 
 struct Bounds {

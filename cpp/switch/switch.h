@@ -51,9 +51,9 @@ typedef struct tealetpp_switch_result (*tealetpp_restore_fn)(void* context);
  * return address is undefined in the unwind tables. So debuggers, profilers and C++ unwinding see
  * an outermost frame there: the bytes above it belong to another execution.
  *
- * Of the floating point registers' words only the control bits are kept. The bits that report
- * floating point exceptions are not: by the ABIs any function may change these. The callbacks must
- * not change the control bits.
+ * Only the bits that control floating point are kept. Those that report floating point exceptions
+ * are not: by the ABIs any function may change them. The callbacks must not change the control
+ * bits.
  */
 struct tealetpp_switch_result tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore,
                                               void* context) TEALETPP_SWITCH_ATTRIBUTES;

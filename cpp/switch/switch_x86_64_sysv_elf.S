@@ -109,7 +109,7 @@
     SWITCH  tealetpp_switch
     SWITCH  tealetpp_switch_by_jump, by_jump
 
-/* No note says that this supports shadow stacks, so the linker turns them off for the whole program.
+/* No note says that this supports shadow stacks, so the linker turns them off for the program.
  * With a shadow stack `retq` would fail, since another execution made the call. A jump would leave
  * the shadow stack out of step.
  */

@@ -217,8 +217,9 @@ class TEALET_API Main {
 
 namespace core {
 
-// TealetRef::switch_to() and Main::switch_to() without the throwing. They tail-call the switch:
-// they leave no frame on the saved stack, and it returns straight to the program's own code.
+// The part of TealetRef::switch_to() and Main::switch_to() up to the switch result. They tail-call
+// the switch core, leaving no frame on the saved stack, so it returns straight to the program's own
+// code. They throw errors that they find before the switch.
 TEALET_API tealetpp_switch_result switch_to(Node* target, void* value);
 TEALET_API tealetpp_switch_result switch_to_main(CxxDomain& domain, void* value);
 // Throws the exception or the error that `result` stands for.
@@ -252,13 +253,13 @@ void* operate_on(void* function, Operation operation, void* argument) {
   return nullptr;
 }
 
-// The size of the memory behind a node is a multiple of this, and the most that it can be.
+// The step and the maximum of the size of the memory behind a node, in bytes.
 inline constexpr std::size_t extra_unit = 8;
 inline constexpr std::size_t largest_extra = extra_unit * UINT32_MAX;
 
-// The memory behind a node, where the function of its tealet lies; and what calls that function
-// from now on.
+// The memory behind a node: the function of its tealet lies there.
 TEALET_API void* extra_of(Node& node) noexcept;
+// Sets what calls and destroys that function.
 TEALET_API void set_operate(Node& node, Operate* operate) noexcept;
 
 }  // namespace core
