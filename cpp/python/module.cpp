@@ -6,8 +6,9 @@
 #include "python/census.hpp"
 #include "python/chunk_cache.hpp"
 #include "python/collector.hpp"
-#include "python/exceptions.hpp"
+#include "python/pybind11_layout.hpp"
 #include "python/registry.hpp"
+#include "python/thread_state.hpp"
 
 namespace {
 
@@ -46,11 +47,12 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_stats(module);
   tealetpp::register_tealet(module);
   tealetpp::register_main(module);
-  tealetpp::register_collector(module);
   tealetpp::register_capi(module);
-  tealetpp::register_census(module);
+  if (!tealetpp::watch_collections(module.ptr()) || !tealetpp::add_census(module.ptr()) ||
+      !tealetpp::learn_c_recursion_limit()) {
+    throw pybind11::error_already_set();
+  }
   tealetpp::install_chunk_cache();
-  if (!tealetpp::learn_c_recursion_limit()) throw pybind11::error_already_set();
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
     // An enumeration's attributes are set by Python code; it knows its module already.

@@ -1,4 +1,6 @@
 // The enumeration Status. Python makes it: pybind11 would be around Python code then.
+#include "python/status_type.hpp"
+
 #include <array>
 
 #include "python/attribute.hpp"
@@ -6,6 +8,8 @@
 #include "python/registry.hpp"
 
 namespace tealetpp {
+
+using tealet::Status;
 
 namespace {
 
