@@ -8,7 +8,6 @@ namespace tealetpp {
 namespace py = pybind11;
 
 void register_errors(py::module_& module);  // error_types.cpp
-void register_status(py::module_& module);
 void register_stats(py::module_& module);
 void register_tealet(py::module_& module);
 void register_main(py::module_& module);

@@ -8,7 +8,9 @@
 
 namespace tealetpp {
 
-// A new reference to its member.
+// A new reference to its member; nullptr with an exception set. May run any code.
 PyObject* to_python(tealet::Status status);
+// Lets `module` have Status, which is made at its first use. False with an exception set.
+bool add_status(PyObject* module);
 
 }  // namespace tealetpp
