@@ -157,14 +157,40 @@ void end_unreachable(Tealet* tealet) {
   set_raised(raised);
 }
 
+namespace {
+
+// `domain` could not be opened. If its limit is the reason, says how many bytes it needs.
+void set_open_error(PythonDomain& domain) {
+  const std::size_t limit = domain.memory().limit();
+  domain.memory().set_limit(tealet::CountingAllocator::no_limit);
+  if (domain.open(sizeof(Execution)) != Errc::ok) {
+    PyErr_NoMemory();
+    return;
+  }
+  const std::size_t needed = domain.memory().bytes_from_upstream();
+  domain.close();
+  if (needed > limit) {
+    PyErr_Format(PyExc_MemoryError,
+                 "a memory limit of %zu bytes is too low: a domain alone takes %zu", limit, needed);
+  } else {
+    PyErr_NoMemory();
+  }
+}
+
+}  // namespace
+
 bool open_domain(Tealet* main, const PythonHooks& hooks, std::size_t limit) {
   ThreadDomains* const domains = ThreadDomains::of_this_thread();
   if (domains == nullptr) return false;
   if (tealet::core::this_thread != nullptr) domains->correct_running();
   auto* domain = new (std::nothrow) PythonDomain(hooks, limit);
   if (domain == nullptr || domain->open(sizeof(Execution)) != Errc::ok) {
+    if (domain == nullptr) {
+      PyErr_NoMemory();
+    } else {
+      set_open_error(*domain);
+    }
     delete domain;
-    PyErr_NoMemory();
     return false;
   }
   domains->add(*domain);

@@ -9,6 +9,7 @@
 #include "python/method_table.hpp"
 #include "python/paused_frames.hpp"
 #include "python/registry.hpp"
+#include "python/runnable.hpp"
 #include "python/stats_type.hpp"
 #include "python/tealet_type.hpp"
 
@@ -240,10 +241,7 @@ void own_switch() {
 }  // namespace
 
 PyObject* create_tealet(Tealet* main, PyObject* run, PyObject* parent_object) {
-  if (run != Py_None && !PyCallable_Check(run)) {
-    PyErr_Format(PyExc_TypeError, "a tealet runs a callable, not %R", run);
-    return nullptr;
-  }
+  if (run != Py_None && !is_runnable(run, "a tealet runs a callable, not %R")) return nullptr;
   if (parent_object != Py_None && !PyObject_TypeCheck(parent_object, tealet_type)) {
     PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R", parent_object);
     return nullptr;

@@ -59,10 +59,10 @@ bool parse_size(PyObject* arguments, PyObject* keywords, const char* format, std
   PyObject* number = PyNumber_Index(object);
   if (number == nullptr) return false;
   size = PyLong_AsSize_t(number);
+  const bool fits = size != static_cast<std::size_t>(-1) || PyErr_Occurred() == nullptr;
+  if (!fits) PyErr_Format(PyExc_ValueError, "no stack can have %R bytes", number);
   Py_DECREF(number);
-  if (size != static_cast<std::size_t>(-1) || PyErr_Occurred() == nullptr) return true;
-  PyErr_Format(PyExc_TypeError, "a stack of %R bytes", object);
-  return false;
+  return fits;
 }
 
 PyObject* fixed_stack_bytes(PyObject* self, PyObject* arguments, PyObject* keywords) {
@@ -227,7 +227,10 @@ PyObject* compare(PyObject* a, PyObject* b, int operation) {
 }
 
 PyObject* refuse_to_make(PyTypeObject* type, PyObject*, PyObject*) {
-  PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", type->tp_name);
+  const char* const how = PyType_IsSubtype(type, stats_type)
+                              ? "Main.stats() returns one"
+                              : "subtract an earlier Stats from a later one";
+  PyErr_Format(PyExc_TypeError, "%s cannot be called to create one: %s", type->tp_name, how);
   return nullptr;
 }
 

@@ -14,6 +14,7 @@
 #include "python/paused_frames.hpp"
 #include "python/python_domain.hpp"
 #include "python/registry.hpp"
+#include "python/runnable.hpp"
 #include "python/status_type.hpp"
 #include "python/switching.hpp"
 
@@ -45,11 +46,28 @@ PyObject* refuse(Tealet* tealet, const char* why) {
   return nullptr;
 }
 
+// The names, as the list of them reads; nullptr with an exception set.
+PyObject* joined(PyObject* names) {
+  PyObject* comma = PyUnicode_FromString(", ");
+  PyObject* text = comma != nullptr ? PyUnicode_Join(comma, names) : nullptr;
+  Py_XDECREF(comma);
+  return text;
+}
+
 TEALETPP_NOINLINE PyObject* refuse_arguments(PyObject* self, Py_ssize_t count, PyObject* keywords) {
   guard([&] {
+    if (keywords == nullptr) {
+      PyErr_Format(tealet_hooks.invalid_error,
+                   "%R has begun and can be handed one value at most, not %zd", self, count);
+      return;
+    }
+    PyObject* names = joined(keywords);
+    if (names == nullptr) return;
     PyErr_Format(tealet_hooks.invalid_error,
-                 "%R has begun and can be handed one value at most, not %zd", self,
-                 count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0));
+                 "%R has begun and can be handed one value at most, without a name: it takes no "
+                 "keyword arguments any more, such as %U",
+                 self, names);
+    Py_DECREF(names);
   });
   return nullptr;
 }
@@ -159,10 +177,7 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
     PyErr_SetString(PyExc_TypeError, "run() needs a function to run");
     return nullptr;
   }
-  if (!PyCallable_Check(arguments[0])) {
-    PyErr_Format(PyExc_TypeError, "run() needs a callable, not %R", arguments[0]);
-    return nullptr;
-  }
+  if (!is_runnable(arguments[0], "run() needs a callable, not %R")) return nullptr;
   // A stub has the context variables of where it is run; a new tealet, of where it was created.
   // Copying them may collect garbage, and that may run anything.
   PyObject* context = nullptr;
@@ -260,7 +275,9 @@ PyMethodDef methods[] = {
     {"run", as_method(guarded<method_run>), METH_FASTCALL | METH_KEYWORDS,
      "run($self, function, /, *args, **kwargs)\n--\n\n"
      "Begin a new tealet or a stub with ``function(*args, **kwargs)``, now.\n\n"
-     "Otherwise like switch(). Raises TypeError if ``function`` is not callable."},
+     "Otherwise like switch(). Raises TypeError if ``function`` is not callable, or is a "
+     "generator\n"
+     "or coroutine function, whose call runs nothing."},
     {"throw", method_throw, METH_O,
      "throw($self, exception, /)\n--\n\n"
      "Resume this tealet by raising ``exception``, an instance or a class, at its pause point.\n\n"
@@ -416,8 +433,14 @@ PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
   return new_object(type);
 }
 
+void refuse_to_create(PyTypeObject* type) {
+  PyErr_Format(PyExc_TypeError,
+               "%s cannot be called to create a tealet: use Main.tealet() or Main.stub()",
+               type->tp_name);
+}
+
 int slot_init(PyObject* self, PyObject*, PyObject*) {
-  PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", Py_TYPE(self)->tp_name);
+  refuse_to_create(Py_TYPE(self));
   return -1;
 }
 
@@ -426,9 +449,12 @@ PyObject* call_type(PyObject* type, PyObject* arguments, PyObject* keywords) {
   PyObject* self = PyType_Type.tp_call(type, arguments, keywords);
   if (self == nullptr || !PyObject_TypeCheck(self, tealet_type)) return self;
   if (as_tealet(self)->domain != nullptr) return self;
-  const bool is_main = PyObject_TypeCheck(self, main_type);
-  PyErr_Format(PyExc_TypeError, "%s.__init__() must be called when overriding __init__",
-               (is_main ? main_type : tealet_type)->tp_name);
+  if (PyObject_TypeCheck(self, main_type)) {
+    PyErr_Format(PyExc_TypeError, "%s.__init__() must be called when overriding __init__",
+                 main_type->tp_name);
+  } else {
+    refuse_to_create(Py_TYPE(self));
+  }
   Py_DECREF(self);
   return nullptr;
 }
