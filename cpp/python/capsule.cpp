@@ -5,7 +5,9 @@
 
 #include "core/c_stats.hpp"
 #include "python/guarded.hpp"
+#include "python/main_type.hpp"
 #include "python/registry.hpp"
+#include "python/tealet_type.hpp"
 #include "python/thread_domains.hpp"
 
 namespace tealetpp {
@@ -46,7 +48,7 @@ PyObject* get_current(PyObject* main) {
     return domains != nullptr ? current_of(domains->innermost()) : nullptr;
   }
   if (!is_given("PyTealet_Current", main, main_type)) return nullptr;
-  return current_of(as_tealet(main)->value.domain);
+  return current_of(as_tealet(main)->domain);
 }
 
 PyObject* get_main_of(PyObject* tealet) {
@@ -92,7 +94,7 @@ int close(PyObject* tealet) {
 
 int get_status(PyObject* tealet) {
   if (!is_given("PyTealet_Status", tealet, tealet_type)) return -1;
-  return static_cast<int>(status_of(as_tealet(tealet)->value));
+  return static_cast<int>(status_of(*as_tealet(tealet)));
 }
 
 int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) {
@@ -101,7 +103,7 @@ int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) 
     PyErr_SetString(PyExc_TypeError, "PyTealet_GetStats() needs a tealet_stats_t, not NULL");
     return -1;
   }
-  const Stats now = stats_of(as_tealet(main)->value);
+  const Stats now = stats_of(*as_tealet(main));
   *stats = tealet::core::to_c(now);
   if (bytes_cached != nullptr) *bytes_cached = now.bytes_cached;
   return 0;

@@ -1,6 +1,6 @@
 #include "python/census.hpp"
 
-#include "python/registry.hpp"
+#include "python/python_domain.hpp"
 
 namespace tealetpp {
 
@@ -45,10 +45,11 @@ CensusEntry::~CensusEntry() {
   if (next_ != nullptr) next_->previous_ = previous_;
 }
 
-void register_census(py::module_& module) {
-  auto object = py::reinterpret_steal<py::object>(PyCFunction_New(&function, nullptr));
-  if (!object) throw py::error_already_set();
-  module.add_object("_census", object);
+bool add_census(PyObject* module) {
+  PyObject* const made = PyCFunction_New(&function, nullptr);
+  const bool added = made != nullptr && PyModule_AddObjectRef(module, "_census", made) == 0;
+  Py_XDECREF(made);
+  return added;
 }
 
 }  // namespace tealetpp

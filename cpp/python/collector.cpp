@@ -3,7 +3,7 @@
 #include "port/compiler.hpp"
 #include "python/attribute.hpp"
 #include "python/guarded.hpp"
-#include "python/registry.hpp"
+#include "python/method_table.hpp"
 #include "python/thread_domains.hpp"
 
 namespace tealetpp {
@@ -97,7 +97,7 @@ bool is_collecting(const PythonDomain& domain) {
   return false;
 }
 
-void register_collector(py::module_& module) {
+bool watch_collections(PyObject* module) {
   watcher = PyCFunction_New(&callback, nullptr);
   PyObject* collector = guard([] { return PyImport_ImportModule("gc"); });
   if (collector != nullptr) {
@@ -105,11 +105,9 @@ void register_collector(py::module_& module) {
     collect = attribute(collector, "collect");
   }
   Py_XDECREF(collector);
-  if (watcher == nullptr || callbacks == nullptr || collect == nullptr ||
-      PyList_Append(callbacks, watcher) != 0 || !call_at_exit()) {
-    throw py::error_already_set();
-  }
-  module.add_object("_on_collection", py::handle(watcher));
+  return watcher != nullptr && callbacks != nullptr && collect != nullptr &&
+         PyList_Append(callbacks, watcher) == 0 && call_at_exit() &&
+         PyModule_AddObjectRef(module, "_on_collection", watcher) == 0;
 }
 
 }  // namespace tealetpp

@@ -7,7 +7,9 @@
 // tealets that have lost their last reference wait for the next occasion: see thread_domains.hpp.
 #pragma once
 
-#include "python/objects.hpp"
+#include <cstdint>
+
+#include "python/python_domain.hpp"
 
 namespace tealetpp {
 
@@ -19,6 +21,8 @@ constexpr std::uint64_t untold = ~std::uint64_t{0};
 // Whether a collection runs on the thread of `domain`, which is the running one.
 bool is_collecting(const PythonDomain& domain);
 
-void register_collector(py::module_& module);
+// Begins to watch collections; `module` shows what is in gc.callbacks from now on. False with an
+// exception set.
+bool watch_collections(PyObject* module);
 
 }  // namespace tealetpp

@@ -6,8 +6,10 @@
 #include "python/census.hpp"
 #include "python/chunk_cache.hpp"
 #include "python/collector.hpp"
-#include "python/exceptions.hpp"
+#include "python/cpython/thread_state.hpp"
+#include "python/pybind11_layout.hpp"
 #include "python/registry.hpp"
+#include "python/status_type.hpp"
 
 namespace {
 
@@ -42,20 +44,18 @@ PYBIND11_MODULE(_tealetpp, module) {
   module.attr("__version__") = TEALET_VERSION;
   tealetpp::guard_base_type();
   tealetpp::register_errors(module);
-  tealetpp::register_status(module);
   tealetpp::register_stats(module);
   tealetpp::register_tealet(module);
   tealetpp::register_main(module);
-  tealetpp::register_collector(module);
   tealetpp::register_capi(module);
-  tealetpp::register_census(module);
+  if (!tealetpp::add_status(module.ptr()) || !tealetpp::watch_collections(module.ptr()) ||
+      !tealetpp::add_census(module.ptr()) || !tealetpp::learn_c_recursion_limit()) {
+    throw pybind11::error_already_set();
+  }
   tealetpp::install_chunk_cache();
-  if (!tealetpp::learn_c_recursion_limit()) throw pybind11::error_already_set();
   // Users know the package, which hands out everything that is here.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
-    // An enumeration's attributes are set by Python code; it knows its module already.
-    if (PyType_Check(item.second.ptr()) && !item.first.equal(pybind11::str("Status")))
-      item.second.attr("__module__") = "tealetpp";
+    if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
   }
 }
 #undef PyInit__tealetpp

@@ -1,4 +1,6 @@
-// Switching between Python tealets: the engine's switch, with CPython's state around it.
+// The engine's switch, with CPython's state around it.
+#include "python/switching.hpp"
+
 #include <cassert>
 #include <cstdint>
 #include <utility>
@@ -6,8 +8,9 @@
 #include "port/compiler.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
-#include "python/objects.hpp"
+#include "python/lifetime.hpp"
 #include "python/paused_state.hpp"
+#include "python/python_domain.hpp"
 #include "python/tools.hpp"
 
 namespace tealetpp {
@@ -19,14 +22,17 @@ std::uint32_t exits = 0;
 
 PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(transfer.value); }
 
-// Updates `current_object` after a switch and returns what was passed. Releases the tealet that was
+// Updates `current_tealet` after a switch and returns what was passed. Releases the tealet that was
 // left, so any code may run. The caller must end_pending().
 Message take_message(PythonDomain& domain) {
-  const Message received = std::exchange(domain.received(), Message{});
-  TealetObject* const left = domain.current_object;
-  domain.current_object = object_of(domain.current());
-  refer(domain.current_object);
-  unrefer(left);
+  // Stale from now on: every switch sets it.
+  const Message received{domain.received().signal, domain.received().value};
+  Tealet* const left = domain.current_tealet;
+  const Node& current = domain.current();
+  domain.current_tealet = tealet_of(current);
+  // As refer() does, but the node is at hand.
+  if (!current.is_main()) Py_INCREF(domain.current_tealet->object);
+  domain.unrefer(left);
   return received;
 }
 
@@ -54,8 +60,8 @@ PyObject* unpack(PythonDomain& domain, Message received) {
       raise_here(value_of(received));
       return nullptr;
     case Signal::unwind:
-      domain.current_object->value.exiting = ++exits;
-      PyErr_SetNone(tealet_exit);
+      domain.current_tealet->exiting = ++exits;
+      PyErr_SetNone(domain.python_hooks.exit);
       return nullptr;
   }
   return value_of(received);
@@ -83,13 +89,13 @@ TEALETPP_NOINLINE TEALETPP_COLD void tell_of_resumption(bool is_main) {
 
 // Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
 // their code has changed what `target` is.
-TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(TealetObject* target) {
-  PythonDomain& domain = target->domain();
+TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(Tealet* target) {
+  PythonDomain& domain = *target->domain;
   const Node& self = domain.current();
-  const Node* const node = target->node();
+  const Node* const node = target->node;
   const Status status = node->status;
   guard([&] { tell_tools_of_pause(PyThreadState_Get(), self.is_main()); });
-  if (target->node() == node && node->status == status) return Errc::ok;
+  if (target->node == node && node->status == status) return Errc::ok;
   tell_of_resumption(self.is_main());
   return Errc::invalid;
 }
@@ -127,9 +133,9 @@ bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
 // Every named variable here is on every saved stack: keep them few.
 // If nothing was switched, received() is `out`.
 template <class Jump>
-Errc with_paused_state(TealetObject* target, Message out, Jump jump) {
-  PythonDomain& domain = target->domain();
-  PyThreadState* const thread = domain.thread;  // the caller has called check()
+Errc with_paused_state(Tealet* target, Message out, Jump jump) {
+  PythonDomain& domain = *target->domain;
+  PyThreadState* const thread = domain.thread;  // the caller has called is_ready()
   assert(thread == PyThreadState_Get());
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
     const Errc code = tell_of_pause(target);
@@ -141,7 +147,7 @@ Errc with_paused_state(TealetObject* target, Message out, Jump jump) {
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
-  if (TEALET_UNLIKELY(reaches_beyond(domain, target->node()->far, &paused, &paused))) {
+  if (TEALET_UNLIKELY(reaches_beyond(domain, target->node->far, &paused, &paused))) {
     domain.received() = out;
   } else {
     code = jump();
@@ -153,14 +159,13 @@ Errc with_paused_state(TealetObject* target, Message out, Jump jump) {
   return code;
 }
 
-// The result for the parent. TealetExit counts as a normal return.
-Message take_result(TealetObject* self, PyObject* result) {
+// The result for the parent.
+Message take_result(Tealet* self, PyObject* result) {
   if (result != nullptr) return {Signal::value, result};
-  PyObject* raised = take_raised();
-  // Another one's TealetExit goes on until it leaves that one.
-  if (latest_to_exit(self) == self) raised = without_exit(raised);
-  if (raised != nullptr) return {Signal::error, raised};
-  return {Signal::value, Py_NewRef(Py_None)};
+  PyObject* const raised = take_raised();
+  // Another one's exit goes on until it leaves that one.
+  if (latest_to_exit(self) != self) return {Signal::error, raised};
+  return self->domain->python_hooks.result_of_raised(raised);
 }
 
 // --- the engine's callbacks ---
@@ -180,8 +185,9 @@ TEALETPP_NOINLINE Message enter(Node& node) {
     call = Call{&execution_of(node).arguments, 1, nullptr};
   }
   if (execution_of(node).function == nullptr) {
-    TealetObject* self = object_of(node);
-    PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
+    Tealet* self = tealet_of(node);
+    PyErr_Format(domain.python_hooks.invalid_error,
+                 "%R received a result, but has no function to begin with", self->object);
     return take_result(self, nullptr);
   }
   domain.call = call;
@@ -198,7 +204,7 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
     if (was_outgrown(PyThreadState_Get()->datastack_chunk)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
-  domain.release_held(object_of(node));  // the domain still refers to it as the current one
+  domain.release_held(tealet_of(node));  // the domain still refers to it as the current one
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
     // It begins where this one ends, and so does its data stack.
@@ -210,7 +216,7 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
 }
 
 TEALETPP_NOINLINE Message leave(Node& node, PyObject* result) {
-  return leave(node, take_result(object_of(node), result));
+  return leave(node, take_result(tealet_of(node), result));
 }
 
 // On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
@@ -224,13 +230,13 @@ Message run(Node& node, Message) {
 }
 
 bool release(Node& node) {
-  TealetObject* object = object_of(node);
+  Tealet* object = tealet_of(node);
   if (object == nullptr) return true;
   auto& domain = static_cast<PythonDomain&>(*node.domain());
-  object->value.node = nullptr;
-  if (TealetObject* parent = std::exchange(object->value.parent, nullptr)) {
+  object->node = nullptr;
+  if (Tealet* parent = std::exchange(object->parent, nullptr)) {
     const bool reparenting = std::exchange(domain.reparenting, true);
-    unrefer(parent);
+    domain.unrefer(parent);
     domain.reparenting = reparenting;
   }
   return true;
@@ -238,26 +244,23 @@ bool release(Node& node) {
 
 void close(tealet::core::Domain& domain) {
   // Its last reference may be held by one of its tealets.
-  TealetObject* main = static_cast<PythonDomain&>(domain).main_object;
-  Py_INCREF(main->object());
-  if (!close_domain(main)) PyErr_WriteUnraisable(main->object());
-  Py_DECREF(main->object());
+  Tealet* main = static_cast<PythonDomain&>(domain).main_tealet;
+  Py_INCREF(main->object);
+  if (!close_domain(main)) PyErr_WriteUnraisable(main->object);
+  Py_DECREF(main->object);
 }
 
 // Every tealet keeps its parent, which may be waiting for nothing but its end.
 void reparented(Node& child) {
-  TealetObject* object = object_of(child);
+  Tealet* object = tealet_of(child);
   if (object == nullptr) return;  // just created: bind() does it
   auto& domain = static_cast<PythonDomain&>(*child.domain());
   const bool reparenting = std::exchange(domain.reparenting, true);
-  TealetObject* parent = object_of(*child.parent);
-  refer(parent);
-  unrefer(std::exchange(object->value.parent, parent));
+  Tealet* parent = tealet_of(*child.parent);
+  domain.refer(parent);
+  domain.unrefer(std::exchange(object->parent, parent));
   domain.reparenting = reparenting;
 }
-
-constexpr tealet::core::Hooks hooks{guarded<run>, guarded<release>, guarded<close>,
-                                    guarded<reparented>, true};
 
 // The arguments, borrowed if the function is certain to take its own references before anything
 // else can run, which is so for Python functions called without keywords; else in a tuple, `owned`.
@@ -299,8 +302,8 @@ TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
 }
 
 // Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
-TEALETPP_NOINLINE PyObject* fail(TealetObject* target, Errc code, Message out) {
-  target->domain().received() = Message{};
+TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
+  target->domain->received() = Message{};
   guard([&] {
     Py_XDECREF(value_of(out));
     set_error(code, target);
@@ -309,9 +312,9 @@ TEALETPP_NOINLINE PyObject* fail(TealetObject* target, Errc code, Message out) {
 }
 
 // Thrown into before it began: it begins all the same, and ends at once.
-TEALETPP_NOINLINE PyObject* transfer_to_new(TealetObject* target, Message out) {
-  PythonDomain& domain = target->domain();
-  Node& node = *target->node();
+TEALETPP_NOINLINE PyObject* transfer_to_new(Tealet* target, Message out) {
+  PythonDomain& domain = *target->domain;
+  Node& node = *target->node;
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
   const Errc code =
       with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
@@ -322,24 +325,25 @@ TEALETPP_NOINLINE PyObject* transfer_to_new(TealetObject* target, Message out) {
 
 }  // namespace
 
-PythonDomain::PythonDomain(std::size_t limit) : Domain(hooks, tealet::malloc_resource(), limit) {}
+const tealet::core::Hooks engine_hooks{guarded<run>, guarded<release>, guarded<close>,
+                                       guarded<reparented>, true};
 
-PyObject* transfer_to(TealetObject* target, Message out) {
-  const Status status = target->node()->status;
+PyObject* transfer_to(Tealet* target, Message out) {
+  const Status status = target->node->status;
   if (status == Status::New || status == Status::Stub) return transfer_to_new(target, out);
-  PythonDomain& domain = target->domain();
-  const Errc code = with_paused_state(
-      target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
+  PythonDomain& domain = *target->domain;
+  const Errc code =
+      with_paused_state(target, out, [&] { return code_of(domain.switch_to(*target->node, out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.received());
 }
 
-TealetObject* latest_to_exit(TealetObject* running) {
-  TealetObject* latest = running;
-  for (const Node* outer = running->domain().nesting().outer(); outer != nullptr;
+Tealet* latest_to_exit(Tealet* running) {
+  Tealet* latest = running;
+  for (const Node* outer = running->domain->nesting().outer(); outer != nullptr;
        outer = outer->domain()->nesting().outer()) {
     if (outer->binding == nullptr) continue;
-    if (object_of(*outer)->value.exiting > latest->value.exiting) latest = object_of(*outer);
+    if (tealet_of(*outer)->exiting > latest->exiting) latest = tealet_of(*outer);
   }
   return latest;
 }
@@ -359,21 +363,20 @@ bool may_be_on_another_stack(PythonDomain& domain) {
          reaches_beyond(domain, domain.main().area->highest_far(), TEALETPP_FRAME_ADDRESS());
 }
 
-Errc unwind(TealetObject* target, PyObject*& result) {
-  PythonDomain& domain = target->domain();
+Errc unwind(Tealet* target, PyObject*& result) {
+  PythonDomain& domain = *target->domain;
   const Errc code =
-      with_paused_state(target, Message{}, [&] { return domain.unwind(*target->node()); });
+      with_paused_state(target, Message{}, [&] { return domain.unwind(*target->node); });
   if (code == Errc::ok) result = receive<take_message>(domain);
   return code;
 }
 
-PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
-                PyObject* keywords) {
-  PythonDomain& domain = target->domain();
-  Execution& execution = execution_of(*target->node());
+PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+  PythonDomain& domain = *target->domain;
+  Execution& execution = execution_of(*target->node);
   // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
   // there may run other tealets, or end this one, the arguments may be gone when that is done.
-  const bool stack_stays = target->node()->status == Status::New && domain.receives_quietly();
+  const bool stack_stays = target->node->status == Status::New && domain.receives_quietly();
   Call call;
   PyObject* owned = nullptr;
   const bool prepared = guard([&] {
@@ -391,7 +394,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   if (domain.make_data_stack(execution)) {
     domain.call = call;
     code = with_paused_state(target, Message{}, [&] {
-      return code_of(domain.switch_to(*target->node(), {Signal::value, nullptr}));
+      return code_of(domain.switch_to(*target->node, {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);
     domain.call = Call{};
@@ -400,11 +403,11 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   return fail(target, code, {Signal::value, std::exchange(execution.arguments, nullptr)});
 }
 
-bool can_begin(TealetObject* target) {
-  if (!target->domain().check(target)) return false;
-  const Status status = target->node()->status;
+bool can_begin(Tealet* target) {
+  if (!target->domain->is_ready(target)) return false;
+  const Status status = target->node->status;
   if (status == Status::New || status == Status::Stub) return true;
-  PyErr_Format(invalid_error, "%R has begun already", target->object());
+  PyErr_Format(target->domain->python_hooks.invalid_error, "%R has begun already", target->object);
   return false;
 }
 

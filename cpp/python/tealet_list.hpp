@@ -6,25 +6,25 @@
 
 namespace tealetpp {
 
-struct TealetObject;
+struct Tealet;
 
 class TealetList {
  public:
   // A tealet is in one list at most. If there is no memory, it is in none.
-  void add(TealetObject* tealet) noexcept;
+  void add(Tealet* tealet) noexcept;
   // Does nothing if `tealet` is not in this list. The last one takes its place.
-  void remove(TealetObject* tealet) noexcept;
+  void remove(Tealet* tealet) noexcept;
   bool is_empty() const noexcept { return tealets_.empty(); }
   auto newest_first() const noexcept { return Backwards{tealets_}; }
 
  private:
   struct Backwards {
-    const std::vector<TealetObject*>& tealets;
+    const std::vector<Tealet*>& tealets;
     auto begin() const noexcept { return tealets.rbegin(); }
     auto end() const noexcept { return tealets.rend(); }
   };
 
-  std::vector<TealetObject*> tealets_;
+  std::vector<Tealet*> tealets_;
 };
 
 }  // namespace tealetpp

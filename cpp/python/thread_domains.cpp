@@ -7,6 +7,7 @@
 #include "python/collector.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
+#include "python/lifetime.hpp"
 
 namespace tealetpp {
 
@@ -150,7 +151,7 @@ void ThreadDomains::end_pending() {
       domain = domain->opened_before;
       continue;
     }
-    PyObject* const main = domain->main_object->object();
+    PyObject* const main = domain->main_tealet->object;
     Py_INCREF(main);
     domain->end_own_pending();
     domain->may_have_pending = false;
@@ -187,7 +188,7 @@ void ThreadDomains::correct_running() {
 }
 
 void ThreadDomains::keep(PythonDomain& domain) {
-  Py_INCREF(domain.main_object->object());
+  Py_INCREF(domain.main_tealet->object);
   domain.retained_before = std::exchange(retained_, &domain);
 }
 
@@ -226,7 +227,7 @@ void ThreadDomains::end_discarding(int number) {
   if (!discards_.empty() || unlisted_discards_ > 0) return;
   while (PythonDomain* const domain = retained_) {
     retained_ = std::exchange(domain->retained_before, nullptr);
-    Py_DECREF(domain->main_object->object());
+    Py_DECREF(domain->main_tealet->object);
   }
 }
 
@@ -270,7 +271,7 @@ void ThreadDomains::end() {
   // domain lies, whose running tealet it has paused with it, must go before that domain.
   while (last_opened_ != nullptr) {
     PythonDomain* const domain = outermost();
-    PyObject* const main = domain->main_object->object();
+    PyObject* const main = domain->main_tealet->object;
     Py_INCREF(main);
     discard_domain(*domain);
     ++discarded_;

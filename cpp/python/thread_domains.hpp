@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "python/objects.hpp"
+#include "python/python_domain.hpp"
 
 namespace tealetpp {
 
