@@ -106,7 +106,7 @@ PyObject* method_stats_by_walk(PyObject* self, PyObject*) {
 
 #if TEALET_CHECKS
 PyObject* method_verify(PyObject* self, PyObject*) {
-  const PythonDomain* domain = as_tealet(self)->value.domain;
+  PythonDomain* domain = as_tealet(self)->domain;
   try {
     if (domain != nullptr) domain->verify();
   } catch (const std::bad_alloc&) {

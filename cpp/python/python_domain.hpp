@@ -70,6 +70,12 @@ class PythonDomain : public tealet::core::Domain {
   // The function of `execution` needs this many words; or, if 0, more than it had.
   void learn_words(const Execution& execution, std::size_t words);
 
+#if TEALET_CHECKS
+  // Aborts if an invariant of the engine, or of what ties objects to it, is broken. May throw
+  // std::bad_alloc.
+  void verify();
+#endif
+
   // The domain's own references: to the running tealet, and to parents. Main is not counted, or it
   // could never lose its last reference.
   void refer(Tealet* tealet) noexcept {
