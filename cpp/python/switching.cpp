@@ -24,7 +24,8 @@ PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(tran
 // Updates `current_tealet` after a switch and returns what was passed. Releases the tealet that was
 // left, so any code may run. The caller must end_pending().
 Message take_message(PythonDomain& domain) {
-  // Stale from now on: every switch sets it.
+  // Member by member: gcc would copy the padding, too, in one more register. What stays is stale,
+  // as every switch sets it.
   const Message received{domain.received().signal, domain.received().value};
   Tealet* const left = domain.current_tealet;
   const Node& current = domain.current();
@@ -230,11 +231,11 @@ Message run(Node& node, Message) {
 }
 
 bool release(Node& node) {
-  Tealet* object = tealet_of(node);
-  if (object == nullptr) return true;
+  Tealet* tealet = tealet_of(node);
+  if (tealet == nullptr) return true;
   auto& domain = static_cast<PythonDomain&>(*node.domain);
-  object->node = nullptr;
-  if (Tealet* parent = std::exchange(object->parent, nullptr)) {
+  tealet->node = nullptr;
+  if (Tealet* parent = std::exchange(tealet->parent, nullptr)) {
     const bool reparenting = std::exchange(domain.reparenting, true);
     domain.unrefer(parent);
     domain.reparenting = reparenting;
@@ -252,13 +253,13 @@ void close(tealet::core::Domain& domain) {
 
 // Moves the reference to the parent, which may be the former parent's last one.
 void reparented(Node& child) {
-  Tealet* object = tealet_of(child);
-  if (object == nullptr) return;  // just created: bind() does it
+  Tealet* tealet = tealet_of(child);
+  if (tealet == nullptr) return;  // just created: bind() does it
   auto& domain = static_cast<PythonDomain&>(*child.domain);
   const bool reparenting = std::exchange(domain.reparenting, true);
   Tealet* parent = tealet_of(*child.parent);
   domain.refer(parent);
-  domain.unrefer(std::exchange(object->parent, parent));
+  domain.unrefer(std::exchange(tealet->parent, parent));
   domain.reparenting = reparenting;
 }
 
