@@ -1,6 +1,6 @@
 // The C API for other extension modules: a table of functions in a capsule.
-// include/tealet/tealet_python.h says what they promise. They do what the Python methods do; added
-// is only what C can get wrong.
+// include/tealet/tealet_python.h documents them. They do what the Python methods do, and check what
+// only C can get wrong.
 #include <tealet/tealet_python.h>
 
 #include "core/c_stats.hpp"
@@ -21,8 +21,7 @@ static_assert(static_cast<int>(Status::New) == PYTEALET_STATUS_NEW &&
               static_cast<int>(Status::Exited) == PYTEALET_STATUS_EXITED &&
               static_cast<int>(Status::Defunct) == PYTEALET_STATUS_DEFUNCT);
 
-// Whether `object` is of this type and nothing has gone wrong before. Sets an exception if not,
-// unless one is set.
+// Whether `object` is of this type and no exception is set. Sets one if not, unless one is set.
 bool is_given(const char* function, PyObject* object, PyTypeObject* type) {
   if (PyErr_Occurred() != nullptr) return false;
   if (object == nullptr) {
@@ -64,8 +63,8 @@ PyObject* make(PyObject* main, PyObject* run, PyObject* parent) {
   return create_tealet(as_tealet(main), or_none(run), or_none(parent));
 }
 
-// A Python frame holds what it switches to, and with it the domain, until the switch returns. Here
-// nobody does, for a caller's own reference may be in a variable that changes meanwhile.
+// A Python frame owns a reference to the target of its switch until that returns, and so keeps the
+// domain. A C caller may not: its reference may be in a variable that changes meanwhile.
 template <class Switch>
 PyObject* while_held(PyObject* tealet, Switch action) {
   Py_INCREF(tealet);

@@ -8,8 +8,8 @@ namespace {
 
 CensusEntry* first = nullptr;
 
-// All domains, those that are open, and what they hold together. Without statistics the last three
-// are zero. Read from any thread, for domains change under the global interpreter lock only.
+// Counts all domains, the open ones, and what they hold together. Without statistics the last three
+// are zero. Any thread may call it: domains change under the global interpreter lock only.
 PyObject* census(PyObject*, PyObject*) {
   std::size_t domains = 0;
   std::size_t open = 0;

@@ -1,4 +1,4 @@
-// Every domain of the process can be found, so that tests see what stays behind.
+// A list of all domains of the process, for tests that look for leaks.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN

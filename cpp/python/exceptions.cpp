@@ -10,7 +10,7 @@ namespace tealetpp {
 
 namespace {
 
-// The bytes in use explain a refusal by the limit; without one, the system has nothing left.
+// Names the bytes in use if there is a limit. Without one, the system has no memory left.
 void set_memory_error(const PythonDomain& domain) {
   const tealet::CountingAllocator& memory = domain.memory();
   if (memory.limit() == tealet::CountingAllocator::no_limit) {
@@ -35,7 +35,7 @@ std::unordered_set<PyObject*> chain_of(PyObject* exception) {
   return chain;
 }
 
-// Takes `exception`, and what comes after it, off the chain.
+// Cuts `exception`, and what comes after it, off the chain.
 void cut_before(PyObject* exception, PyObject* chain) {
   while (context_of(chain) != exception) chain = context_of(chain);
   PyException_SetContext(chain, nullptr);
@@ -78,7 +78,7 @@ void set_error(Errc code, const Tealet* tealet) {
 
 void add_context(PyObject* exception, PyObject* handled) try {
   if (handled == nullptr || handled == exception) return;
-  // Chains may be long, and somebody may have made a cycle of one.
+  // A chain may be long, or a cycle that the program has made.
   std::unordered_set<PyObject*> below = chain_of(handled);
   if (below.count(exception) != 0) {
     cut_before(exception, handled);
@@ -106,7 +106,7 @@ PyObject* without_exit(PyObject* raised, PyObject* exit) {
   }
   if (!is_group) return raised;
   PyObject* parts = call_method(raised, "split", exit);
-  // A subclass may have a method of its own that does anything.
+  // A subclass may override the method.
   if (parts == nullptr || !PyTuple_Check(parts) || PyTuple_GET_SIZE(parts) != 2) {
     PyErr_Clear();
     Py_XDECREF(parts);

@@ -34,22 +34,22 @@ void discard_tealet(Tealet* tealet) {
   ThreadDomains& thread = *domain.on_thread;
   Node& node = *tealet->node;
   Py_INCREF(tealet->object);
-  // What is on its stack never ends: what it was in the middle of discarding, another one has to.
+  // Nothing on its stack ever returns. If it was discarding something, another tealet must do it.
   const bool leaves_some = thread.forget_discarding(node);
   const int discard = thread.begin_discarding();
   const bool hosts = node.hosts;
   Execution left = std::exchange(execution_of(node), Execution{});
   if (&node == &domain.current()) {
-    // Its frames are lost with its thread, or belong to the paused tealet that it runs in.
+    // Its frames are lost with its thread, or belong to the paused tealet in which it runs.
     left.paused_frame = nullptr;
     left.data_stack = nullptr;
-    // That one gives the data stack back to this domain, so the domain must outlive it.
+    // That tealet frees the data stack, which is this domain's: the domain must outlive it.
     thread.keep(domain);
   }
-  // From here on nobody can resume it.
+  // From here on it cannot be resumed.
   domain.discard(node);
   drop_paused(left, take_back_chunk);
-  // What was opened in it can never be used again.
+  // Domains that were opened in it can never be used again.
   if (hosts || leaves_some) thread.discard_orphaned();
   thread.end_discarding(discard);
   domain.release_held(tealet);
@@ -58,11 +58,11 @@ void discard_tealet(Tealet* tealet) {
 
 namespace {
 
-// How often in a row a tealet may miss its TealetExit until that counts as refusing to end.
+// A tealet that misses this many exits in a row counts as refusing to end.
 constexpr int most_missed_exits = 100;
 
-// Ends a tealet that does not run and is not main, in a domain that can be used here and now. False
-// with an exception set.
+// Ends a tealet that does not run and is not main. Its domain must be ready. False with an
+// exception set.
 bool end_tealet(Tealet* tealet) {
   PythonDomain& domain = *tealet->domain;
   if (tealet->node->status != Status::Suspended || domain.on_thread->ends()) {
@@ -111,8 +111,7 @@ bool close_tealet(Tealet* tealet) {
 
 namespace {
 
-// Whether the C stack is used up: tealets whose functions refer to each other are dropped inside of
-// one another.
+// Whether the C stack is used up. Dropping tealets nests if their functions refer to each other.
 TEALETPP_NOINLINE bool is_too_deep(const PythonDomain& domain) noexcept {
   if (domain.is_on_its_thread()) return domain.check_stack_space() != Errc::ok;
   return TEALETPP_FRAME_ADDRESS() <= tealet::port::usable_stack_of_this_thread().lowest_start;
@@ -132,7 +131,7 @@ void end_unreachable(Tealet* tealet) {
   const Node& node = *tealet->node;
   const bool paused = node.status == Status::Suspended;
   if (&node == &domain.current()) {
-    // Reachable after all: it runs.
+    // It runs, so it is reachable after all.
   } else if (paused ? !domain.can_switch() || is_on_another_stack(domain, node)
                     : is_too_deep(domain)) {
     domain.hold(tealet, true);
@@ -142,7 +141,7 @@ void end_unreachable(Tealet* tealet) {
       Tealet* const exiting = latest_to_exit(domain.current_tealet);
       if (exiting->exiting != exits_before &&
           PyErr_ExceptionMatches(domain.python_hooks.exit) != 0) {
-        // It cannot be raised here: end_tealet() raises another one at the next pause.
+        // Cannot be raised here. end_tealet() raises another one at the next pause.
         exiting->missed_exit = true;
         PyErr_Clear();
       } else {
@@ -150,8 +149,8 @@ void end_unreachable(Tealet* tealet) {
       }
     }
     if (tealet->node != nullptr) domain.hold(tealet, false);
-    // end_pending() calls this in a loop: settling here would nest. What ran may have closed the
-    // domain.
+    // end_pending() calls this in a loop, so calling it here would nest. The code that ran may have
+    // closed the domain.
     if (domain.is_open() && !tealet->ending) domain.end_pending();
   }
   set_raised(raised);
@@ -159,7 +158,8 @@ void end_unreachable(Tealet* tealet) {
 
 namespace {
 
-// `domain` could not be opened. If its limit is the reason, says how many bytes it needs.
+// Sets the exception for a domain that could not be opened. Names the bytes that it needs if its
+// limit is the reason.
 void set_open_error(PythonDomain& domain) {
   const std::size_t limit = domain.memory().limit();
   domain.memory().set_limit(tealet::CountingAllocator::no_limit);
@@ -205,7 +205,7 @@ bool open_domain(Tealet* main, const PythonHooks& hooks, std::size_t limit) {
 
 namespace {
 
-// It has no tealets any more.
+// Closes a domain that has no tealets left.
 void finish(PythonDomain& domain) {
   ThreadDomains* const domains = domain.on_thread;
   domain.close();
@@ -232,7 +232,7 @@ bool close_domain(Tealet* main) {
   domain.closing = true;
   domain.memory().set_limit(tealet::CountingAllocator::no_limit);
   PyObject* raised = nullptr;
-  // On from the parent of the last one, since the way from the top may be long.
+  // The search goes on at the parent of the last one: from the root the path may be long.
   Tealet* above = main;
   Py_INCREF(above->object);
   while (domain.main().first_child != nullptr) {
@@ -248,7 +248,7 @@ bool close_domain(Tealet* main) {
         PyErr_WriteUnraisable(tealet->object);
       }
     }
-    // It refused.
+    // It refused to end.
     if (tealet->node != nullptr) discard_tealet(tealet);
     domain.release_held(tealet);
     Py_DECREF(tealet->object);
@@ -267,7 +267,8 @@ void discard_domain(PythonDomain& domain) {
   domain.discarded_in = runs != nullptr ? runs : &domain.main();
   if (domain.former_current == nullptr) {
     Py_INCREF(domain.main_tealet->object);
-    // One of its tealets may have been running when its thread went, or the tealet that it lies in.
+    // When its thread went, one of its tealets may have been running, or the tealet in which it was
+    // opened.
     domain.former_current = std::exchange(domain.current_tealet, domain.main_tealet);
   }
   while (domain.main().first_child != nullptr) {
@@ -285,8 +286,8 @@ void discard_domain(PythonDomain& domain) {
 void free_domain_of(Tealet* main) {
   PythonDomain* const domain = main->domain;
   if (domain == nullptr) return;
-  // No tealet refers to main any more, so main is what runs, and alone: there is nothing to unwind,
-  // and it can be closed on any thread.
+  // No tealet refers to main any more, so the domain has no other tealet: there is nothing to
+  // unwind, and any thread can close it.
   if (domain->is_open()) {
     Py_SET_REFCNT(main->object, 1);
     discard_domain(*domain);

@@ -19,8 +19,7 @@ PyTypeObject* main_type = nullptr;
 
 namespace {
 
-// Whether `main` was initialised, and new tealets can be made here and now. Sets an exception if
-// not.
+// Whether `main` was initialised and can create tealets here and now. Sets an exception if not.
 bool can_create(Tealet* main) {
   PythonDomain* domain = main->domain;
   if (domain != nullptr) domain->end_pending();
@@ -165,7 +164,7 @@ PyObject* get_current(PyObject* self, void*) { return current_of(as_tealet(self)
 PyObject* get_previous(PyObject* self, void*) {
   PythonDomain* domain = as_tealet(self)->domain;
   Node* node = domain != nullptr && domain->is_open() ? domain->previous() : nullptr;
-  // A stub that was captured just now may have no object yet.
+  // A stub that was just captured may have no object yet.
   if (node == nullptr || node->binding == nullptr) Py_RETURN_NONE;
   return Py_NewRef(tealet_of(*node)->object);
 }
@@ -242,9 +241,9 @@ void set_up(PyHeapTypeObject* heap) {
   heap->as_number.nb_bool = tealet_type->tp_as_number->nb_bool;
 }
 
-// Gives Main a `switch` of its own, the same as Tealet's. The interpreter calls a method straight
-// away, without frames of its own in between, only on objects of the very type that defines it; and
-// main.switch() is where most tealets pause.
+// Gives Main a `switch` of its own, the same as Tealet's. CPython calls a method without frames of
+// its own in between only on objects of the very type that defines it. Most tealets pause in
+// main.switch().
 void own_switch() {
   const py::object inherited =
       py::handle(reinterpret_cast<PyObject*>(tealet_type)).attr("__dict__")["switch"];

@@ -1,4 +1,4 @@
-// The extension module: its table of contents.
+// The extension module: a table of contents.
 #include <tealet/tealet_version.h>
 
 #include <stdexcept>
@@ -16,8 +16,8 @@ namespace {
 // The types are the same for the whole process.
 bool is_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 
-// Turns the garbage collector off meanwhile. It may run any code, and no Python code may run inside
-// of pybind11's functions: see guarded.hpp. The Python code that the module needs is guarded.
+// Turns the garbage collector off meanwhile: it may run any code, and no Python code may run inside
+// pybind11's functions. See guarded.hpp. The Python code that the module needs is guarded.
 class GarbageStays {
  public:
   GarbageStays() noexcept : was_enabled_(PyGC_Disable() != 0) {}
@@ -53,16 +53,16 @@ PYBIND11_MODULE(_tealetpp, module) {
     throw pybind11::error_already_set();
   }
   tealetpp::install_chunk_cache();
-  // Users know the package, which hands out everything that is here.
+  // Users know the package, which exports all of them.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
     if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
   }
 }
 #undef PyInit__tealetpp
 
-// pybind11's own preparations, which a subinterpreter of CPython 3.11 never comes out of, come
-// after this. CPython 3.13 calls it in the main interpreter first, whoever imports.
-// NOLINTNEXTLINE(*-reserved-identifier): it is CPython that calls it.
+// Refuses before pybind11's own preparations, which never return in a subinterpreter of CPython
+// 3.11. CPython 3.13 calls this in the main interpreter first, whoever imports.
+// NOLINTNEXTLINE(*-reserved-identifier): CPython calls it.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__tealetpp() {
   if (is_main_interpreter()) {
     const GarbageStays meanwhile;

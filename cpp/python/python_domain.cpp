@@ -27,16 +27,16 @@ PythonDomain::~PythonDomain() {
   if (on_thread != nullptr) on_thread->remove(*this);
 }
 
-// The thread state itself tells whose execution runs, and the engine whose it must be.
+// The thread state tells whose execution runs; the engine, whose it must be.
 bool PythonDomain::is_usable_fast() const noexcept {
-  // First, so that little must be kept across the call.
+  // First, so that few registers must be kept across the call.
   const PyThreadState* const now = PyThreadState_Get();
   return nesting().is_usable_fast() && collecting_thread_state == 0 && now == thread &&
          outermost_handled(now) == handled_by(now, *tealet::core::running_tealet);
 }
 
 Errc PythonDomain::usable() {
-  // A thread that is gone may have had the same address, but never the same number.
+  // Addresses of thread states are reused, numbers never.
   if (!is_on_its_thread()) return Errc::thread;
   on_thread->correct_running();
   return Domain::check();
@@ -81,7 +81,7 @@ void PythonDomain::hold(Tealet* tealet, bool pending) {
     tealet->held = true;
   }
   tealet->pending = pending;
-  list_of(tealet).add(tealet);  // without memory for it, close_domain() still finds the tealet
+  list_of(tealet).add(tealet);  // if there is no memory, close_domain() finds the tealet
   if (pending) on_thread->expect_pending();
 }
 
@@ -109,8 +109,8 @@ void PythonDomain::forget_to_close() {
 
 void PythonDomain::end_pending_on_thread() {
   if (reparenting || !is_on_its_thread()) return;
-  // What is being ended does not end others in between, nor does what runs inside of it: they may
-  // be waiting for its end.
+  // A tealet that is being ended does not end others, nor does what runs inside of it: they may
+  // wait for its end.
   for (const Node* runs = tealet::core::running_tealet; runs->domain() != nullptr;
        runs = tealet::core::Nesting::enclosing(*runs)) {
     if (runs->binding != nullptr && tealet_of(*runs)->ending) return;
@@ -119,7 +119,7 @@ void PythonDomain::end_pending_on_thread() {
   on_thread->end_pending();
 }
 
-// One that waits and can be ended here; nullptr if none does.
+// A pending tealet that can be ended here; nullptr if there is none.
 Tealet* PythonDomain::next_to_end() {
   for (Tealet* const tealet : pending_.newest_first()) {
     if (tealet->node == nullptr || can_end_here(*this, *tealet->node)) return tealet;
@@ -128,18 +128,18 @@ Tealet* PythonDomain::next_to_end() {
 }
 
 void PythonDomain::end_own_pending() {
-  // One at a time: while one waits for something in the middle of its end, others may go on here.
-  // One that must wait again is not asked again.
+  // One at a time, since one that pauses in the middle of its end lets others go on here. One that
+  // becomes pending again is not asked again.
   bool must_wait_again = false;
-  const Tealet* last = nullptr;  // perhaps freed
+  const Tealet* last = nullptr;  // may be freed: for comparison only
   while (Tealet* const tealet = must_wait_again ? nullptr : next_to_end()) {
     if (tealet == last) break;
     last = tealet;
     Py_INCREF(tealet->object);
     hold(tealet, false);
     tealet->ending = true;
-    // Somebody may have found it meanwhile, through the tree. If not, it ends with its last
-    // reference.
+    // The program may have got a reference through the tree meanwhile. If not, it ends with its
+    // last reference.
     const bool must_end = tealet->must_end;
     tealet->must_end = false;
     if (must_end) end_unreachable(tealet);
@@ -170,7 +170,7 @@ void PythonDomain::learn_words(const Execution& execution, std::size_t words) {
   const std::size_t own = frame_words(execution.function);
   if (own == 0) return;
   std::uint16_t& more = more_words_[hash(execution.function)];
-  // The function's own frame may be gone already: what runs at its end needs data stack, too.
+  // `words` may be less: the function's own frame may be gone when code at its end runs.
   const std::size_t beyond = words > own ? words - own : 0;
   const std::size_t needed = words != 0 ? beyond : std::max<std::size_t>(std::size_t{2} * more, 64);
   more = static_cast<std::uint16_t>(

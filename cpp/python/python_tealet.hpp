@@ -44,6 +44,7 @@ struct Tealet {
   // which goes with that object, outlives them.
   inline bool is_main() const noexcept;
 };
+static_assert(sizeof(Tealet) == 4 * sizeof(void*) + 2 * sizeof(std::uint32_t));
 
 inline Tealet* tealet_of(const Node& node) noexcept { return static_cast<Tealet*>(node.binding); }
 inline Execution& execution_of(Node& node) noexcept {

@@ -1,10 +1,10 @@
 // The engine's switch, with CPython's state around it.
 #include "python/switching.hpp"
 
-#include <cassert>
 #include <cstdint>
 #include <utility>
 
+#include "core/check.hpp"
 #include "port/compiler.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
@@ -17,7 +17,7 @@ namespace tealetpp {
 
 namespace {
 
-// How often TealetExit was raised at a pause point, of any thread.
+// How many exits were raised at a pause point, on all threads.
 std::uint32_t exits = 0;
 
 PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(transfer.value); }
@@ -25,12 +25,13 @@ PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(tran
 // Updates `current_tealet` after a switch and returns what was passed. Releases the tealet that was
 // left, so any code may run. The caller must end_pending().
 Message take_message(PythonDomain& domain) {
-  // Stale from now on: every switch sets it.
+  // Member by member: gcc would copy the padding, too, in one more register. What stays is stale,
+  // as every switch sets it.
   const Message received{domain.received().signal, domain.received().value};
   Tealet* const left = domain.current_tealet;
   const Node& current = domain.current();
   domain.current_tealet = tealet_of(current);
-  // As refer() does, but the node is at hand.
+  // The same as refer(); the node is at hand.
   if (!current.is_main()) Py_INCREF(domain.current_tealet->object);
   domain.unrefer(left);
   return received;
@@ -42,8 +43,8 @@ Message take_message_and_end_pending(PythonDomain& domain) {
   return received;
 }
 
-// Raises an exception that comes from elsewhere, consuming the reference. The exception that is
-// being handled here becomes the end of its chain, as if a function called here had raised it.
+// Raises an exception of another execution, consuming the reference. The exception that is being
+// handled here becomes the end of its chain, as if a function called here had raised it.
 void raise_here(PyObject* exception) {
   PyObject* handled = PyErr_GetHandledException();
   add_context(exception, handled);
@@ -67,14 +68,14 @@ PyObject* unpack(PythonDomain& domain, Message received) {
   return value_of(received);
 }
 
-// Where the C stack of the running tealet stays as it is while others run. Main goes on above all
-// that tealets ever touched; but a domain inside a tealet moves with that tealet.
+// Bytes of the running tealet's C stack from there up stay in place while others run. Main's do
+// above all that tealets ever touched, unless the domain lies in a tealet and moves with it.
 const void* in_place(const PythonDomain& domain) {
   if (domain.current().is_main() && !domain.is_nested()) return domain.main().area->highest_far();
   return tealet::core::unbounded;
 }
 
-// What the domain wants to know of an execution that pauses.
+// Learns from an execution that pauses how much data stack its function needs.
 void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   Node& self = domain.current();
   if (self.is_main()) return;
@@ -88,7 +89,7 @@ TEALETPP_NOINLINE TEALETPP_COLD void tell_of_resumption(bool is_main) {
 }
 
 // Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
-// their code has changed what `target` is.
+// they have changed the state of `target`.
 TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(Tealet* target) {
   PythonDomain& domain = *target->domain;
   const Node& self = domain.current();
@@ -100,10 +101,10 @@ TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(Tealet* target) {
   return Errc::invalid;
 }
 
-// Whether there is another library that switches C stacks.
+// Whether another library that switches C stacks is loaded.
 TEALETPP_NOINLINE bool has_other_library() {
   static PyObject* const library = PyUnicode_InternFromString("greenlet");
-  // Not by PyImport_GetModuleDict(), which ends the process when the interpreter has none any more.
+  // PyImport_GetModuleDict() would abort once the interpreter has no modules any more.
   PyObject* const modules = PySys_GetObject("modules");
   if (library == nullptr || modules == nullptr || !PyDict_Check(modules)) return false;
   if (PyDict_GetItemWithError(modules, library) != nullptr) return true;
@@ -112,17 +113,17 @@ TEALETPP_NOINLINE bool has_other_library() {
 }
 
 // Whether `far`, where a tealet began, lies beyond all interpreter loops of the running execution.
-// Beside greenlet it is then on another coroutine's C stack. Without greenlet there is one C stack,
-// and a program that embeds Python may call it from anywhere there. `paused` holds frames that were
-// already put away.
+// If greenlet is loaded, it is then on another greenlet's C stack. Without greenlet there is one C
+// stack, and a program that embeds Python may call it from anywhere there. `paused` holds frames
+// that were already put away.
 TEALETPP_NOINLINE bool has_begun_elsewhere(const char* far, const PausedState* paused) {
   return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
          (paused == nullptr || !paused->reaches_on_c_stack(far));
 }
 
-// The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
-// Not checked in a tealet: only that tealet's own loops would be found, and what lies beyond its
-// stack belongs to its callers.
+// The same, with a comparison first that rules it out in the usual case. `here` is on the C stack.
+// Not checked inside a tealet: only that tealet's own loops would be found, and what lies beyond
+// its stack belongs to its callers.
 bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
                     const PausedState* paused = nullptr) {
   return domain.current().is_main() && far > static_cast<const char*>(here) &&
@@ -130,13 +131,14 @@ bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
-// Every named variable here is on every saved stack: keep them few.
 // If nothing was switched, received() is `out`.
+//
+// Every variable here is on every saved stack: keep them few.
 template <class Jump>
 Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   PythonDomain& domain = *target->domain;
   PyThreadState* const thread = domain.thread;  // the caller has called is_ready()
-  assert(thread == PyThreadState_Get());
+  TEALETPP_CHECK(thread == PyThreadState_Get());
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
     const Errc code = tell_of_pause(target);
     if (code != Errc::ok) {
@@ -163,22 +165,22 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
 Message take_result(Tealet* self, PyObject* result) {
   if (result != nullptr) return {Signal::value, result};
   PyObject* const raised = take_raised();
-  // Another one's exit goes on until it leaves that one.
+  // The exit of an enclosing tealet propagates until it leaves that one.
   if (latest_to_exit(self) != self) return {Signal::error, raised};
   return self->domain->python_hooks.result_of_raised(raised);
 }
 
 // --- the engine's callbacks ---
 
-// Begins the tealet's execution and returns what arrived. Its arguments are in domain.call; if that
-// is empty, another tealet's end begins this one, with that result as its only argument.
+// Begins the tealet's execution and returns what was passed. Its arguments are in domain.call. If
+// that is empty, another tealet's end begins this one, with that result as its only argument.
 TEALETPP_NOINLINE Message enter(Node& node) {
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   begin_execution(PyThreadState_Get(), execution_of(node),
                   node.area->space_below(TEALETPP_FRAME_ADDRESS()));
   Call call = std::exchange(domain.call, Call{});
   Message received = take_message_and_end_pending(domain);
-  // Thrown into before it began: there is nothing on its stack that could catch it.
+  // throw() before it began: there is nothing on its stack that could catch it.
   if (received.signal != Signal::value) return received;
   if (call.arguments == nullptr) {
     execution_of(node).arguments = value_of(received);
@@ -194,20 +196,20 @@ TEALETPP_NOINLINE Message enter(Node& node) {
   return received;
 }
 
-// What comes after it, with `out` for the parent.
+// Ends the tealet's execution. `out` is for the parent.
 TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   Execution& execution = execution_of(node);
-  // What is dropped at the end may open further domains in this tealet.
+  // Code that runs at the end may open further domains in this tealet.
   do {
     domain.close_inner_domains(node);
     if (was_outgrown(PyThreadState_Get()->datastack_chunk)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
-  domain.release_held(tealet_of(node));  // the domain still refers to it as the current one
+  domain.release_held(tealet_of(node));  // the domain has a reference, as it is current
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
-    // It begins where this one ends, and so does its data stack.
+    // It begins on the place of this one, with its data stack.
     execution_of(receiver).data_stack = std::exchange(execution.data_stack, nullptr);
     forget_use(execution_of(receiver).data_stack);
   }
@@ -219,7 +221,7 @@ TEALETPP_NOINLINE Message leave(Node& node, PyObject* result) {
   return leave(node, take_result(tealet_of(node), result));
 }
 
-// On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
+// Its frame is on the stack of every tealet: keep it small. See Domain::on_begin().
 Message run(Node& node, Message) {
   const Message received = enter(node);
   if (received.signal != Signal::value) return leave(node, received);
@@ -230,11 +232,11 @@ Message run(Node& node, Message) {
 }
 
 bool release(Node& node) {
-  Tealet* object = tealet_of(node);
-  if (object == nullptr) return true;
+  Tealet* tealet = tealet_of(node);
+  if (tealet == nullptr) return true;
   auto& domain = static_cast<PythonDomain&>(*node.domain());
-  object->node = nullptr;
-  if (Tealet* parent = std::exchange(object->parent, nullptr)) {
+  tealet->node = nullptr;
+  if (Tealet* parent = std::exchange(tealet->parent, nullptr)) {
     const bool reparenting = std::exchange(domain.reparenting, true);
     domain.unrefer(parent);
     domain.reparenting = reparenting;
@@ -243,28 +245,28 @@ bool release(Node& node) {
 }
 
 void close(tealet::core::Domain& domain) {
-  // Its last reference may be held by one of its tealets.
+  // One of its tealets may own the last reference.
   Tealet* main = static_cast<PythonDomain&>(domain).main_tealet;
   Py_INCREF(main->object);
   if (!close_domain(main)) PyErr_WriteUnraisable(main->object);
   Py_DECREF(main->object);
 }
 
-// Every tealet keeps its parent, which may be waiting for nothing but its end.
+// Moves the reference to the parent, which may be the former parent's last one.
 void reparented(Node& child) {
-  Tealet* object = tealet_of(child);
-  if (object == nullptr) return;  // just created: bind() does it
+  Tealet* tealet = tealet_of(child);
+  if (tealet == nullptr) return;  // just created: bind() does it
   auto& domain = static_cast<PythonDomain&>(*child.domain());
   const bool reparenting = std::exchange(domain.reparenting, true);
   Tealet* parent = tealet_of(*child.parent);
   domain.refer(parent);
-  domain.unrefer(std::exchange(object->parent, parent));
+  domain.unrefer(std::exchange(tealet->parent, parent));
   domain.reparenting = reparenting;
 }
 
-// The arguments, borrowed if the function is certain to take its own references before anything
-// else can run, which is so for Python functions called without keywords; else in a tuple, `owned`.
-// False with MemoryError.
+// Prepares the arguments. They are borrowed if the function takes references of its own before any
+// other code runs, as Python functions do when they are called without keywords. Otherwise they are
+// copied to a tuple, `owned`. False with MemoryError.
 bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* const* arguments,
                   Py_ssize_t count, PyObject* keywords, bool stack_stays) {
   static PyObject* const no_arguments[1] = {nullptr};
@@ -282,17 +284,16 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
 template <Message take_message(PythonDomain&)>
 TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain) {
   domain.tools_wait = false;
-  const bool is_main = domain.current().is_main();  // arriving may close the domain
+  const bool is_main = domain.current().is_main();  // unpack() may close the domain
   PyObject* const result = unpack(domain, take_message(domain));
   tell_of_resumption(is_main);
   return result;
 }
 
-// What arrived with the switch that just returned. Here and in the next function is all that runs
-// Python code between a switch and its caller.
+// The result of the switch that just returned. Only this and the next function run Python code
+// between a switch and its caller.
 //
-// Not inline, nor is what follows: the frame from which the engine switches is on every saved
-// stack.
+// Neither is inline: the frame from which the engine switches is on every saved stack.
 template <Message take_message(PythonDomain&) = take_message_and_end_pending>
 TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   return guard([&] {
@@ -301,7 +302,7 @@ TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   });
 }
 
-// Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
+// Nothing has switched: drops `out`, which the engine may have taken already.
 TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
   target->domain->received() = Message{};
   guard([&] {
@@ -311,7 +312,7 @@ TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
   return nullptr;
 }
 
-// Thrown into before it began: it begins all the same, and ends at once.
+// throw() before the tealet began: it begins, and ends at once.
 TEALETPP_NOINLINE PyObject* transfer_to_new(Tealet* target, Message out) {
   PythonDomain& domain = *target->domain;
   Node& node = *target->node;
@@ -374,8 +375,8 @@ Errc unwind(Tealet* target, PyObject*& result) {
 PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
   PythonDomain& domain = *target->domain;
   Execution& execution = execution_of(*target->node);
-  // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
-  // there may run other tealets, or end this one, the arguments may be gone when that is done.
+  // The arguments may be on the C stack, and a stub's stack may overwrite them. If the switch runs
+  // other code on the way, the arguments may be gone afterwards.
   const bool stack_stays = target->node->status == Status::New && domain.receives_quietly();
   Call call;
   PyObject* owned = nullptr;
@@ -383,7 +384,7 @@ PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, Py
     if (!prepare_call(call, owned, execution.function, arguments, count, keywords, stack_stays)) {
       return false;
     }
-    // Making a tuple may have collected garbage, and that may have run anything.
+    // Creating the tuple may have collected garbage, which runs any code.
     if (owned == nullptr || can_begin(target)) return true;
     Py_DECREF(owned);
     return false;

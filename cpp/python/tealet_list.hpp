@@ -1,5 +1,4 @@
-// A list of tealets, each of which knows its place in it: adding and removing take the same time
-// however long it is.
+// A list of tealets, each of which knows its place in it. Adding and removing take constant time.
 #pragma once
 
 #include <vector>
@@ -12,7 +11,7 @@ class TealetList {
  public:
   // A tealet is in one list at most. If there is no memory, it is in none.
   void add(Tealet* tealet) noexcept;
-  // Does nothing if `tealet` is not in this list. The last one takes its place.
+  // Does nothing if `tealet` is not in this list. The last one moves to its place.
   void remove(Tealet* tealet) noexcept;
   bool is_empty() const noexcept { return tealets_.empty(); }
   auto newest_first() const noexcept { return Backwards{tealets_}; }

@@ -22,7 +22,7 @@ namespace tealetpp {
 
 PyTypeObject* tealet_type = nullptr;
 
-// There may be a million of them.
+// A program may have a million of them.
 static_assert(sizeof(Instance<Main>) == 96 || sizeof(void*) != 8);
 
 namespace {
@@ -34,7 +34,7 @@ PyObject* new_object(PyTypeObject* type) {
   return object;
 }
 
-// Whether `tealet` was made by a Main, and can be used here and now. Sets an exception if not.
+// Whether `tealet` was created by a Main, and is ready. Sets an exception if not.
 bool is_usable(Tealet* tealet) {
   if (tealet->domain != nullptr) return tealet->domain->is_ready(tealet);
   PyErr_SetString(PyExc_TypeError, "this tealet was never initialised: Main.tealet() makes them");
@@ -46,7 +46,7 @@ PyObject* refuse(Tealet* tealet, const char* why) {
   return nullptr;
 }
 
-// The names, as the list of them reads; nullptr with an exception set.
+// The names in one string, with commas; nullptr with an exception set.
 PyObject* joined(PyObject* names) {
   PyObject* comma = PyUnicode_FromString(", ");
   PyObject* text = comma != nullptr ? PyUnicode_Join(comma, names) : nullptr;
@@ -83,10 +83,10 @@ Tealet* new_tealet() {
 
 // --- what the C API offers too ---
 
-// These guard what may run Python code themselves, so that they leave no frame of their own on the
-// stack of a tealet that pauses here.
+// These have guards inside, around what may run Python code. A guard around the whole would be a
+// frame on the stack of each tealet that pauses here.
 
-// The hot path: a paused tealet, and no value or one.
+// The fast path: a paused tealet, and one value or none.
 PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
                         PyObject* keywords) {
   Tealet* tealet = as_tealet(self);
@@ -111,7 +111,7 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 namespace {
 
 // A new reference to the exception that throw() raises in `tealet`; nullptr with an exception set,
-// also if `tealet` is not ready for it.
+// also if `tealet` is not ready.
 PyObject* prepare_throw(Tealet* tealet, PyObject* exception) {
   if (PyExceptionClass_Check(exception)) {
     exception = PyObject_CallNoArgs(exception);
@@ -178,8 +178,8 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
     return nullptr;
   }
   if (!is_runnable(arguments[0], "run() needs a callable, not %R")) return nullptr;
-  // A stub has the context variables of where it is run; a new tealet, of where it was created.
-  // Copying them may collect garbage, and that may run anything.
+  // A stub gets the context variables of its runner; a new tealet has those of its creator. Copying
+  // them may collect garbage, which runs any code.
   PyObject* context = nullptr;
   if (tealet->node->status == Status::Stub) {
     context = copy_context(PyThreadState_Get());
@@ -194,7 +194,7 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
   execution.function = Py_NewRef(arguments[0]);
   PyObject* result = start(tealet, arguments + 1, count - 1, keywords);
   if (result == nullptr && tealet->node != nullptr) {
-    // Not begun: as it was.
+    // It has not begun, so it is left as it was.
     const Status status = tealet->node->status;
     if (status == Status::New || status == Status::Stub) {
       Py_CLEAR(execution_of(*tealet->node).function);
@@ -234,8 +234,8 @@ PyObject* method_duplicate(PyObject* self, PyObject*) {
 
 PyObject* method_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
-// A generator with a `with` block may be dropped, or found by the collector, where nothing can be
-// closed: then that comes at the next occasion.
+// A generator with a `with` block may be dropped where nothing can be closed, also by the
+// collector. Then the tealet is closed at the next safe point.
 PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t count) {
   Tealet* tealet = as_tealet(self);
   if (tealet->node != nullptr && !tealet->domain->can_switch()) {
@@ -255,7 +255,7 @@ PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t cou
   return nullptr;
 }
 
-// For pickle and copy. A stack cannot be moved, nor be copied once Python frames are on it.
+// For pickle and copy. A stack cannot be moved, nor copied once Python frames are on it.
 PyObject* method_reduce(PyObject* self, PyObject*) {
   PyErr_Format(PyExc_TypeError, "cannot pickle '%s' object", Py_TYPE(self)->tp_name);
   return nullptr;
@@ -324,7 +324,6 @@ int set_parent(PyObject* self, PyObject* value, void*) {
   return 0;
 }
 
-// Plain getters: pybind11 would make up a C++ value for an object that was never initialised.
 PyObject* get_status(PyObject* self, void*) { return to_python(status_of(*as_tealet(self))); }
 
 PyObject* get_saved_bytes(PyObject* self, void*) {
@@ -392,16 +391,15 @@ int slot_traverse(PyObject* self, visitproc visit, void* arg) {
   Tealet* parent = tealet->parent;
   if (parent != nullptr && !parent->is_main()) Py_VISIT(parent->object);
   if (tealet->node == nullptr) return 0;
-  // What a main tealet has paused is its callers': they own what their frames refer to.
+  // The paused frames of a main tealet belong to its callers.
   if (tealet->is_main()) return 0;
-  // Assigning to __class__ may have given it a __del__, which is called in place of
-  // slot_finalize(). Then the collector must not find it: nothing would keep what its paused frames
-  // use.
+  // Assigning to __class__ may have given it a __del__, which replaces slot_finalize(). Then the
+  // collector must not find it, or it would clear what the paused frames use.
   if (Py_TYPE(self)->tp_finalize != static_cast<destructor>(guarded<slot_finalize>)) return 0;
   return visit_execution(execution_of(*tealet->node), visit, arg);
 }
 
-// A new tealet whose function refers to it. One that was paused has ended by now: slot_finalize().
+// For a new tealet whose function refers to it. A paused one has ended by now: slot_finalize().
 int slot_clear(PyObject* self) {
   const Tealet* tealet = as_tealet(self);
   if (tealet->node != nullptr && tealet->node->status == Status::New) {
@@ -411,8 +409,8 @@ int slot_clear(PyObject* self) {
 }
 
 // The collector is about to break a cycle with this tealet, on any thread. It must not: the paused
-// stack may borrow anything in reach. So the domain holds the tealet and ends it at the next
-// occasion, which frees the cycle. This repeats at each collection until it has ended.
+// stack may borrow anything in reach. So the domain holds the tealet and ends it at the next safe
+// point, which frees the cycle. This repeats at each collection until it has ended.
 void slot_finalize(PyObject* self) {
   Tealet* tealet = as_tealet(self);
   allow_finalizing_again(self);
@@ -422,8 +420,7 @@ void slot_finalize(PyObject* self) {
   domain.end_later(tealet);
 }
 
-// Replaces pybind11's, which calls Python's API inside of destructors and handlers: see
-// guarded.hpp.
+// Replaces pybind11's, which calls Python's API in destructors and handlers: see guarded.hpp.
 PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
   if (has_other_values(type, {tealet_type, main_type})) {
     PyErr_Format(PyExc_TypeError, "%s cannot also derive from other extension types",
@@ -444,7 +441,7 @@ int slot_init(PyObject* self, PyObject*, PyObject*) {
   return -1;
 }
 
-// Makes an object when Tealet, Main or a subclass is called. Replaces pybind11's, as above.
+// Creates an object when Tealet, Main or a subclass is called. Replaces pybind11's, as above.
 PyObject* call_type(PyObject* type, PyObject* arguments, PyObject* keywords) {
   PyObject* self = PyType_Type.tp_call(type, arguments, keywords);
   if (self == nullptr || !PyObject_TypeCheck(self, tealet_type)) return self;
@@ -465,7 +462,7 @@ void slot_dealloc(PyObject* self) {
   PyObject* main = nullptr;
   PyObject_GC_UnTrack(self);
   if (tealet->domain != nullptr) {
-    // Alive again while it ends: that may run any code, which may even keep it.
+    // Alive again while it ends. That runs any code, which may keep it.
     Py_SET_REFCNT(self, 1);
     end_unreachable(tealet);
     Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
