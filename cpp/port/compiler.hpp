@@ -12,9 +12,9 @@
 
 // The running function's frame: a place on the C stack. The function must not be inlined where the
 // exact place matters.
-#define TEALETPP_FRAME_ADDRESS() static_cast<char*>(__builtin_frame_address(0))
+#define TEALETPP_FRAME_ADDRESS() (static_cast<char*>(__builtin_frame_address(0)))
 // The far end of that frame: the stack pointer of the caller, before the call.
-#define TEALETPP_CALLERS_STACK_POINTER() static_cast<char*>(__builtin_dwarf_cfa())
+#define TEALETPP_CALLERS_STACK_POINTER() (static_cast<char*>(__builtin_dwarf_cfa()))
 
 // A thread-local variable without constructor, in the static part of thread-local memory: read
 // without a call, whatever library this is part of.
