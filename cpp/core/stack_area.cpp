@@ -48,6 +48,8 @@ bool StackArea::lists(const Stack& stack) const noexcept {
   return listed != nullptr;
 }
 
+#if TEALET_CHECKS
+
 void StackArea::verify(std::size_t most) const noexcept {
   std::size_t count = 0;
   const char* end = nullptr;  // of the stack before, in place
@@ -59,5 +61,7 @@ void StackArea::verify(std::size_t most) const noexcept {
     end = stack->far_;
   }
 }
+
+#endif  // TEALET_CHECKS
 
 }  // namespace tealet::core

@@ -97,9 +97,11 @@ class StackArea {
   void forget_poison(const char*) const noexcept {}
 #endif
 
+#if TEALET_CHECKS
   // Aborts if an invariant of the list is broken, or if it has more than `most` stacks: see
   // Domain::verify().
   void verify(std::size_t most) const noexcept;
+#endif
   // Whether `stack` is in the list.
   bool lists(const Stack& stack) const noexcept;
 

@@ -70,9 +70,8 @@ SwitchResult core::switch_to(Node* target, void* value) {
 
 SwitchResult core::switch_to_main(CxxDomain& domain, void* value) {
   Node* const main = domain.is_open() ? &domain.main() : nullptr;
-  if (TEALET_UNLIKELY(main == nullptr || !domain.can_switch_fast(*main))) {
-    return switch_slow(main, value);
-  }
+  const bool fast = main != nullptr && domain.can_switch_fast(*main);
+  if (TEALET_UNLIKELY(!fast)) return switch_slow(main, value);
   return domain.switch_fast(*main, value);
 }
 
@@ -93,9 +92,9 @@ TealetRef& TealetRef::operator=(const TealetRef& other) noexcept {
   return *this;
 }
 
-TealetRef::~TealetRef() { reset(); }
+TealetRef::~TealetRef() { unrefer(); }
 
-void TealetRef::reset() noexcept {
+void TealetRef::unrefer() noexcept {
   if (node_ != nullptr) CxxDomain::of(*node_).unrefer(*std::exchange(node_, nullptr));
 }
 

@@ -12,9 +12,9 @@
 
 // An address in the frame of the running function. Where the exact address matters, the function
 // must be TEALETPP_NOINLINE.
-#define TEALETPP_FRAME_ADDRESS() static_cast<char*>(__builtin_frame_address(0))
+#define TEALETPP_FRAME_ADDRESS() (static_cast<char*>(__builtin_frame_address(0)))
 // The far end of that frame: the stack pointer of the caller, before the call.
-#define TEALETPP_CALLERS_STACK_POINTER() static_cast<char*>(__builtin_dwarf_cfa())
+#define TEALETPP_CALLERS_STACK_POINTER() (static_cast<char*>(__builtin_dwarf_cfa()))
 
 // A thread-local variable without constructor, in the static part of thread-local memory. Reading
 // it takes no call, in any library.

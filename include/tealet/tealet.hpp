@@ -116,7 +116,7 @@ class TEALET_API TealetRef {
   friend struct CxxDomain;
   explicit TealetRef(core::Node* node) noexcept;
   bool alive() const noexcept;
-  void reset() noexcept;
+  void unrefer() noexcept;
 
   core::Node* node_ = nullptr;
 };
