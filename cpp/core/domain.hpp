@@ -283,4 +283,11 @@ class Domain {
   StackArea area_;  // the thread's C stack
 };
 
+inline SwitchResult Domain::switch_result() noexcept {
+  if (TEALET_UNLIKELY(jump_.message.signal != Signal::value)) {
+    return {static_cast<long>(jump_.message.signal), this};
+  }
+  return {0, jump_.message.value};
+}
+
 }  // namespace tealet::core

@@ -16,6 +16,7 @@
 
 #include "core/check.hpp"
 #include "core/domain.hpp"
+#include "core/without_limit.hpp"
 #include "port/compiler.hpp"
 #include "port/sanitizers.hpp"
 #include "switch/switch.h"
@@ -23,26 +24,6 @@
 namespace tealet::core {
 
 namespace {
-
-// Lifts the limit of `memory` while it exists, if `lift` is true.
-class WithoutLimit {
- public:
-  WithoutLimit(CountingAllocator& memory, bool lift) noexcept : lifted_(lift ? &memory : nullptr) {
-    if (TEALET_UNLIKELY(lift)) {
-      limit_ = memory.limit();
-      memory.set_limit(CountingAllocator::no_limit);
-    }
-  }
-  ~WithoutLimit() {
-    if (lifted_ != nullptr) lifted_->set_limit(limit_);
-  }
-  WithoutLimit(const WithoutLimit&) = delete;
-  WithoutLimit& operator=(const WithoutLimit&) = delete;
-
- private:
-  CountingAllocator* lifted_;
-  std::size_t limit_ = 0;
-};
 
 // How many bytes of a stack lie between `near` and the nearer of `up_to` and `far`.
 inline std::size_t bytes_up_to(const char* near, const char* far, const char* up_to) noexcept {
@@ -362,13 +343,6 @@ TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_restore_fast(void* domain) 
   return self.switch_result();
 }
 
-inline SwitchResult Domain::switch_result() noexcept {
-  if (TEALET_UNLIKELY(jump_.message.signal != Signal::value)) {
-    return {static_cast<long>(jump_.message.signal), this};
-  }
-  return {0, jump_.message.value};
-}
-
 // --- the outermost frames of a tealet, on every saved stack: on_begin() and Hooks::run ---
 
 TEALETPP_ALWAYS_INLINE inline void Domain::run_here() noexcept {
@@ -448,51 +422,6 @@ Node& Domain::receiver() noexcept {
     parent = parent->parent;
   }
   return *parent;
-}
-
-// --- fork ---
-
-Errc Domain::fork(Node& copy, bool leave) noexcept {
-  TEALETPP_CHECK(copy.domain() == this && copy.status == Status::New && copy.far == nullptr);
-  TEALETPP_CHECK(current_->far != unbounded);
-  jump_.target = &copy;
-  jump_.mode = {Leaving::pause, false, leave, false};
-  jump_.message = {};
-  return code_of(jump_saving_thread_state(&on_fork, &on_forked));
-}
-
-// Two tealets have the same bytes from here to the same far end. One of them continues with the
-// bytes in place; for the other one all of them are saved.
-void* Domain::on_fork(void* domain, void* near) noexcept {
-  auto& self = *static_cast<Domain*>(domain);
-  Node& original = *self.current_;
-  Node& copy = *self.jump_.target;
-  auto* const low = static_cast<char*>(near);
-  Stack* saved =
-      Stack::save(self.memory_, low, original.far, static_cast<std::size_t>(original.far - low));
-  if (saved == nullptr) {
-    self.jump_.mode.failed = true;
-    return near;
-  }
-  copy.area = original.area;
-  copy.far = original.far;
-  copy.marked = original.marked;
-  copy.area->note_far(copy.far);
-  Node& paused = self.jump_.mode.fork_leaves ? original : copy;
-  paused.stack = saved;
-  paused.status = Status::Suspended;
-  if (self.jump_.mode.fork_leaves) {
-    copy.status = Status::Running;
-    self.previous_ = &original;
-    self.current_ = &copy;
-    self.nesting_.entered(copy);
-  }
-  return near;
-}
-
-SwitchResult Domain::on_forked(void* domain) noexcept {
-  auto& self = *static_cast<Domain*>(domain);
-  return self.jump_.mode.failed ? self.not_switched(Errc::memory) : self.switch_result();
 }
 
 }  // namespace tealet::core
