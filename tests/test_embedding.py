@@ -268,6 +268,27 @@ def test_the_shared_library_exports_what_the_c_headers_declare(installed):
 
 
 # Used by what the headers define.
+@any_python
+def test_headers_do_not_shadow_those_of_a_program(installed, tmp_path):
+    """Programs for libtealet put the folder of tealet.h itself on the path, before their own."""
+    own = tmp_path / "own"
+    own.mkdir()
+    names = ["api", "arrival", "config", "error", "python", "stats", "status", "version"]
+    headers = [f"{name}{suffix}" for name in (*names, "allocator") for suffix in (".h", ".hpp")]
+    for header in headers:
+        (own / header).write_text(f"static int of_{header.replace('.', '_')};\n")
+    source = tmp_path / "program.c"
+    source.write_text(
+        '#include "tealet.h"\n#include "tealet_extras.h"\n'
+        + "".join(f"#include <{header}>\n" for header in headers)
+        + "int main(void) { return "
+        + " + ".join(f"of_{header.replace('.', '_')}" for header in headers)
+        + "; }\n"
+    )
+    folder = installed / "include/tealet"
+    run(tool("cc"), "-fsyntax-only", f"-I{folder}", f"-I{own}", source)
+
+
 OF_THE_CORE = {
     "tealet::core::extra_of(tealet::core::Node&)",
     "tealet::core::set_operate(tealet::core::Node&, "
