@@ -36,7 +36,6 @@ void PythonDomain::verify() {
   TEALETPP_CHECK(current_tealet->node == &current() && main_tealet->node == &main());
   TEALETPP_CHECK(opened_before == nullptr || opened_before->opened_after == this);
   TEALETPP_CHECK(opened_after == nullptr || opened_after->opened_before == this);
-  TEALETPP_CHECK(!has_pending() || may_have_pending || on_thread == nullptr);
   for (Node* node = &main(); node != nullptr; node = node->next_in_tree()) {
     const Tealet* const tealet = tealet_of(*node);
     if (tealet == nullptr) continue;  // created, and not yet bound
