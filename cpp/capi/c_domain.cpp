@@ -24,7 +24,7 @@ void* AllocatorResource::do_allocate(std::size_t bytes, std::size_t) {
   void* block = functions_.malloc_p(bytes, functions_.context);
   if (block == nullptr) throw std::bad_alloc();
 #if TEALET_CHECKS
-  require_aligned(block, "tealet_alloc_t::malloc_p");
+  require_aligned(block);
 #endif
   return block;
 }

@@ -35,7 +35,7 @@ class AllocatorResource : public std::pmr::memory_resource {
 };
 
 // Lives in a block of the program's allocator, which the statistics count like any other.
-struct CDomain final : private AllocatorResource, core::Domain {
+struct CDomain final : AllocatorResource, core::Domain {
   // Every node gets `extra` bytes. The caller of tealet_initialize() has its frame at `begun_at`.
   CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept;
 

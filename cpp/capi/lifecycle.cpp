@@ -80,14 +80,14 @@ TEALETPP_NOINLINE tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extr
   if (extrasize > core::largest_node_extra - sizeof(tealet_t)) return nullptr;
   void* block = TEALET_ALLOC_MALLOC(&functions, sizeof(CDomain));
   if (block == nullptr) return nullptr;
-  require_aligned(block, __func__);
+  require_aligned(block);
   auto* here = TEALETPP_FRAME_ADDRESS();
   auto* domain = ::new (block) CDomain(functions, sizeof(tealet_t) + extrasize, here);
   if (domain->open(domain->extra_bytes) != Errc::ok) {
     free_domain(*domain);
     return nullptr;
   }
-  require_aligned(&domain->main(), __func__);
+  require_aligned(&domain->main());
   domain->main().origin = TEALET_ORIGIN_MAIN_LINEAGE;
   return make_handle(*domain, domain->main());
 }

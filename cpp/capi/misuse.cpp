@@ -52,11 +52,11 @@ void require_on_stack(const void* far, const char* function, const char* paramet
          parameter, far, static_cast<const void*>(top));
 }
 
-void require_aligned(const void* block, const char* function) noexcept {
+void require_aligned(const void* block) noexcept {
   constexpr std::size_t alignment = alignof(std::max_align_t);
   if (reinterpret_cast<std::uintptr_t>(block) % alignment == 0) return;
-  misuse(function,
-         "malloc_p() returned a block that is not aligned to %zu bytes (state: it is at %p)",
+  misuse("tealet_alloc_t::malloc_p",
+         "it returned a block that is not aligned to %zu bytes (state: the block is at %p)",
          alignment, block);
 }
 

@@ -31,7 +31,7 @@ inline void require(const void* argument, const char* function, const char* para
 void require_on_stack(const void* far, const char* function, const char* parameter) noexcept;
 
 // Aborts if a block from the program's allocator is not aligned for every type.
-void require_aligned(const void* block, const char* function) noexcept;
+void require_aligned(const void* block) noexcept;
 
 // While it exists, this thread is in a function that the program has given the domain, such as
 // tealet_lock_t::lock. A call of the API for the same domain from in there would find that domain

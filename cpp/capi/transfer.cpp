@@ -122,6 +122,7 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
 Message run_function(Node& self, Message received) {
   CDomain& domain = CDomain::of(self);
   const tealet_run_t run = function_of(self);
+  TEALETPP_CHECK(run != nullptr);
   OwnEnd own;
   self.binding = &own;
   domain.after_transfer();
@@ -162,6 +163,7 @@ int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexce
   CDomain& domain = CDomain::of(stub);
   if (const int error = begin_transfer(domain, here); error != 0) return error;
   Errc code = Errc::invalid;
+  TEALETPP_CHECK(run != nullptr);
   if (stub.status == Status::Stub && stub.binding == nullptr) {
     set_function(stub, run);
     code = leave_for(domain, stub, parg, TEALET_XFER_DEFAULT);

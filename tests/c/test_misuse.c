@@ -248,12 +248,11 @@ static void test_allocators(void) {
   ENDS(cannot_free, "tealet_initialize", "lacks a function", "malloc_p is set, free_p is NULL");
   ENDS(cannot_allocate, "tealet_initialize", "lacks a function", "malloc_p is NULL, free_p is set");
   blocks_left = 0;
-  ENDS(misaligns_its_blocks, "tealet_initialize", "not aligned to 16 bytes", "it is at ");
-#ifndef WITH_VERIFY
-  /* With checks every block is looked at, under the name of the function. */
+  ENDS(misaligns_its_blocks, "tealet_alloc_t::malloc_p", "not aligned to 16 bytes",
+       "the block is at ");
   blocks_left = 1;
-  ENDS(misaligns_its_blocks, "tealet_initialize", "not aligned to 16 bytes", "it is at ");
-#endif
+  ENDS(misaligns_its_blocks, "tealet_alloc_t::malloc_p", "not aligned to 16 bytes",
+       "the block is at ");
 }
 
 /* --- callbacks -------------------------------------------------------------------------------- */
@@ -396,13 +395,22 @@ static void finalizes_in_the_middle_of_a_switch(void) {
 }
 
 static void misaligns_later(void) {
-  blocks_left = 3;
-  while (blocks_left >= 0) {
-    tealet_alloc_t alloc = {misaligned_malloc, keeps_all, NULL};
+  tealet_alloc_t alloc = {misaligned_malloc, keeps_all, NULL};
 
-    main_tealet = tealet_initialize(&alloc, 0);
-    paused_echo(main_tealet);
-  }
+  blocks_left = 2;
+  tealet_new(tealet_initialize(&alloc, 0));
+}
+
+static void uses_an_overwritten_handle(void) {
+  begin();
+  created = tealet_new(main_tealet);
+  memset(created, 0, sizeof(tealet_t));
+  tealet_status(created);
+}
+
+static void test_handles(void) {
+  CHECK(aborts(uses_an_overwritten_handle));
+  CHECK(strstr(said, "tealet: check failed: tealet->main == ") == said);
 }
 
 /* Only in builds with checks: to remember it would cost every switch. */
@@ -412,11 +420,12 @@ static void test_allocator_functions(void) {
   ENDS(makes_one_while_it_frees, "tealet_alloc_t::free_p", "must not use its own domain",
        "no tealet runs");
   ENDS(finalizes_in_the_middle_of_a_switch, "tealet_alloc_t::free_p", "must not use its own domain",
-       "a tealet runs");
-  ENDS(misaligns_later, "tealet_alloc_t::malloc_p", "not aligned to 16 bytes", "it is at ");
+       "tealet runs on this thread");
+  ENDS(misaligns_later, "tealet_alloc_t::malloc_p", "not aligned to 16 bytes", "the block is at ");
 }
 
 #else
+static void test_handles(void) {}
 static void test_allocator_functions(void) {}
 #endif
 
@@ -581,6 +590,7 @@ int main(void) {
   test_lock_functions();
   test_lock_functions_that_the_program_alone_calls();
   test_lock_functions_that_use_another_domain();
+  test_handles();
   test_allocator_functions();
   test_places_on_the_stack();
   test_a_far_end_that_is_taken_away_again();
