@@ -404,7 +404,7 @@ static void misaligns_later(void) {
 static void uses_an_overwritten_handle(void) {
   begin();
   created = tealet_new(main_tealet);
-  memset(created, 0, sizeof(tealet_t));
+  memset((void*)created, 0, sizeof(tealet_t));
   tealet_status(created);
 }
 
