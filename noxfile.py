@@ -387,6 +387,7 @@ def valgrind(session: nox.Session) -> None:
     build_and_test(
         session,
         "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+        "-DTEALETPP_CHECKS=ON",
         f"-DCMAKE_TEST_LAUNCHER={';'.join(memcheck)}",
     )
 

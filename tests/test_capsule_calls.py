@@ -167,6 +167,8 @@ def test_other_wrong_arguments(main, calls, paused):
         calls.make(main, 3, NULL)
     with pytest.raises(TypeError, match="must be a tealet, not 3"):
         calls.make(main, int, 3)
+    with pytest.raises(TypeError, match="is a generator function: calling it runs nothing"):
+        calls.make(main, lambda: (yield), NULL)
     for wrong in (NULL, None, 3, int):
         with pytest.raises(TypeError, match="needs an exception"):
             calls.throw_into(paused(calls.hold, None), wrong)

@@ -270,6 +270,17 @@ def test_a_main_for_which_python_has_no_memory():
     Main().close()
 
 
+@pytest.mark.parametrize("limit", [0, 10, 100])
+def test_a_limit_that_is_too_low_for_a_domain(limit):
+    with pytest.raises(MemoryError, match=rf"limit of {limit} bytes .* takes \d+$") as refused:
+        Main(memory_limit=limit)
+    needed = int(str(refused.value).split()[-1])
+    with pytest.raises(MemoryError, match=f"takes {needed}$"):
+        Main(memory_limit=needed - 1)
+    with Main(memory_limit=needed) as main:
+        assert not main.stats().enabled or main.stats().bytes_allocated == needed
+
+
 def test_a_snapshot_for_which_python_has_no_memory(main):
     testcapi = pytest.importorskip("_testcapi")
     expected = main.stats()
@@ -282,5 +293,5 @@ def test_a_snapshot_for_which_python_has_no_memory(main):
         finally:
             testcapi.remove_mem_hooks()
     assert main.stats() == expected
-    with pytest.raises(TypeError, match="No constructor defined"):
+    with pytest.raises(TypeError, match="cannot be called to create one"):
         type(expected)()

@@ -1,6 +1,9 @@
 """What comes of bad use: a clear exception, and every tealet as it was."""
 
+import contextlib
+import functools
 import sys
+import types
 
 import pytest
 
@@ -105,6 +108,14 @@ def test_more_than_one_value_to_a_paused_tealet(main, cast, refused):
     refused(InvalidError, main.switch, 1, 2, match="one value")
 
 
+def test_keyword_arguments_for_a_paused_tealet(main, cast, refused):
+    for args in ((), (1,)):
+        refused(
+            InvalidError, cast["paused"].switch, *args, a=1, b=2, match="keyword arguments .* a, b"
+        )
+    refused(InvalidError, main.switch, value=1, match="keyword arguments .* value")
+
+
 def test_a_parent_cycle(main, cast, refused):
     refused(InvalidError, setattr, cast["new"], "parent", cast["new"], match="descends")
     refused(InvalidError, setattr, main, "parent", cast["new"])
@@ -118,6 +129,81 @@ def test_a_run_that_is_not_callable(main, cast, refused, wrong):
     refused(TypeError, cast["no function"].run, wrong)
     refused(TypeError, cast["stub"].run, wrong)
     assert cast["stub"].run(int) == cast["no function"].run(int) == 0
+
+
+def generator():
+    yield
+
+
+@types.coroutine
+def old_coroutine():
+    yield
+
+
+async def coroutine():
+    pass
+
+
+async def async_generator():
+    yield
+
+
+class Calls:
+    """Methods and __call__() that run nothing when they are called."""
+
+    def __call__(self):
+        yield
+
+    def generator(self):
+        yield
+
+    @classmethod
+    async def coroutine(cls):
+        pass
+
+
+RUN_NOTHING = [
+    (generator, "generator"),
+    (lambda: (yield), "generator"),
+    (Calls(), "generator"),
+    (Calls().generator, "generator"),
+    (functools.partial(Calls().generator), "generator"),
+    (functools.partial(functools.partial(Calls(), 1), 2), "generator"),
+    (coroutine, "coroutine"),
+    (old_coroutine, "coroutine"),
+    (Calls.coroutine, "coroutine"),
+    (functools.partial(coroutine), "coroutine"),
+    (async_generator, "asynchronous generator"),
+    (functools.partial(async_generator), "asynchronous generator"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "kind"), RUN_NOTHING)
+def test_a_run_that_runs_nothing(main, cast, refused, wrong, kind):
+    cast["no function"] = main.tealet()
+    says = rf"is an? {kind} function: calling it runs nothing\. Pass a function that"
+    refused(TypeError, main.tealet, wrong, match=says)
+    refused(TypeError, main.tealet, run=wrong, match=says)
+    refused(TypeError, cast["no function"].run, wrong, match=says)
+    refused(TypeError, cast["stub"].run, wrong, match=says)
+
+
+class CallsItself:
+    pass
+
+
+CallsItself.__call__ = CallsItself()
+
+
+def test_runs_that_may_run_something(main):
+    """What is not known to run nothing is accepted."""
+    with contextlib.closing(main.tealet(contextlib.contextmanager(generator))) as t:
+        assert isinstance(t.switch(), contextlib.AbstractContextManager)
+    assert main.tealet(Calls).switch().__class__ is Calls
+    assert list(main.tealet(functools.partial(map, str)).switch([1])) == ["1"]
+    assert main.tealet(functools.partial(int, "7", base=8)).switch() == 7
+    with pytest.raises(RecursionError):
+        main.tealet(CallsItself()).switch()
 
 
 def test_run_without_a_function(main, cast, refused):
@@ -159,10 +245,12 @@ def test_attributes_cannot_be_set_or_deleted(main, cast, refused):
 
 # --- objects that were never initialised ---
 
+HOW_TEALETS_ARE_MADE = r"use Main\.tealet\(\) or Main\.stub\(\)"
+
 
 def test_a_tealet_cannot_be_constructed():
     for arguments in ((), (print,)):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=HOW_TEALETS_ARE_MADE):
             Tealet(*arguments)
 
 
@@ -202,8 +290,13 @@ def test_a_subclass_of_tealet_cannot_be_constructed():
     class Mine(Tealet):
         pass
 
-    with pytest.raises(TypeError):
-        Mine()
+    class WithInit(Tealet):
+        def __init__(self):
+            pass
+
+    for kind in (Mine, WithInit):
+        with pytest.raises(TypeError, match=f"^{kind.__name__} .* {HOW_TEALETS_ARE_MADE}"):
+            kind()
 
 
 def test_unbound_methods_check_what_they_are_called_on(main):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from conftest import CURRENT_FIGURES, check_stats, current_figures
-from tealetpp import Main, StatsDifference, Status
+from tealetpp import Main, Stats, StatsDifference, Status
 from tealetpp._report import FIELDS
 
 
@@ -220,11 +220,21 @@ def test_the_ratios_follow_from_the_figures(main):
 
 
 def test_wrong_stack_sizes_are_refused(main):
-    for wrong in (-1, "8", 1.5, None):
-        with pytest.raises(TypeError):
-            main.stats().fixed_stack_bytes(wrong)
-        with pytest.raises(TypeError):
-            main.stats().efficiency_vs(wrong)
+    stats = main.stats()
+    for call in (stats.fixed_stack_bytes, stats.efficiency_vs):
+        for wrong in ("8", 1.5, None):
+            with pytest.raises(TypeError):
+                call(wrong)
+        for wrong in (-1, -(1 << 70), 1 << 70):
+            with pytest.raises(ValueError, match=f"no stack can have {wrong} bytes"):
+                call(wrong)
+
+
+def test_statistics_are_not_created_by_a_call(main):
+    with pytest.raises(TypeError, match=r"Stats cannot be called .*: Main.stats\(\) returns one"):
+        Stats()
+    with pytest.raises(TypeError, match=r"Difference cannot be called .*: subtract an earlier"):
+        StatsDifference(1)
 
 
 def test_fixed_stacks_for_main_alone_take_nothing(main):

@@ -2,6 +2,8 @@
 
 #include "core/check.hpp"
 
+#if TEALET_CHECKS
+
 namespace tealet::core {
 
 void BlockLedger::add(const void* block, std::size_t bytes) noexcept {
@@ -25,3 +27,5 @@ void BlockLedger::remove(const void* block, std::size_t bytes) noexcept {
 }
 
 }  // namespace tealet::core
+
+#endif  // TEALET_CHECKS

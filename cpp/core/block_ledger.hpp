@@ -1,4 +1,4 @@
-// Every live block of a CountingAllocator with its size: only in builds with checks.
+// The live blocks of a CountingAllocator with their sizes. Only in builds with checks.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace tealet::core {
 
 class BlockLedger {
  public:
-  // Aborts if the block is live already. nullptr: bytes that the allocator was only told of.
+  // Aborts if the block is live already. nullptr: see CountingAllocator::charge().
   void add(const void* block, std::size_t bytes) noexcept;
   // Aborts unless the block is live and has this size.
   void remove(const void* block, std::size_t bytes) noexcept;
@@ -19,7 +19,7 @@ class BlockLedger {
 
  private:
   std::unordered_map<const void*, std::size_t> live_;
-  std::size_t charges_ = 0;
+  std::size_t charges_ = 0;  // added as nullptr
   std::size_t bytes_ = 0;
 };
 

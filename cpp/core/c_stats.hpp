@@ -1,4 +1,4 @@
-// The statistics as C has them: for the C API, and for that of the Python module.
+// The statistics as a C structure: for the C API, and for the C API of the Python module.
 #pragma once
 
 #include <tealet/cxx/stats.hpp>
@@ -8,7 +8,8 @@
 
 namespace tealet::core {
 
-// Programs compiled with libtealet 0.7 pass a structure of twelve figures: the table's, in order.
+// tealet_stats_t has the layout of libtealet 0.7, for programs compiled with that: the twelve
+// figures of the table, in order.
 namespace c_layout {
 enum : std::size_t {
 #define TEALET_C_FIGURE(name, ...) name,

@@ -1,11 +1,11 @@
 // Checks of preconditions and invariants: TEALETPP_CHECK(condition).
 //
-// On in builds with the CMake option TEALETPP_CHECKS, which is the default for Debug and sanitizer
-// builds: a condition that does not hold ends the process, with one line on stderr that says where
-// and which. Off, a check is no instruction; its condition is compiled and never evaluated.
+// The CMake option TEALETPP_CHECKS turns checks on; it is the default for Debug and sanitizer
+// builds. A failed check prints its condition and its place on stderr, and aborts. Without checks a
+// check is no instruction: its condition is compiled and never evaluated.
 //
-// A check is for what the caller inside this library must guarantee. What a program can get wrong
-// is an error: see Errc.
+// A check is for what code of this library must guarantee. What a program can do wrong returns an
+// Errc instead.
 #pragma once
 
 #include <tealet/cxx/config.hpp>

@@ -181,7 +181,8 @@ bool CountingAllocator::cache_large(void* block, std::size_t bytes) noexcept {
   return true;
 }
 
-// Whether `bytes` more bytes can be cached; evicts large blocks for them.
+// Makes space in the cache for `bytes` bytes by evicting large blocks. False if that is not enough;
+// nothing is evicted then.
 bool CountingAllocator::evict_for(std::size_t bytes) noexcept {
   std::size_t small = cached_;
   for (const LargeBlock& large : large_) small -= large.bytes;
@@ -215,7 +216,7 @@ void* CountingAllocator::try_allocate_upstream(std::size_t bytes, std::size_t al
       update_peaks();
       return block;
     } catch (...) {
-      // Cached blocks may be what upstream lacks.
+      // Upstream may have enough with the cached blocks.
       if (trim() == 0) return nullptr;
     }
   }

@@ -1,5 +1,5 @@
-// Lifetime of a domain and of its nodes, and their tree. The switch, the statistics and the checks
-// have files of their own.
+// The lifetime of a domain and of its nodes, and the tree of tealets. The switch, the statistics
+// and verify() have files of their own.
 #include "core/domain.hpp"
 
 #include <cstring>
@@ -40,10 +40,11 @@ void Domain::close() noexcept {
   nesting_.leave();
   free_node(*main_);
   main_ = current_ = nullptr;
-  memory_.set_cache_bytes(0);  // nodes that an API still refers to are freed later
+  memory_.set_cache_bytes(0);  // so nodes that an API frees later are not cached
 }
 
-// Inlined into a large frame, this and extent() would measure from that frame's far end.
+// This and extent() read their frame address. Inlined, that would be the address of the frame
+// around them, which begins farther away.
 TEALETPP_NOINLINE Errc Domain::check_stack_space() const noexcept {
   return area_.has_space_at(TEALETPP_FRAME_ADDRESS()) ? Errc::ok : Errc::stack_exhausted;
 }
@@ -102,7 +103,7 @@ void Domain::reparent(Node& child, Node& parent) noexcept {
   if (hooks_.reparented != nullptr) hooks_.reparented(child);
 }
 
-// A tealet that ends hands its children on to its parent.
+// The children of `node` move to its parent.
 void Domain::leave_tree(Node& node) noexcept {
   while (node.first_child != nullptr) reparent(*node.first_child, *node.parent);
   node.detach();
@@ -123,10 +124,11 @@ void Domain::free_node(Node& node) noexcept {
 
 void Domain::close_inner_domains(const Node& outer) noexcept {
   while (Domain* inner = nesting_.to_close_in(outer)) {
-    // Its tealets go on inside `outer`. What used it last from elsewhere may be gone.
+    // Its tealets now run inside `outer`. What it was last used from may be gone, and check()
+    // updates that.
     static_cast<void>(inner->check());
     inner->hooks_.close(*inner);
-    if (nesting_.to_close_in(outer) == inner) nesting_.orphan(outer);  // it could not be closed
+    if (nesting_.to_close_in(outer) == inner) nesting_.orphan(outer);  // close() refused
   }
 }
 
@@ -134,7 +136,7 @@ Errc Domain::set_parent(Node& node, Node& parent) noexcept {
   TEALETPP_CHECK(node.domain() == this);
   if (parent.domain() != this) return Errc::foreign;
   if (node.is_main() || &node == &parent) return Errc::invalid;
-  // The way up may be long, and without children nothing descends from `node`.
+  // Without children nothing descends from `node`, and the walk up may be long.
   if (node.first_child != nullptr && parent.descends_from(node)) return Errc::invalid;
   reparent(node, parent);
   return Errc::ok;
@@ -146,7 +148,7 @@ std::size_t Domain::saved_bytes(const Node& node) const noexcept {
 
 TEALETPP_NOINLINE std::size_t Domain::extent(const Node& node) const noexcept {
   if (node.stack != nullptr) return node.stack->extent();
-  // A running tealet can be measured by itself only: elsewhere the stack pointer is another one's.
+  // Only the running tealet can measure itself: the stack pointer is its own.
   if (&node != current_ || node.is_main() || check() != Errc::ok) return 0;
   return static_cast<std::size_t>(node.far - TEALETPP_FRAME_ADDRESS());
 }

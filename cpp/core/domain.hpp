@@ -21,45 +21,46 @@
 
 namespace tealet::core {
 
-// What a switch sends. The engine looks at the signal only; the value's type is the API's business.
+// What a switch sends. The engine reads only the signal; each API defines the type of the value.
 enum class Signal : std::uint8_t {
-  value,   // the result of the receiver's switch
+  value,   // the receiver's switch returns it
   error,   // the receiver's switch raises it
-  unwind,  // the receiver raises the special exception and ends
+  unwind,  // the receiver's switch raises the special exception of its API, to end the receiver
 };
 struct Message {
   Signal signal = Signal::value;
   void* value = nullptr;
 };
 
-// What a switch returns, in registers. received() has the whole message.
+// What a switch returns, in registers. Domain::received() has the whole message.
 using SwitchResult = tealetpp_switch_result;
 inline Errc code_of(SwitchResult result) noexcept {
   return result.what < 0 ? static_cast<Errc>(result.what) : Errc::ok;
 }
 
-// What the engine calls in an API. None of these may let an exception out.
+// The functions that the engine calls in an API. No exception may leave them.
 struct Hooks {
   // Runs the function of a tealet that has just begun, on its own stack, with the message that
   // began it. The result is delivered to its parent.
   Message (*run)(Node& self, Message received);
   // Frees what the API has attached to the node of a tealet that is gone. For a tealet that has
-  // ended this is called in the middle of the switch to its parent, so it must not switch: run()
-  // frees what may. False if somebody still refers to the node: the API calls free_block() later.
+  // ended this is called in the middle of the jump to its parent, so it must not switch. An API
+  // frees whatever may switch at the end of run(). False if the API still refers to the node; it
+  // calls free_block() later.
   bool (*release)(Node& node);
-  // Closes a domain, with Domain::close() at the end, because the tealet in which it was opened
-  // ends. nullptr if such a domain becomes orphaned instead, until its program closes it.
+  // Closes a domain because its enclosing tealet ends; calls Domain::close() last. nullptr if the
+  // domain becomes orphaned instead, until the program closes it.
   void (*close)(Domain& domain);
   // `child` has a new parent. May be nullptr.
   void (*reparented)(Node& child);
-  // Whether the API tells which tealet runs: Nesting::correct_running(). If not, the engine
-  // recognises only by the stack pointer that another library has moved the C stack.
+  // Whether the API reports which tealet runs: Nesting::correct_running(). If not, the engine has
+  // only the stack to recognise that another library moved it: may_be_on_stack().
   bool knows_running = false;
 };
 
-// All functions but stats_by_walk() are noexcept. What returns an Errc or a SwitchResult gives the
-// strong guarantee: if it fails, nothing has changed. The caller must satisfy the preconditions on
-// the node's status, and call check() first.
+// Functions that return an Errc or a SwitchResult give the strong guarantee: if they fail, nothing
+// has changed. The caller must satisfy the preconditions on the status of nodes, and call check()
+// first.
 class Domain {
  public:
   Domain(const Hooks& hooks, std::pmr::memory_resource* upstream, std::size_t limit) noexcept;
@@ -69,30 +70,28 @@ class Domain {
 
   // --- lifetime ---
 
-  // Opens the domain on this thread, inside whatever tealet runs there: makes the main tealet, with
+  // Opens the domain on this thread, inside the tealet that runs there. Makes the main tealet, with
   // `extra` bytes behind its node. Precondition: not open.
   Errc open(std::size_t extra) noexcept;
-  // Closes it: frees every node without unwinding, and gives all memory back. Precondition: main
-  // runs, or the domain is orphaned, or its thread is gone. On any thread, as long as no other
-  // thread uses this domain or the one in which it was opened.
+  // Closes the domain: discards every tealet and gives all memory back. Precondition: main runs, or
+  // the domain is orphaned, or its thread is gone. May be called on any thread, if no other thread
+  // uses this domain or that of its enclosing tealet.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
-  // Whether it becomes orphaned, instead of being closed, when the tealet in which it was opened
-  // ends.
+  // Whether it becomes orphaned, instead of being closed, when its enclosing tealet ends.
   bool stays_open_orphaned() const noexcept { return hooks_.close == nullptr; }
   bool knows_running() const noexcept { return hooks_.knows_running; }
 
-  // Its place among the domains of its thread.
   Nesting& nesting() noexcept { return nesting_; }
   const Nesting& nesting() const noexcept { return nesting_; }
-  // Closes the open domains that were opened in `outer`, except those that stay open orphaned. An
-  // API whose own clean-up comes after that calls this at the end of run(); otherwise the engine
-  // does.
+  // Closes the domains that were opened in `outer`, except those that stay open orphaned. The
+  // engine calls this after run(). An API that must clean up afterwards calls it at the end of
+  // run().
   void close_inner_domains(const Node& outer) noexcept;
 
   // --- whether something can be done here and now ---
 
-  // Whether the domain can be used here: on its thread, in the tealet in which it was opened.
+  // Whether the domain can be used here: see Nesting::check().
   Errc check() const noexcept { return nesting_.check(); }
   // The same, and whether `target` can be resumed.
   Errc check(const Node& target) const noexcept {
@@ -103,10 +102,10 @@ class Domain {
   // Fast path of check(target) for a paused target of this domain. False does not mean that it
   // fails.
   bool can_switch_fast(const Node& target) const noexcept {
-    // First: on another thread nothing else may be looked at.
+    // This comes first: on another thread reading anything else would be a data race.
     return nesting_.is_usable_fast() && target.status == Status::Suspended;
   }
-  // Whether enough is left of the C stack to begin a tealet on top.
+  // Whether there is enough stack space to begin a tealet here.
   Errc check_stack_space() const noexcept;
 
   // --- creation and destruction ---
@@ -115,9 +114,8 @@ class Domain {
   // no memory.
   Node* create(std::size_t extra, Node& parent) noexcept;
   Node* create(std::size_t extra) noexcept { return create(extra, *current_); }
-  // Makes a new tealet begin and pause at once, before it runs anything: a stub. The next switch to
-  // it runs its function at this place of the stack. Its stack begins here, or at `far` if that is
-  // farther.
+  // Captures a new tealet: its status becomes Stub. The next switch to it runs its function at this
+  // place on the stack. Its stack begins here, or at `far` if that is farther.
   Errc capture(Node& fresh, char* far = nullptr) noexcept;
   // Creates a tealet, child of the running one, and captures it.
   Errc create_stub(std::size_t extra, Node*& stub) noexcept;
@@ -125,14 +123,15 @@ class Domain {
   // zero. nullptr if there is no memory, or the stack has too many owners. Precondition: `original`
   // does not run.
   Node* duplicate(const Node& original) noexcept;
-  // Makes a new tealet a copy of the running one: returns in both. With `leave` the copy goes on
-  // and the original is paused, otherwise the other way round. received() has what resumed the
-  // paused one. Precondition: the running tealet has a far end.
+  // Makes a new tealet a copy of the running one, and returns in both. With `leave` the copy
+  // continues and the original is paused; otherwise the copy is paused. In the paused one this
+  // returns when it is resumed, and received() has the message. Precondition: the running tealet
+  // has a far end.
   Errc fork(Node& copy, bool leave) noexcept;
   // Gives main a far end: nothing at or above it is saved from now on. Precondition: main runs.
   void set_main_far(char* far) noexcept { main_->far = far; }
-  // Frees a node without unwinding its stack. Precondition: it does not run; or no code of its
-  // thread will ever run again.
+  // Frees a tealet without unwinding it. Precondition: it does not run, or no code of its thread
+  // will ever run again.
   void discard(Node& node) noexcept;
   // Frees the memory of a node that Hooks::release() kept.
   void free_block(Node& node) noexcept { memory_.deallocate(&node, node.block_size()); }
@@ -140,8 +139,7 @@ class Domain {
   // --- the switch ---
 
   // Switches to a new, captured or paused tealet; returns when something switches back. With
-  // `force`, tealets that cannot be saved for want of memory become defunct; switching to main then
-  // always succeeds.
+  // `force`, tealets that cannot be saved become defunct, and switching to main always succeeds.
   SwitchResult switch_to(Node& target, Message out, bool force = false) noexcept;
   // The same for a target that can_switch_fast(). The caller must be a function that the program
   // calls, and must tail-call this.
@@ -149,15 +147,17 @@ class Domain {
   // The same for a new tealet whose stack begins here, or at `far` if that is farther: it gets a
   // copy of the bytes in between.
   Errc start(Node& fresh, Message out, char* far) noexcept;
-  // Saves what exit_to() would have to save, so that it needs no memory. False if there is none.
+  // Saves what exit_to() would have to save, so that exit_to() needs no memory. False if there is
+  // no memory.
   bool save_for_exit(const Node& target) noexcept;
   // Ends the running tealet, which is not main, and switches to a captured or paused one. Returns
   // only if that fails. With `keep` the node stays, Exited, until it is discarded.
   Errc exit_to(Node& target, Message out, bool keep, bool force) noexcept;
-  // Asks a paused tealet to end, and makes the running one its parent. When this returns the tealet
-  // may have switched away instead; the API knows whether its node was released.
+  // Resumes a paused tealet with Signal::unwind, and makes the running tealet its parent. When this
+  // returns, the tealet has ended or switched away instead; its API must know which, since the node
+  // of an ended tealet may be freed.
   Errc unwind(Node& node) noexcept;
-  // The message that the last switch brought.
+  // The message that the last switch to the running tealet sent.
   Message& received() noexcept { return jump_.message; }
 
   // --- the tree of tealets ---
@@ -168,11 +168,11 @@ class Domain {
   const Node& current() const noexcept { return *current_; }
   // The tealet that switched to the running one; nullptr if there is none, or it is gone.
   Node* previous() noexcept { return previous_; }
-  // The tealet that receives the result of the running one: its nearest ancestor that can. A
-  // defunct tealet cannot, nor a stub, which has no function yet.
+  // The tealet that receives the result of the running one: its nearest ancestor that is neither
+  // defunct nor a stub.
   Node& receiver() noexcept;
-  // The next one to end when all below `top` must: a tealet without children; `top` if none is
-  // below it.
+  // A descendant of `top` without children, the newest at each level; `top` itself if it has none.
+  // For ending all tealets below `top`, children first.
   Node& newest_leaf(Node& top) noexcept;
   // Errc::invalid if `node` is main or `parent` descends from it; Errc::foreign if `parent` is of
   // another domain.
@@ -180,18 +180,18 @@ class Domain {
 
   // --- figures ---
 
-  // Bytes of `node` on the heap now, shared ones in full; and how deep its stack is.
+  // Saved bytes of `node`, those of a shared stack in full; and how deep its stack is.
   std::size_t saved_bytes(const Node& node) const noexcept;
   std::size_t extent(const Node& node) const noexcept;
-  // False if the caller certainly does not run in `tealet`, since another library has moved the C
-  // stack: the stack pointer is beyond its far end, or its mark is gone.
+  // Whether `tealet`, the running one of its domain, may still be on the C stack. False if another
+  // library has moved it away: the stack pointer is beyond its far end, or its mark is gone.
   static bool may_be_on_stack(const Node& tealet) noexcept;
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }
 #if TEALET_WITH_STATS
   Stats stats() const noexcept;
-  // The same figures, counted one by one over all tealets and chunks. May throw std::bad_alloc.
+  // The same figures from a walk over all tealets and chunks. May throw std::bad_alloc.
   Stats stats_by_walk() const;
 #else
   Stats stats() const noexcept { return {}; }
@@ -208,15 +208,15 @@ class Domain {
   enum class Leaving : std::uint8_t {
     pause,
     capture,  // it pauses as a stub
-    // It is not saved:
+    // From here on it is not saved.
     end,          // its node is freed
     exit,         // its node stays
     abort_start,  // it becomes New again
   };
 
-  // The jump under way. It outlives the change of stacks, so the callbacks find it here.
+  // The jump under way. The callbacks on both stacks read it.
   struct Jump {
-    // One word, set at once.
+    // Fits in one word, so set_jump() stores it at once.
     struct Mode {
       Leaving leaving = Leaving::pause;
       bool force = false;
@@ -226,9 +226,9 @@ class Domain {
 
     Node* target = nullptr;
     char* entry = nullptr;      // the stack pointer to continue at
-    char* fresh_far = nullptr;  // where the stack of a new tealet begins, if farther than here
+    char* fresh_far = nullptr;  // the far end of a new tealet, if farther than where it begins
     Mode mode;
-    Node* ended = nullptr;  // the tealet that it ended; the one that is entered frees it
+    Node* ended = nullptr;  // the tealet that the jump ended; freed after the change of stacks
     Message message;
   };
 
@@ -243,7 +243,7 @@ class Domain {
   SwitchResult begin(Node& fresh, Message out, bool force) noexcept;
   bool has_thread_state() const noexcept;
   SwitchResult jump_saving_thread_state(Save* to_save, Restore* to_restore) noexcept;
-  // The switch core's callbacks, on the stack that is left and on the one that is entered.
+  // The callbacks of the switch core: Save on the stack that is left, Restore on the one entered.
   static Save on_save;
   static Save on_save_fast;
   static Restore on_restore;

@@ -1,5 +1,5 @@
-// The memory of a domain: the allocator that all of it comes from, and the sums over the stacks
-// that are saved in it. What changes one changes the other, so they are passed on together.
+// The memory of a domain: its allocator, and the sums over the stacks that are saved in it. Saving
+// and freeing a stack change both, so they are passed as one.
 #pragma once
 
 #include <tealet/cxx/counting_allocator.hpp>

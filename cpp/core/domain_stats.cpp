@@ -1,4 +1,4 @@
-// The statistics of a domain: the sums that are kept, and the walk that they are compared with.
+// The statistics of a domain: from the sums, and from the walk that tests compare them with.
 #include "core/domain.hpp"
 
 #if TEALET_WITH_STATS
@@ -39,7 +39,7 @@ Stats Domain::stats() const noexcept {
 
 Stats Domain::stats_by_walk() const {
   Stats stats = stats_of(memory_);
-  stats.n_total = this->stats().n_total;  // those that are gone cannot be counted
+  stats.n_total = this->stats().n_total;  // freed tealets cannot be counted
   std::set<const Stack*> seen;
   for (Node* node = main_; node != nullptr; node = node->next_in_tree()) {
     stats.n_active += 1;

@@ -1,16 +1,15 @@
-// The switch from a tealet a to a tealet b, by five rules; docs/internals.md tells why.
+// The switch from a tealet a to a tealet b, by five rules. docs/internals.md explains them.
 //
 //  1. Every partially saved stack that reaches nearer than b's far end grows up to it. a is saved
-//     up to there, and stays partially saved if that is less than its whole extent. Then b's chunks
-//     are copied back, and its stack is released.
+//     up to there too, and is partially saved if that is less than its whole extent. Then b's
+//     chunks are copied back, and its stack is released.
 //  2. A new tealet begins on top of the current stack: nothing is copied then.
 //  3. A tealet that ends is not saved at all.
 //  4. b's stack need not be saved first if b is its only owner; a shared one is completed before it
 //     is overwritten.
-//  5. A failed allocation is reported and changes nothing; or, if the switch is forced, a stack
-//  that
-//     could not be saved becomes defunct. Main's never does, and a switch to main can always be
-//     forced.
+//  5. If an allocation fails, the switch returns an error and nothing has changed. If the switch is
+//     forced, a stack that cannot be saved becomes defunct instead. Main's never does, and a forced
+//     switch to main always succeeds.
 #include <atomic>
 #include <cstdlib>
 #include <utility>
@@ -45,7 +44,7 @@ class WithoutLimit {
   std::size_t limit_ = 0;
 };
 
-// How many bytes of a stack, from `near` up, are nearer than `up_to` and than its far end.
+// How many bytes of a stack lie between `near` and the nearer of `up_to` and `far`.
 inline std::size_t bytes_up_to(const char* near, const char* far, const char* up_to) noexcept {
   const char* const end = up_to < far ? up_to : far;
   return end > near ? static_cast<std::size_t>(end - near) : 0;
@@ -56,7 +55,7 @@ inline std::size_t bytes_up_to(const char* near, const char* far, const char* up
 // --- before the switch core ---
 //
 // These tail-call the switch core, leaving no frame on the saved stack. The exception is
-// jump_saving_thread_state(), whose frame holds what must outlive the switch.
+// jump_saving_thread_state(): its frame holds the thread's state until the tealet is resumed.
 
 inline void Domain::set_jump(Node& target, Leaving leaving, bool force) noexcept {
   TEALETPP_CHECK(target.domain() == this && &target != current_);
@@ -65,13 +64,13 @@ inline void Domain::set_jump(Node& target, Leaving leaving, bool force) noexcept
   TEALETPP_CHECK((target.far == nullptr) == (target.stack == nullptr));
   TEALETPP_CHECK(current_->stack == nullptr);
   TEALETPP_CHECK(leaving == Leaving::pause || !current_->is_main());
-  // A tealet on another area would leave the running one in place.
+  // save() compares addresses on one area only.
   TEALETPP_CHECK(target.area == current_->area);
   jump_.target = &target;
   jump_.mode = {leaving, force, false, false};
 }
 
-// Whether the thread has state that must wait on the stack that is left.
+// Whether the thread has state that belongs to the execution that is left.
 inline bool Domain::has_thread_state() const noexcept {
   return exceptions_->any() || nesting_.used_from_inside();
 }
@@ -113,14 +112,14 @@ TEALETPP_NOINLINE SwitchResult Domain::jump_saving_thread_state(Save* to_save,
   const port::ExceptionsInFlight in_flight = std::exchange(*exceptions_, {});
   Node* inside = nullptr;
   if (nesting_.used_from_inside()) {
-    nesting_.forget_use_from_inside();
+    nesting_.reset_used_from_inside();
     if (!current_->is_main() && running_tealet != current_) inside = running_tealet;
   }
   const Node* const paused = current_;
   const SwitchResult back = tealetpp_switch(to_save, to_restore, this);
   *exceptions_ = in_flight;
-  // A fork or a duplicate returns here too, but has none of the domains that were opened in the
-  // original. It may even have the original's address; then `hosts` tells them apart.
+  // A fork or a duplicate returns here too, but no domain was opened in it. It may even be another
+  // node at the address of `paused`; `hosts` distinguishes these.
   if (inside != nullptr && current_ == paused && current_->hosts) running_tealet = inside;
   return back;
 }
@@ -144,7 +143,7 @@ Errc Domain::capture(Node& fresh, char* far) noexcept {
   fresh.status = Status::Stub;  // run_here() reads it
   Node* const previous = previous_;
   Errc code = start(fresh, {}, far);
-  previous_ = previous;  // it is not the stub that switched to the running tealet
+  previous_ = previous;  // a capture does not count as a switch
   if (code == Errc::ok && jump_.message.signal == Signal::error) code = Errc::memory;
   if (code != Errc::ok) fresh.status = Status::New;
   return code;
@@ -174,13 +173,14 @@ Errc Domain::exit_to(Node& target, Message out, bool keep, bool force) noexcept 
 
 Errc Domain::unwind(Node& node) noexcept {
   TEALETPP_CHECK(node.status == Status::Suspended);
-  // The running tealet becomes the parent. If it descends from `node`, the branch that leads to it
-  // moves to the parent that `node` has now, as it would when `node` ends.
+  // The running tealet becomes the parent of `node`. If it descends from `node`, that would be a
+  // cycle. So the child of `node` on the way to it moves to the parent of `node`, where it would be
+  // once `node` ends.
   Node* const old_parent = node.parent;
   Node* branch = current_;
   while (branch != nullptr && branch->parent != &node) branch = branch->parent;
   if (branch != nullptr) reparent(*branch, *old_parent);
-  reparent(node, *current_);  // NOLINT(*.NonNullParamChecker): there is always one that runs
+  reparent(node, *current_);  // NOLINT(*.NonNullParamChecker): current_ is set while open
 
   jump_.message = {Signal::unwind, nullptr};
   const Errc code = code_of(jump(node, Leaving::pause, false));
@@ -206,10 +206,10 @@ inline bool Domain::save(char* near) noexcept {
   Node& from = *current_;
   Node& to = *jump_.target;
   const bool fresh = to.far == nullptr;
-  // Closing gives memory back in the end, so the limit must not prevent it.
+  // Unwinding frees memory in the end, so the limit must not prevent it.
   const WithoutLimit limit_lifted(memory_, jump_.message.signal == Signal::unwind);
-  // Everything nearer than this will be overwritten. Rule 2: a new tealet begins on top, so that is
-  // nothing. After a tealet that ends, it begins where that one did.
+  // Everything nearer than `up_to` will be overwritten. Rule 2: a new tealet begins on top, so
+  // nothing is. If the running tealet ends, the new one begins where that one did.
   char* up_to = to.far;
   char* fresh_entry = nullptr;
   if (TEALET_UNLIKELY(fresh)) {
@@ -236,7 +236,7 @@ inline bool Domain::save(char* near) noexcept {
   if (to.stack != nullptr) to.area->remove(*to.stack);
   from.area->note_near(near);  // also of a tealet that ends: its frames stay poisoned
   leave(saved);
-  // NOLINTNEXTLINE(*.CallAndMessage): what has begun and does not run has a stack.
+  // NOLINTNEXTLINE(*.CallAndMessage): a tealet that has begun and does not run has a stack.
   jump_.entry = fresh ? fresh_entry : to.stack->near();
   if (TEALET_UNLIKELY(fresh)) {
     jump_.fresh_far = nullptr;
@@ -253,7 +253,7 @@ inline Stack* Domain::save_running(char* near, std::size_t size) noexcept {
   return Stack::save(memory_, near, from.far, size);
 }
 
-// The running tealet runs no longer; its saved bytes, if it has any, are in `saved`.
+// The running tealet stops running. `saved` is its stack, or nullptr if it was not saved.
 inline void Domain::leave(Stack* saved) noexcept {
   Node& from = *current_;
   if (saved != nullptr) {
@@ -280,7 +280,7 @@ inline void Domain::leave(Stack* saved) noexcept {
   }
 }
 
-// Rare, so a walk is in order: only when memory runs out.
+// Only called when memory runs out, so a walk over all tealets is fast enough.
 TEALETPP_COLD void Domain::mark_defunct() noexcept {
   for (Node* node = main_; node != nullptr; node = node->next_in_tree()) {
     if (node->stack != nullptr && node->stack->defunct()) node->status = Status::Defunct;
@@ -294,9 +294,8 @@ TEALETPP_NOINLINE void* Domain::on_save(void* domain, void* near) noexcept {
   return near;
 }
 
-// The fast path, for most switches: the running tealet pauses for one that has begun, no other
-// stack is in the way, and a cached block fits. Until that is known nothing is changed, and
-// on_save() is the slow path.
+// The fast path of on_save(): the running tealet pauses for one that has begun, no other stack is
+// in the way, and a cached block has the right size. Nothing changes before that is known.
 void* Domain::on_save_fast(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   const Node& from = *self.current_;
@@ -308,7 +307,7 @@ void* Domain::on_save_fast(void* domain, void* near) noexcept {
     void* const block = self.memory_.try_allocate_cached(Stack::block_size(size));
     if (block == nullptr) return on_save(domain, near);
     Stack* const saved = Stack::prepare(block, self.memory_, low, from.far, size);
-    // The same as to.area, without a register for it.
+    // from.area is to.area, but needs no register of its own.
     from.area->remove(resumed);
     self.pause(*saved, Status::Suspended);
     char* const entry = resumed.near();
@@ -323,7 +322,7 @@ void* Domain::on_save_fast(void* domain, void* near) noexcept {
 
 // --- on the stack that is entered ---
 
-// The target's stack is in place again, and the target runs.
+// Puts the target's stack back in place, and makes it the running tealet.
 TEALETPP_ALWAYS_INLINE TEALETPP_NO_SANITIZE_ADDRESS inline void Domain::restore_target() noexcept {
   Node& to = *jump_.target;
   to.area->forget_poison(to.is_main() ? unbounded : to.far);
@@ -334,14 +333,14 @@ TEALETPP_ALWAYS_INLINE TEALETPP_NO_SANITIZE_ADDRESS inline void Domain::restore_
   enter();
 }
 
-// The target is the running tealet.
+// Makes the target the running tealet.
 inline void Domain::enter() noexcept {
   previous_ = current_;
   current_ = jump_.target;
   nesting_.entered(*current_);
 }
 
-// Frees the tealet that the jump has ended, if it has.
+// Frees the tealet that the jump has ended, if there is one.
 inline void Domain::free_ended() noexcept {
   if (TEALET_LIKELY(jump_.ended == nullptr)) return;
   discard(*jump_.ended);
@@ -356,7 +355,7 @@ TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_restore(void* domain) noexc
   return self.switch_result();
 }
 
-// The same where no tealet has ended.
+// The same for a jump that ends no tealet.
 TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_restore_fast(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (TEALET_UNLIKELY(self.jump_.mode.failed)) return self.not_switched(Errc::memory);
@@ -371,11 +370,11 @@ inline SwitchResult Domain::switch_result() noexcept {
   return {0, jump_.message.value};
 }
 
-// --- the outermost frame of every tealet: with that of Hooks::run it is on every saved stack ---
+// --- the outermost frames of a tealet, on every saved stack: on_begin() and Hooks::run ---
 
 TEALETPP_ALWAYS_INLINE inline void Domain::run_here() noexcept {
   if (current_->status == Status::Stub) wait_as_stub();
-  // From here on it may be any of the stub's duplicates that runs.
+  // From here on current_ may be any duplicate of the stub.
   current_->status = Status::Running;
   end(hooks_.run(*current_, jump_.message));
 }
@@ -395,14 +394,14 @@ TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_begin(void* domain) noexcep
 
 namespace {
 
-// The distance from a tealet's mark to its far end. The mark is a variable of the function below,
-// so the distance is the same for all.
+// The distance from a tealet's mark to its far end. It is the same for all tealets, because the
+// mark is a variable of on_begin_marked().
 std::atomic<std::ptrdiff_t> mark_to_far{0};
 
 }  // namespace
 
-// The same where the API does not know which tealet runs: it leaves a mark at the far end, unless
-// that is farther than the place where the tealet begins.
+// The same for an API without Hooks::knows_running: leaves a mark at the far end for
+// may_be_on_stack(). No mark if the far end is farther than the place where the tealet begins.
 TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_begin_marked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (TEALET_UNLIKELY(self.jump_.mode.failed)) return self.not_switched(Errc::memory);
@@ -425,7 +424,7 @@ TEALETPP_NOINLINE TEALETPP_NO_SANITIZE_ADDRESS bool Domain::may_be_on_stack(
 void Domain::wait_as_stub() noexcept {
   jump_.message = {};
   if (code_of(jump(*previous_, Leaving::capture, false)) == Errc::ok) return;
-  // There is no memory for it. To go back without being saved takes none.
+  // There is no memory to save the stub. Going back without saving it takes none.
   jump_.message.signal = Signal::error;
   jump(*previous_, Leaving::abort_start, false);
   std::abort();
@@ -437,8 +436,8 @@ void Domain::end(Message out) noexcept {
   leave_tree(*current_);
   jump_.message = out;
   jump(target, Leaving::end, false);
-  // Still here: there is no memory for what is in the parent's way, and the tealet that ends cannot
-  // go back. Rule 5: what cannot be saved becomes defunct; at worst, main receives the result.
+  // A jump that returns has failed: there is no memory to save what is in the target's way. The
+  // ending tealet cannot continue, so force the jump (rule 5); at worst, main receives the result.
   jump(target, Leaving::end, true);
   jump(*main_, Leaving::end, true);
   std::abort();
@@ -463,8 +462,8 @@ Errc Domain::fork(Node& copy, bool leave) noexcept {
   return code_of(jump_saving_thread_state(&on_fork, &on_forked));
 }
 
-// Two tealets have the same bytes from here to the same far end. One of them goes on with what is
-// in place; the other one's are saved, all of them.
+// Two tealets have the same bytes from here to the same far end. One of them continues with the
+// bytes in place; for the other one all of them are saved.
 void* Domain::on_fork(void* domain, void* near) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   Node& original = *self.current_;

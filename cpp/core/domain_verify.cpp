@@ -1,4 +1,4 @@
-// Domain::verify(): every invariant at once, in builds with checks.
+// Domain::verify(): all invariants at once. Only in builds with checks.
 #include "core/domain.hpp"
 
 #if TEALET_CHECKS
@@ -24,7 +24,7 @@ void verify_links(const Node& node) {
   }
 }
 
-// What the status of a node says of the rest.
+// Which far end and stack a node has in each status.
 void verify_status(const Node& node, bool is_current) {
   switch (node.status) {
     case Status::New:
@@ -48,7 +48,7 @@ void verify_status(const Node& node, bool is_current) {
   TEALETPP_CHECK(!node.is_main() || node.far != nullptr);
 }
 
-// What is in place lies in the list of its area, unless it is complete or never will be.
+// A paused tealet's stack is in the list of its area, unless it is complete or defunct.
 void verify_stack(const Node& node) {
   const Stack& stack = *node.stack;
   TEALETPP_CHECK(stack.far() == node.far);

@@ -11,15 +11,15 @@ const char* describe(Errc code) noexcept {
     case Errc::defunct:
       return "the tealet is defunct: its stack was given up when memory ran out";
     case Errc::invalid:
-      return "the tealet's status does not allow it";
+      return "the status of the tealet does not allow this";
     case Errc::foreign:
       return "the tealet belongs to another domain";
     case Errc::outside:
-      return "the domain was opened inside a tealet that is not the running one, or has ended";
+      return "the domain was opened inside a tealet that does not run now";
     case Errc::thread:
       return "the domain belongs to another thread";
     case Errc::stack_exhausted:
-      return "too little of the C stack is left to begin another tealet on top of it";
+      return "the C stack has too little space left to begin another tealet";
     case Errc::refused:
       return "the tealet switched away instead of ending";
     case Errc::moved:

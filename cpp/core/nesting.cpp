@@ -5,27 +5,28 @@
 
 namespace tealet::core {
 
-const Node Nesting::nowhere;
+const Node Nesting::never_runs;
 
-// With another library's coroutines on this thread, the tealet that ran last may be in one of them.
-void Nesting::leave_moved() const noexcept {
+// Another library may have moved the tealet that ran last off the C stack. Sets running_tealet to
+// the innermost tealet that may still be there.
+void Nesting::skip_moved() const noexcept {
   if (self_.knows_running()) return;
   while (running_tealet->domain() != nullptr && !Domain::may_be_on_stack(*running_tealet)) {
-    running_tealet = running_tealet->domain()->nesting().enclosing_;
+    running_tealet = running_tealet->domain()->nesting().entered_from_;
   }
 }
 
 void Nesting::join(ThreadContext& thread) noexcept {
-  leave_moved();
+  skip_moved();
   thread_ = &thread;
-  thread.refer();
+  thread.add_owner();
   opened_ = ++thread.domains_opened;
-  home_ = running_tealet;
-  enclosing_ = home_;
-  expected_ = expected_in_main_ = home_;
+  opened_in_ = running_tealet;
+  entered_from_ = opened_in_;
+  expected_ = expected_in_main_ = opened_in_;
   if (outer() == nullptr) return;
-  home_->hosts = true;
-  Domain*& first = home_->domain()->nesting().inner_;
+  opened_in_->hosts = true;
+  Domain*& first = opened_in_->domain()->nesting().inner_;
   next_ = first;
   if (next_ != nullptr) next_->nesting().previous_ = &self_;
   first = &self_;
@@ -33,9 +34,9 @@ void Nesting::join(ThreadContext& thread) noexcept {
 
 void Nesting::leave() noexcept {
   if (outer() != nullptr) unlink();
-  home_ = nullptr;
-  expected_ = &nowhere;
-  thread_->unrefer();
+  opened_in_ = nullptr;
+  expected_ = &never_runs;
+  thread_->remove_owner();
   thread_ = nullptr;
 }
 
@@ -44,63 +45,62 @@ void Nesting::unlink() noexcept {
   if (previous_ != nullptr) {
     previous_->nesting().next_ = next_;
   } else {
-    home_->domain()->nesting().inner_ = next_;
+    opened_in_->domain()->nesting().inner_ = next_;
   }
   next_ = previous_ = nullptr;
 }
 
 bool Nesting::is_active() const noexcept { return !self_.current().is_main(); }
 
-// Climbs from the running tealet to this domain, or to where it was opened. A domain that was
-// opened before this one must not be on the way: its tealets have paused the execution that this
-// domain's main tealet is.
+// Climbs from the running tealet outwards to required(). On the way there must be no older domain:
+// its tealets have paused the execution that is this domain's main tealet.
 Errc Nesting::check_enclosing() const noexcept {
   if (thread_ == nullptr) return Errc::outside;
   if (thread_ != this_thread) return Errc::thread;
   if (orphaned()) return Errc::outside;
-  leave_moved();
+  skip_moved();
   bool older_runs = false;
   const Node* tealet = running_tealet;
-  for (; tealet != place() && tealet->domain() != nullptr;
-       tealet = tealet->domain()->nesting().enclosing_) {
+  for (; tealet != required() && tealet->domain() != nullptr;
+       tealet = tealet->domain()->nesting().entered_from_) {
     if (tealet->domain()->nesting().opened_ < opened_) older_runs = true;
   }
-  if (tealet != place()) {
+  if (tealet != required()) {
     const Errc code = outside_or_moved();
-    if (code != Errc::moved || self_.knows_running() || !Domain::may_be_on_stack(*place())) {
+    if (code != Errc::moved || self_.knows_running() || !Domain::may_be_on_stack(*required())) {
       return code;
     }
-    // Another library has switched back to it.
-    running_tealet = place();
+    // The other library has switched back to it.
+    running_tealet = required();
   } else if (older_runs) {
     return Errc::outside;
   }
   if (is_active()) {
     used_from_inside_ = true;
   } else {
-    enclosing_ = running_tealet;
-    // Without a switch this holds for the current call only: the next one must climb again.
-    expected_ = expected_in_main_ = enclosing_ == home_ ? home_ : &nowhere;
+    entered_from_ = running_tealet;
+    // After a use from further inside the next check must climb again.
+    expected_ = expected_in_main_ = entered_from_ == opened_in_ ? opened_in_ : &never_runs;
   }
   return Errc::ok;
 }
 
-Node* Nesting::place() const noexcept { return is_active() ? &self_.current() : home_; }
+Node* Nesting::required() const noexcept { return is_active() ? &self_.current() : opened_in_; }
 
-// The climb from the running tealet did not end here. Errc::outside if that is right, since a
-// switch has paused a tealet on the way up from here; else Errc::moved.
+// Why the climb from the running tealet did not reach required(). Errc::outside: a switch has
+// paused a tealet between required() and the outermost execution. Errc::moved: none did.
 Errc Nesting::outside_or_moved() const noexcept {
-  const Node* tealet = place();
-  for (; tealet->domain() != nullptr; tealet = tealet->domain()->nesting().enclosing_) {
+  const Node* tealet = required();
+  for (; tealet->domain() != nullptr; tealet = tealet->domain()->nesting().entered_from_) {
     if (&tealet->domain()->current() != tealet) return Errc::outside;
-    // Of one that is stranded, what it was used from is gone.
+    // What an orphaned domain was entered from is gone.
     if (tealet->domain()->nesting().orphaned()) return Errc::outside;
   }
-  return place() == tealet ? Errc::outside : Errc::moved;
+  return required() == tealet ? Errc::outside : Errc::moved;
 }
 
 Node* Nesting::enclosing(const Node& tealet) noexcept {
-  return tealet.domain()->nesting().enclosing_;
+  return tealet.domain()->nesting().entered_from_;
 }
 
 bool Nesting::is_inside(const Node* tealet) const noexcept {
@@ -111,7 +111,8 @@ bool Nesting::is_inside(const Node* tealet) const noexcept {
 
 Domain* Nesting::to_close_in(const Node& tealet) const noexcept {
   Domain* inner = tealet.hosts ? inner_ : nullptr;
-  while (inner != nullptr && (inner->nesting().home_ != &tealet || inner->stays_open_orphaned())) {
+  while (inner != nullptr &&
+         (inner->nesting().opened_in_ != &tealet || inner->stays_open_orphaned())) {
     inner = inner->nesting().next_;
   }
   return inner;
@@ -122,34 +123,34 @@ void Nesting::orphan(const Node& tealet) noexcept {
   while (inner != nullptr) {
     Nesting& nesting = inner->nesting();
     inner = nesting.next_;
-    if (nesting.home_ != &tealet) continue;
+    if (nesting.opened_in_ != &tealet) continue;
     nesting.unlink();
-    nesting.home_ = nullptr;
-    nesting.expected_ = nesting.expected_in_main_ = &nowhere;
-    // It may be active still, if another library has moved the C stack.
-    nesting.enclosing_ = &nesting.thread_->ambient;
+    nesting.opened_in_ = nullptr;
+    nesting.expected_ = nesting.expected_in_main_ = &never_runs;
+    // The domain may be active, if another library has moved the C stack.
+    nesting.entered_from_ = &nesting.thread_->ambient;
   }
 }
 
 void Nesting::verify() const noexcept {
   TEALETPP_CHECK(thread_ != nullptr);
-  TEALETPP_CHECK(!orphaned() || (expected_ == &nowhere && next_ == nullptr));
-  TEALETPP_CHECK(orphaned() || enclosing_ != nullptr);
+  TEALETPP_CHECK(!orphaned() || (expected_ == &never_runs && next_ == nullptr));
+  TEALETPP_CHECK(orphaned() || entered_from_ != nullptr);
   // The fast path of check() must not accept what the slow path refuses.
   if (thread_ == this_thread && is_usable_fast()) {
     TEALETPP_CHECK(!orphaned());
-    TEALETPP_CHECK(running_tealet == place());
+    TEALETPP_CHECK(running_tealet == required());
   }
   TEALETPP_CHECK(inner_places_hold());
 }
 
-// Whether every domain in the list was opened in a tealet of this one, which knows of it.
+// Whether every domain in the list was opened in a tealet of this domain, and that tealet hosts it.
 bool Nesting::inner_places_hold() const noexcept {
   const Domain* previous = nullptr;
   for (const Domain* inner = inner_; inner != nullptr; inner = inner->nesting().next_) {
     const Nesting& nesting = inner->nesting();
-    if (nesting.home_ == nullptr || nesting.home_->domain() != &self_) return false;
-    if (!nesting.home_->hosts || nesting.previous_ != previous) return false;
+    if (nesting.opened_in_ == nullptr || nesting.opened_in_->domain() != &self_) return false;
+    if (!nesting.opened_in_->hosts || nesting.previous_ != previous) return false;
     previous = inner;
   }
   return true;

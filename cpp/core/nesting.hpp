@@ -1,5 +1,7 @@
-// Where a domain lies among the domains of its thread. One that is opened inside a tealet of
-// another is part of that tealet's execution: its bytes on the C stack move with that tealet's, so
+// Nested domains: which domain was opened in which tealet, and which can be used here and now.
+//
+// The enclosing tealet of a domain is the tealet of another domain in which it was opened. The
+// domain is part of that tealet's execution: its bytes on the C stack move with that tealet's. So
 // it can be used only while that tealet runs.
 //
 // A domain is active while one of its tealets other than main runs, and idle otherwise. An idle
@@ -22,59 +24,64 @@ class Nesting {
  public:
   explicit Nesting(Domain& self) noexcept : self_(self) {}
 
-  // The domain is opened here and now; or is closed, on any thread.
+  // The domain is opened, inside the running tealet of this thread.
   void join(ThreadContext& thread) noexcept;
+  // The domain is closed, on any thread.
   void leave() noexcept;
 
-  // Whether the domain can be used here and now, as far as one comparison tells.
+  // Fast path of check(). False does not mean that it fails.
   bool is_usable_fast() const noexcept { return expected_ == running_tealet; }
-  // Errc::thread on another thread; Errc::outside if some tealet that the domain lies in does not
-  // run, or the domain is not open; Errc::moved if its running tealet, or the one that it lies in,
-  // is not on the C stack, though no switch has paused it: see correct_running().
+  // Whether the domain can be used here and now.
+  // - Errc::thread: this is another thread.
+  // - Errc::outside: the domain is not open; or its enclosing tealet does not run, or runs an older
+  //   domain that has paused this one's main tealet.
+  // - Errc::moved: its running tealet, or a tealet around it, is not on the C stack, though no
+  //   switch of ours has paused it. See correct_running().
   Errc check() const noexcept { return is_usable_fast() ? Errc::ok : check_enclosing(); }
 
-  // The domain's running tealet is `to` now.
+  // `to` becomes the running tealet of the domain.
   void entered(Node& to) noexcept {
     if (to.is_main()) {
-      running_tealet = enclosing_;
+      running_tealet = entered_from_;
       expected_ = expected_in_main_;
     } else {
       expected_ = running_tealet = &to;
     }
   }
 
-  // Whether the domain may be in use from a tealet of another domain, which runs inside this one's
-  // running tealet. check() sets it, forget_use_from_inside() resets it.
+  // Whether the domain may be in use from a tealet of another domain, which runs inside this
+  // domain's running tealet. check() sets it, reset_used_from_inside() resets it.
   bool used_from_inside() const noexcept { return used_from_inside_; }
-  void forget_use_from_inside() noexcept { used_from_inside_ = false; }
+  void reset_used_from_inside() noexcept { used_from_inside_ = false; }
 
-  // Makes `tealet` the innermost running one of this thread. Only a face can know which one it is
-  // when another library switches C stacks, too.
+  // Makes `tealet` the innermost running tealet of this thread. For an API that knows which tealet
+  // runs although another library switches C stacks, too.
   static void correct_running(Node& tealet) noexcept { running_tealet = &tealet; }
 
-  // The tealet that `tealet` runs inside of, while it runs; `ambient` if it is in none.
+  // The tealet inside which `tealet`, which runs, was entered: the enclosing tealet of its domain
+  // or one of a domain inside that; the thread's `ambient` if there is none.
   static Node* enclosing(const Node& tealet) noexcept;
 
   // The thread that opened the domain; nullptr once it is closed.
   const ThreadContext* thread() const noexcept { return thread_; }
-  // Of an open domain: whether the tealet in which it was opened is gone, without having closed it.
-  bool orphaned() const noexcept { return thread_ != nullptr && home_ == nullptr; }
-  // The tealet of another domain in which this one was opened; nullptr if there is none.
+  // Whether the domain is open, and its enclosing tealet is gone without having closed it.
+  bool orphaned() const noexcept { return thread_ != nullptr && opened_in_ == nullptr; }
+  // The enclosing tealet; nullptr if there is none.
   const Node* outer() const noexcept {
-    return home_ != nullptr && home_->domain() != nullptr ? home_ : nullptr;
+    return opened_in_ != nullptr && opened_in_->domain() != nullptr ? opened_in_ : nullptr;
   }
-  // Whether this domain was opened in `tealet`, or in a tealet of a domain that was; or runs there.
+  // Whether `tealet` is the enclosing tealet, or that of a domain further out.
   bool is_inside(const Node* tealet) const noexcept;
 
-  // A domain that was opened in `tealet`, one of this domain's, and is to be closed when that ends;
-  // nullptr if there is none.
+  // A domain to close because its enclosing tealet `tealet`, one of this domain's, ends; nullptr if
+  // there is none left.
   Domain* to_close_in(const Node& tealet) const noexcept;
-  // `tealet`, one of this domain's, is gone. It does not run, unless another library has moved the
-  // C stack away while it did.
+  // `tealet`, one of this domain's, is gone. It runs only if another library moved the C stack away
+  // while it did.
   void forget(const Node& tealet) const noexcept {
-    if (TEALET_UNLIKELY(running_tealet == &tealet)) running_tealet = enclosing_;
+    if (TEALET_UNLIKELY(running_tealet == &tealet)) running_tealet = entered_from_;
   }
-  // Makes the domains that were opened in `tealet`, which is gone, stranded.
+  // Orphans the domains whose enclosing tealet is `tealet`, which is gone.
   void orphan(const Node& tealet) noexcept;
 
   // Aborts if an invariant is broken: see Domain::verify().
@@ -83,30 +90,32 @@ class Nesting {
  private:
   Errc check_enclosing() const noexcept;
   bool is_active() const noexcept;
-  // While the domain is active, its running tealet; while it is idle, where it was opened.
-  Node* place() const noexcept;
-  void leave_moved() const noexcept;
+  // The tealet that must be running for the domain to be usable: while the domain is active, its
+  // running tealet; while it is idle, the one in which it was opened.
+  Node* required() const noexcept;
+  void skip_moved() const noexcept;
   Errc outside_or_moved() const noexcept;
   void unlink() noexcept;
   bool inner_places_hold() const noexcept;
 
   Domain& self_;
-  ThreadContext* thread_ = nullptr;  // one of its owners
-  std::uint64_t opened_ = 0;         // counts the domains that its thread opened
-  Node* home_ = nullptr;             // where it was opened: a tealet, or the thread's `ambient`
-  // What runs while main does; of an idle domain, what ran at its last check.
-  mutable Node* enclosing_ = nullptr;
-  // What runs if the domain can be used, as far as one comparison tells. While idle: its home, and
-  // then `enclosing_` is its home too; or nothing after a use from elsewhere.
-  mutable const Node* expected_ = &nowhere;
-  mutable const Node* expected_in_main_ = &nowhere;  // `expected_` after the next switch to main
+  ThreadContext* thread_ = nullptr;  // the domain is one of its owners
+  std::uint64_t opened_ = 0;         // number of the domain among those that its thread opened
+  Node* opened_in_ = nullptr;        // the enclosing tealet, or the thread's `ambient`
+  // While active: what ran before main was left, and runs again when main does. While idle: what
+  // ran at the last check.
+  mutable Node* entered_from_ = nullptr;
+  // If this equals running_tealet, the domain can be used. While idle it is `opened_in_`, provided
+  // that `entered_from_` is that too; otherwise, after a use from further inside, `never_runs`.
+  mutable const Node* expected_ = &never_runs;
+  mutable const Node* expected_in_main_ = &never_runs;  // `expected_` after the switch to main
 
-  Domain* inner_ = nullptr;  // the domains opened in tealets of this one
-  Domain* next_ = nullptr;   // its neighbours in the list that it is in
+  Domain* inner_ = nullptr;  // first in the list of domains that were opened in tealets of this one
+  Domain* next_ = nullptr;   // neighbours in the list that this domain is in
   Domain* previous_ = nullptr;
   mutable bool used_from_inside_ = false;
 
-  static const Node nowhere;  // never runs
+  static const Node never_runs;
 };
 
 }  // namespace tealet::core

@@ -16,13 +16,12 @@ class Domain;
 // parent. A tealet that ends hands its children on to its own parent, so every tealet but main
 // always has one.
 struct Node {
-  // What extra_units counts: the allocator caches blocks in steps of so many bytes.
+  // In bytes. The allocator caches blocks whose size is a multiple of this.
   static constexpr std::size_t extra_unit = 8;
 
-  StackArea* area = &StackArea::none;  // where its stack lies; never null
+  StackArea* area = &StackArea::none;  // never null
   Stack* stack = nullptr;              // while paused. Invariant: null while it runs
-  char* far = nullptr;  // where its stack begins; null until then, `unbounded` for a main tealet
-                        // without a far end
+  char* far = nullptr;      // null until it begins; `unbounded` for a main tealet without a far end
   void* binding = nullptr;  // owned by an API, which sets its meaning
 
   Node* parent = nullptr;
@@ -30,12 +29,12 @@ struct Node {
   Node* next_sibling = nullptr;
   Node* previous_sibling = nullptr;
 
-  // For the C++ API: how many Tealet and TealetRef objects refer to it, and how often its owner has
-  // changed.
+  // For the C++ API: how many Tealet and TealetRef objects refer to it, and how often it has
+  // changed its owner.
   std::uint32_t references = 0;
   std::uint32_t owner_changes = 0;
 
-  std::uint32_t extra_units = 0;  // behind the node, for an API
+  std::uint32_t extra_units = 0;  // size of the memory behind the node, which is for the API
   Status status = Status::New;
   bool main = false;
   std::uint8_t origin = 0;  // for the C API: TEALET_ORIGIN_*
@@ -48,15 +47,15 @@ struct Node {
   std::size_t extra_size() const noexcept { return extra_unit * extra_units; }
   std::size_t block_size() const noexcept { return sizeof(Node) + extra_size(); }
 
-  // nullptr for what stands for no tealet: ThreadContext::ambient.
+  // nullptr for ThreadContext::ambient, which is no tealet.
   Domain* domain() const noexcept { return area->domain(); }
   bool is_main() const noexcept { return main; }
 
-  // Makes this the first child of `new_parent`, removing it from its old parent.
+  // Makes this node the first child of `new_parent`, after detach().
   void reparent(Node& new_parent) noexcept;
-  // Removes it, with its children, from its parent.
+  // Removes this node, with its children, from its parent, if it has one.
   void detach() noexcept;
-  // The node after this one in a walk over the whole tree from its root; nullptr at the end.
+  // The next node in a walk over the tree from its root, parents first; nullptr at the end.
   Node* next_in_tree() noexcept;
   // Whether `ancestor` is this node or one of its ancestors.
   bool descends_from(const Node& ancestor) const noexcept;

@@ -34,7 +34,7 @@ void Stack::ungrow(DomainMemory& memory) noexcept {
 }
 
 void Stack::restore_slow(DomainMemory& memory) noexcept {
-  // The other owners of a shared stack need what is still in place as well.
+  // The other owners of a shared stack need the bytes in place, too.
   TEALETPP_CHECK(chunks_add_up() && (!shared() || complete()));
   char* end = edge();
   for (Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {

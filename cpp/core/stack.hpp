@@ -12,12 +12,12 @@
 
 namespace tealet::core {
 
-// The far end of a stack that has none: a main tealet's.
+// Stands for the far end of a stack that has none, that is, of a main tealet's.
 inline char* const unbounded = reinterpret_cast<char*>(UINTPTR_MAX);
 
-// A piece of a stack that was saved after the first one. Its bytes follow the header.
+// The header of a further chunk; the bytes follow it. The first chunk is part of the Stack.
 struct Chunk {
-  Chunk* next;       // the chunk saved before this one; the first chunk is part of the Stack
+  Chunk* next;       // the further chunk saved before this one
   std::size_t size;  // bytes of stack data
 
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
@@ -28,16 +28,16 @@ struct Chunk {
 //      near                      edge()                        far
 //       |---- saved: in chunks ----|---- in place on the C stack ---|
 //
-// One block holds this header and the first chunk. Duplicates share one stack: each tealet is an
-// owner, and the last one frees it. A main tealet that needs no saving has its header in its
-// StackArea instead.
+// One block holds this header and the first chunk. Duplicates share one stack: each of the tealets
+// is an owner, and the last one frees it. The header for a main tealet that needs no saving is in
+// the StackArea instead.
 class Stack {
  public:
-  // Saves [near, near + size) of the C stack; the rest, up to `far`, stays in place. The new stack
-  // has one owner. nullptr if there is no memory.
+  // Saves the bytes [near, near + size). The rest, up to `far`, stays in place. The new stack has
+  // one owner. nullptr if there is no memory.
   static Stack* save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept;
-  // The same in two steps, for `size` > 0: prepare() makes the header in a block of
-  // block_size(size) bytes, fill() copies. Precondition of fill(): the bytes are still in place.
+  // The same in two steps, for `size` > 0: prepare() makes the header in `block`, which has
+  // block_size(size) bytes; fill() copies. Precondition of fill(): the bytes are still in place.
   static Stack* prepare(void* block, DomainMemory& memory, char* near, char* far,
                         std::size_t size) noexcept;
   void fill() noexcept { port::copy_stack_bytes(data(), near_, saved_); }
@@ -45,7 +45,7 @@ class Stack {
     return sizeof(Stack) + saved;
   }
 
-  // The header in a StackArea: owns no block. begin() starts a new pause, with nothing saved.
+  // The header in a StackArea, without a block. begin() starts a new pause with nothing saved.
   Stack() noexcept : Stack(nullptr, nullptr, 0) { in_own_block_ = false; }
   void begin(char* near, char* far) noexcept {
     TEALETPP_CHECK(!in_own_block_ && !listed_ && saved_ == 0 && further_ == nullptr);
@@ -53,14 +53,14 @@ class Stack {
     far_ = far;
   }
 
-  // Saves what lies between edge() and `up_to` in a further chunk. False if there is no memory:
-  // nothing has changed then.
+  // Saves the bytes from edge() up to `up_to` or far() in a further chunk. False if there is no
+  // memory; nothing has changed then.
   bool grow(DomainMemory& memory, const char* up_to) noexcept;
   // Frees the newest further chunk. Precondition: its bytes are still in place, or nobody needs
-  // them. Cold: inlined into release() it would cost every switch registers.
+  // them. Cold, because inlined into release() it would take registers in every switch.
   TEALETPP_COLD void ungrow(DomainMemory& memory) noexcept;
 
-  // Copies every saved byte back to its place, and releases the stack.
+  // Copies every saved byte back to its place, and releases the stack for one owner.
   void restore(DomainMemory& memory) noexcept;
 
   // Adds an owner. Precondition: can_be_shared().
@@ -70,31 +70,33 @@ class Stack {
   // StackArea::release().
   void release(DomainMemory& memory) noexcept;
 
-  // Bytes that could not be saved are about to be overwritten, so no owner can be resumed. The
-  // saved bytes stay, and stay counted, until the owners release them.
+  // Gives the stack up: its bytes in place are about to be overwritten, so no owner can be resumed.
+  // The saved bytes stay, and stay counted, until the owners release the stack.
   void make_defunct(DomainMemory& memory) noexcept;
-  // They were not overwritten after all.
+  // Undoes that. Precondition: the bytes are still in place.
   void undo_defunct(DomainMemory& memory) noexcept;
 
   char* near() const noexcept { return near_; }
   char* far() const noexcept { return far_; }
   char* edge() const noexcept { return near_ + saved_; }
   std::size_t saved() const noexcept { return saved_; }
-  // Never true without a far end.
+  // Whether nothing is in place. Never true without a far end.
   bool complete() const noexcept { return edge() == far_; }
   bool shared() const noexcept { return owners_ > 1; }
   bool defunct() const noexcept { return defunct_; }
   std::uint32_t owners() const noexcept { return owners_; }
   std::size_t chunk_count() const noexcept;
-  // far - near. Without a far end, the furthest saved byte stands for it.
+  // far - near. Without a far end, edge() stands for it.
   std::size_t extent() const noexcept { return saved_ + in_place(); }
-  // Whether the chunks add up to saved(): an invariant.
+  // Whether this invariant holds: further chunks add up to saved() at most, and saved() is at most
+  // far - near.
   bool chunks_add_up() const noexcept;
 
  private:
   friend class StackArea;  // keeps its list through next_partial_ and listed_
 
-  // What fits into `saved_` and `owners_`. More is refused as if there were no memory.
+  // The limits of `saved_` and `owners_`. Beyond them an operation fails as if there were no
+  // memory.
   static constexpr std::size_t largest = UINT32_MAX;
   static constexpr std::uint32_t most_owners = (std::uint32_t{1} << 29) - 1;
 
@@ -113,7 +115,7 @@ class Stack {
   // Precondition: is_single().
   void free(DomainMemory& memory) noexcept;
   void unshare(DomainMemory& memory) noexcept;
-  // The part of extent() beyond edge(): in place, or overwritten if defunct.
+  // Bytes from edge() to far(): in place; or overwritten, if the stack is defunct.
   std::size_t in_place() const noexcept {
     return far_ == unbounded ? 0 : static_cast<std::size_t>(far_ - edge());
   }
@@ -124,7 +126,7 @@ class Stack {
   Chunk* further_ = nullptr;  // newest first, which is farthest first
   std::uint32_t saved_;
   std::uint32_t owners_ : 29;
-  bool listed_ : 1;  // by its StackArea
+  bool listed_ : 1;  // in the list of its StackArea
   bool defunct_ : 1;
   bool in_own_block_ : 1;
 };
@@ -168,7 +170,7 @@ inline std::size_t Stack::chunk_count() const noexcept {
   return count + (first != 0);
 }
 
-// One parked tealet has one of these, and there may be ten million of them.
+// Each paused tealet has a stack, and there may be ten million of them.
 static_assert(sizeof(Stack) == 40 && sizeof(Chunk) == 16);
 
 }  // namespace tealet::core

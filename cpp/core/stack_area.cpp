@@ -18,7 +18,7 @@ StackArea::Outcome StackArea::save_up_to_slow(DomainMemory& memory, char* up_to,
     stack->make_defunct(memory);
     outcome = Outcome::made_defunct;
   }
-  // What reached its far end, or never will, is partially saved no more.
+  // Complete and defunct stacks are not partially saved.
   while (first_ != stack && (first_->complete() || first_->defunct_)) {
     first_->listed_ = false;
     first_ = first_->next_partial_;
@@ -48,9 +48,11 @@ bool StackArea::lists(const Stack& stack) const noexcept {
   return listed != nullptr;
 }
 
+#if TEALET_CHECKS
+
 void StackArea::verify(std::size_t most) const noexcept {
   std::size_t count = 0;
-  const char* end = nullptr;  // of what is in place of the stacks before
+  const char* end = nullptr;  // of the stack before, in place
   for (const Stack* stack = first_; stack != nullptr; stack = stack->next_partial_) {
     ++count;
     TEALETPP_CHECK(count <= most);
@@ -59,5 +61,7 @@ void StackArea::verify(std::size_t most) const noexcept {
     end = stack->far_;
   }
 }
+
+#endif  // TEALET_CHECKS
 
 }  // namespace tealet::core

@@ -1,4 +1,4 @@
-// Memory that tealets run on, and what is in place there of those that are paused.
+// Memory that tealets run on, and the list of the stacks that are partially in place there.
 #pragma once
 
 #include "core/stack.hpp"
@@ -9,13 +9,14 @@ namespace tealet::core {
 
 class Domain;
 
-// One C stack on which tealets of a domain take turns: the thread's. A node knows its area.
+// One C stack on which tealets of a domain take turns: the thread's. A node has a pointer to its
+// area.
 //
-// Invariants of the list of partially saved stacks: the nearest in place comes first, and what is
-// in place of one never overlaps what is in place of another. So the order is that of addresses.
+// Invariants of the list of partially saved stacks: the nearest comes first, and the bytes in place
+// of two stacks never overlap. So the list is in the order of addresses.
 class StackArea {
  public:
-  // What happens when a stack cannot be saved for want of memory.
+  // What to do with a stack that cannot be saved because there is no memory.
   enum class OnFailure { undo, make_defunct };
   enum class Outcome {
     done,
@@ -27,20 +28,20 @@ class StackArea {
   StackArea(const StackArea&) = delete;
   StackArea& operator=(const StackArea&) = delete;
 
-  // Of nodes that belong to no domain.
+  // The area of nodes that belong to no domain.
   static StackArea none;
 
   Domain* domain() const noexcept { return domain_; }
 
   // --- the saved stacks ---
 
-  // The stack in `slot`, if there is one, never becomes defunct: the main tealet's.
+  // The stack that `slot` points to never becomes defunct: `slot` is the main tealet's Node::stack.
   void never_defunct(Stack* const& slot) noexcept { never_defunct_ = &slot; }
 
-  // Rules 1 and 4 (domain_switch.cpp): saves everything that will be overwritten once a tealet runs
-  // nearer than `up_to`. `resumed`, or nullptr, is the stack that will be restored then: with one
-  // owner it needs no saving, a shared one is completed. With OnFailure::make_defunct it fails only
-  // if that stack, or main's, cannot be saved.
+  // Rules 1 and 4 (domain_switch.cpp): saves everything in place nearer than `up_to`, because it
+  // will be overwritten. `resumed`, or nullptr, is the stack that will be restored: with one owner
+  // it needs no saving, a shared one is completed. With OnFailure::make_defunct it fails only if
+  // that stack or main's cannot be saved.
   Outcome save_up_to(DomainMemory& memory, char* up_to, const Stack* resumed,
                      OnFailure on_failure) noexcept {
     if (!must_save_up_to(up_to, resumed)) return Outcome::done;
@@ -53,13 +54,13 @@ class StackArea {
 
   // Precondition: `stack` belongs to the tealet that ran last, so nothing in place is nearer.
   void add(Stack& stack) noexcept;
-  // Before a stack is resumed or freed. Does nothing for one that is complete.
+  // Must be called before a stack is restored or freed. Does nothing if it is not in the list.
   void remove(Stack& stack) noexcept;
-  // Releases a stack for an owner that is gone without having been resumed.
+  // Releases a stack for an owner that will never be resumed.
   void release(DomainMemory& memory, Stack& stack) noexcept;
 
-  // What is in place of partially saved stacks, once for each owner. Walks the list, which is no
-  // longer than what fits on the C stack at once.
+  // Bytes in place of all partially saved stacks, once for each owner. Walks the list; all of its
+  // stacks fit on the C stack at once, so it is short.
   std::size_t bytes_in_place() const noexcept;
 
   // The stack of a main tealet that pauses and needs no saving.
@@ -82,8 +83,8 @@ class StackArea {
     if (far > highest_far_) highest_far_ = far;
   }
 
-  // Under AddressSanitizer: frames that are switched away from never run the code that would clear
-  // their poison. Whoever runs on those addresses next must not trip over it.
+  // The frames of a tealet that is left never clear AddressSanitizer's poison. These functions
+  // clear it for the next tealet on those addresses.
 #if TEALETPP_ASAN
   void note_near(const char* near) noexcept {
     if (near < deepest_near_) deepest_near_ = near;
@@ -96,9 +97,11 @@ class StackArea {
   void forget_poison(const char*) const noexcept {}
 #endif
 
-  // Aborts if an invariant of the list is broken, or it has more than `most` stacks: see
+#if TEALET_CHECKS
+  // Aborts if an invariant of the list is broken, or if it has more than `most` stacks: see
   // Domain::verify().
   void verify(std::size_t most) const noexcept;
+#endif
   // Whether `stack` is in the list.
   bool lists(const Stack& stack) const noexcept;
 
@@ -132,7 +135,7 @@ inline void StackArea::remove(Stack& stack) noexcept {
   if (!stack.listed_) return;
   TEALETPP_CHECK(lists(stack));
   Stack** link = &first_;
-  // NOLINTNEXTLINE(*.NullDereference): what is listed is found.
+  // NOLINTNEXTLINE(*.NullDereference): a listed stack is found.
   while (*link != &stack) link = &(*link)->next_partial_;
   *link = stack.next_partial_;
   stack.listed_ = false;
@@ -149,7 +152,7 @@ inline std::size_t StackArea::bytes_in_place() const noexcept {
 inline bool StackArea::must_be_saved(const Stack* stack, const char* up_to,
                                      const Stack* resumed) noexcept {
   if (stack == nullptr || stack->edge() >= up_to) return false;
-  // The resumed stack reaches exactly up to there, so nothing beyond it in the list is nearer.
+  // The far end of the resumed stack is `up_to`, so every later stack in the list lies beyond that.
   return stack != resumed || stack->shared();
 }
 

@@ -9,13 +9,13 @@ namespace tealet::core {
 
 namespace {
 
-struct UntilThreadEnds {
-  UntilThreadEnds() noexcept = default;
-  UntilThreadEnds(const UntilThreadEnds&) = delete;
-  UntilThreadEnds& operator=(const UntilThreadEnds&) = delete;
-  ~UntilThreadEnds() {
+struct ReleaseAtThreadExit {
+  ReleaseAtThreadExit() noexcept = default;
+  ReleaseAtThreadExit(const ReleaseAtThreadExit&) = delete;
+  ReleaseAtThreadExit& operator=(const ReleaseAtThreadExit&) = delete;
+  ~ReleaseAtThreadExit() {
     running_tealet = nullptr;
-    if (ThreadContext* const ended = std::exchange(this_thread, nullptr)) ended->unrefer();
+    if (ThreadContext* const ended = std::exchange(this_thread, nullptr)) ended->remove_owner();
   }
 };
 
@@ -26,7 +26,7 @@ TEALETPP_THREAD_LOCAL ThreadContext* this_thread = nullptr;
 
 ThreadContext* current_thread() noexcept {
   if (this_thread == nullptr) {
-    static thread_local UntilThreadEnds end;
+    static thread_local ReleaseAtThreadExit release;
     this_thread = new (std::nothrow) ThreadContext;
     if (this_thread != nullptr) running_tealet = &this_thread->ambient;
   }

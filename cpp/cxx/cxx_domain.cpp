@@ -21,48 +21,49 @@ void destroy_function(Node& node) noexcept {
   node.binding = nullptr;
 }
 
-// What the exception being handled, which has left a tealet's function, means for its parent.
-TEALETPP_NOINLINE Message take_exception(const CxxDomain& domain, std::exception_ptr& raised) {
-  raised = std::current_exception();
+// Turns the exception being handled, which has left a tealet's function, into the message to the
+// tealet's parent.
+TEALETPP_NOINLINE Message take_exception(const CxxDomain& domain, std::exception_ptr& exception) {
+  exception = std::current_exception();
   try {
     throw;
   } catch (const Exit& exit) {
-    if (domain.must_go_on(exit)) return {Signal::error, nullptr};
-    raised = nullptr;
+    if (domain.targets_outer_tealet(exit)) return {Signal::error, nullptr};
+    exception = nullptr;
     return {};
   } catch (...) {
     return {Signal::error, nullptr};
   }
 }
 
-// Not left to release(): what the callable owns may be tealets, which switch to end. So may those
-// of domains that are still open in this one.
-TEALETPP_NOINLINE void clean_up(Node& node, std::exception_ptr& raised) {
+// Here and not in release(), because it may switch: the function may own tealets, which unwind, and
+// so may the domains that were opened in this tealet.
+TEALETPP_NOINLINE void clean_up(Node& node, std::exception_ptr& exception) {
   destroy_function(node);
   node.domain()->close_inner_domains(node);
-  CxxDomain::of(node).raised = std::move(raised);
+  CxxDomain::of(node).sent_exception = std::move(exception);
 }
 
-// On the stack of every tealet: see Domain::on_begin().
+// On the stack of every tealet, like Domain::on_begin(): keep its frame small.
 Message run(Node& node, Message received) {
-  std::exception_ptr raised;
+  std::exception_ptr exception;
   Message out = received;
   if (received.signal == Signal::error) {
-    // Thrown into before it began: there is nothing on its stack that could catch it.
-    raised = std::exchange(CxxDomain::of(node).raised, nullptr);
+    // throw_into() began the tealet: there is nothing on its stack that could catch the exception.
+    exception = std::exchange(CxxDomain::of(node).sent_exception, nullptr);
   } else {
     try {
       out.value = core::operate_of(node)(node.extra(), Operation::invoke, received.value);
     } catch (...) {
-      out = take_exception(CxxDomain::of(node), raised);
+      out = take_exception(CxxDomain::of(node), exception);
     }
   }
-  clean_up(node, raised);
+  clean_up(node, exception);
   return out;
 }
 
 bool release(Node& node) {
-  // The callable may hold the last reference to its own tealet.
+  // The function may own the last reference to its own tealet.
   node.references += 1;
   destroy_function(node);
   node.references -= 1;
@@ -70,10 +71,10 @@ bool release(Node& node) {
 }
 
 void close(core::Domain& domain) {
-  // One of its tealets is in the middle of something: coroutines of another kind, Python's tealets
-  // perhaps, have changed the stack meanwhile. It stays as it is, and is stranded.
+  // One of its tealets runs: another library, or another copy of this one, has switched C stacks in
+  // the middle of it. Nothing can be unwound, so the domain becomes orphaned.
   if (!domain.current().is_main()) return;
-  static_cast<CxxDomain&>(domain).end_all();
+  static_cast<CxxDomain&>(domain).end_all_tealets();
   domain.close();
 }
 
@@ -86,15 +87,15 @@ CxxDomain::CxxDomain(const Main::Options& options) noexcept
 
 void CxxDomain::raise(core::SwitchResult switch_result, const char* doing) {
   if (const Errc code = core::code_of(switch_result); code != Errc::ok) {
-    raised = nullptr;
+    sent_exception = nullptr;
     throw_error(code, doing);
   }
   if (received().signal == Signal::unwind) throw Exit(current());
-  TEALETPP_CHECK(received().signal == Signal::error && raised != nullptr);
-  std::rethrow_exception(std::exchange(raised, nullptr));
+  TEALETPP_CHECK(received().signal == Signal::error && sent_exception != nullptr);
+  std::rethrow_exception(std::exchange(sent_exception, nullptr));
 }
 
-Errc CxxDomain::end_other(Node& node) noexcept {
+Errc CxxDomain::end_tealet(Node& node) noexcept {
   TEALETPP_CHECK(&node != &current() && !node.is_main());
   if (node.status != Status::Suspended) {
     discard(node);
@@ -112,15 +113,16 @@ Errc CxxDomain::end_other(Node& node) noexcept {
   return code;
 }
 
-void CxxDomain::end_all() noexcept {
+void CxxDomain::end_all_tealets() noexcept {
   memory().set_limit(CountingAllocator::no_limit);
-  // Parents first, as if each was ended by its owner: what a tealet's variables own, its children
-  // above all, must still be there for their destructors.
-  // NOLINTNEXTLINE(*.NewDelete): unrefer() deletes only what is abandoned; this is not.
+  // Parents first, as if the owner of each had ended it: destructors on a tealet's stack may use
+  // the tealets that its variables own, its children above all.
+  //
+  // NOLINTNEXTLINE(*.NewDelete): unrefer() deletes the domain only if main_destroyed.
   while (Node* node = main().first_child) {
     refer(*node);
-    end_other(*node);
-    raised = nullptr;
+    end_tealet(*node);
+    sent_exception = nullptr;
     if (node->status != Status::Exited) discard(*node);
     unrefer(*node);
   }
@@ -135,7 +137,7 @@ void CxxDomain::unrefer(Node& node) noexcept {
   TEALETPP_CHECK(node.references != 0 && references != 0);
   references -= 1;
   if (--node.references == 0 && node.status == Status::Exited) free_block(node);
-  if (abandoned && references == 0) delete this;
+  if (main_destroyed && references == 0) delete this;
 }
 
 }  // namespace tealet

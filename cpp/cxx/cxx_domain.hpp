@@ -1,4 +1,4 @@
-// What the C++ face keeps beside the engine's domain.
+// The engine's domain with what the C++ API adds to it.
 #pragma once
 
 #include <tealet/tealet.hpp>
@@ -12,19 +12,20 @@ namespace tealet {
 
 namespace core {
 
-// What the C++ face keeps behind a stub's node: its function comes later, in a block of its own.
+// Lies behind the node of a stub. The function comes later, and has a block of its own.
 struct StubFunction {
   void* block;
   std::size_t size;
   Operate* operate;
 };
 
-// How the function of a tealet is used is in Node::binding: nullptr if there is none, or no more.
+// Calls and destroys the function of a tealet. Stored in Node::binding; nullptr if there is no
+// function or it has been destroyed.
 inline Operate* operate_of(const Node& node) noexcept {
   return reinterpret_cast<Operate*>(node.binding);
 }
 
-// What tealet.hpp tells its users is what the engine can do.
+// tealet.hpp cannot include node.hpp, and has copies of these constants.
 static_assert(extra_unit == Node::extra_unit && largest_extra == largest_node_extra);
 
 }  // namespace core
@@ -36,24 +37,29 @@ struct CxxDomain : core::Domain {
     return static_cast<CxxDomain&>(*node.domain());
   }
 
-  // Throws what has arrived instead of a value, or why nothing was switched.
+  // For a switch that returns no value. Throws the exception that it has received, Exit if the
+  // running tealet must unwind, or the error that kept it from switching.
   [[noreturn]] void raise(core::SwitchResult switch_result, const char* doing);
-  // Whether `exit`, out of a tealet of this domain, is for one that this domain was opened in.
-  bool must_go_on(const Exit& exit) const noexcept { return nesting().is_inside(exit.tealet_); }
-  // Ends a tealet that does not run, whatever its status, from the running one. What is raised
-  // while it unwinds is left in `raised`; received() is what came instead if it did not end.
-  Errc end_other(core::Node& node) noexcept;
+  // Whether the target of `exit`, which leaves a tealet of this domain, is the enclosing tealet or
+  // one further out.
+  bool targets_outer_tealet(const Exit& exit) const noexcept {
+    return nesting().is_inside(exit.tealet_);
+  }
+  // Ends a tealet that does not run: unwinds a paused one, discards any other. An exception that
+  // leaves it is in `sent_exception`. Errc::refused if it switched away instead; received() has the
+  // message that it sent.
+  Errc end_tealet(core::Node& node) noexcept;
   // Ends every tealet but main.
-  void end_all() noexcept;
+  void end_all_tealets() noexcept;
 
-  // A TealetRef came to be, or is gone. The last one to go frees what is left of a tealet that has
-  // ended, and of a Main that is gone.
+  // For each Tealet and TealetRef: counts the references to a tealet and to the domain. The last
+  // unrefer() frees the block of an ended tealet, and the domain of a destroyed Main.
   void refer(core::Node& node) noexcept;
   void unrefer(core::Node& node) noexcept;
 
-  std::exception_ptr raised;  // on its way with Signal::error
+  std::exception_ptr sent_exception;  // what Signal::error sends
   std::size_t references = 0;
-  bool abandoned = false;  // its Main is gone
+  bool main_destroyed = false;
 };
 
 }  // namespace tealet

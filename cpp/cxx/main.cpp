@@ -13,7 +13,7 @@ using core::StubFunction;
 
 namespace {
 
-// The function of a stub lies in a block of its own, found through what is behind the stub's node.
+// The Operate of a stub: applies the operation to the function in the StubFunction's block.
 void* operate_stub(void* function, Operation operation, void* argument) {
   auto& own = *static_cast<StubFunction*>(function);
   if (operation == Operation::invoke) return own.operate(own.block, operation, argument);
@@ -39,19 +39,19 @@ Main::Main(const Options& options) : domain_(new CxxDomain(options)) {
 Main::~Main() {
   if (domain_->is_open()) {
     const Errc code = domain_->check();
-    // Where the stack that its tealets ran on is gone, there is nothing to unwind.
+    // The tealets of an orphaned domain cannot run again, so nothing is unwound.
     if (!domain_->nesting().orphaned()) {
       if (code != Errc::ok || !domain_->current().is_main()) {
-        // Its tealets run on, or are, the very stack that this destructor runs on.
+        // This destructor may run in one of its tealets, which would lose its stack.
         std::fputs("tealet: a Main must be destroyed on its own thread and in its main tealet\n",
                    stderr);
         std::abort();
       }
-      domain_->end_all();
+      domain_->end_all_tealets();
     }
     domain_->close();
   }
-  domain_->abandoned = true;
+  domain_->main_destroyed = true;
   if (domain_->references == 0) delete domain_;
 }
 

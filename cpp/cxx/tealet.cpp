@@ -21,11 +21,11 @@ bool alive(const Node* node) noexcept { return node != nullptr && node->status !
 
 [[noreturn]] TEALETPP_NOINLINE void throw_unusable(const Node* node, const char* doing) {
   if (!alive(node)) throw InvalidError(Errc::invalid, std::string(doing) + ": it has ended");
-  // NOLINTNEXTLINE(*.NonNullParamChecker): one that is alive is there.
+  // NOLINTNEXTLINE(*.NonNullParamChecker): alive() has checked that.
   throw_error(CxxDomain::of(*node).check(*node), doing);
 }
 
-// The domain of a tealet that has not ended, if the tealet can be used here and now.
+// The domain of a tealet. Throws if the tealet has ended or cannot be used here and now.
 CxxDomain& usable(const Node* node, const char* doing) {
   const bool can_be = alive(node) && CxxDomain::of(*node).check(*node) == Errc::ok;
   if (TEALET_UNLIKELY(!can_be)) throw_unusable(node, doing);
@@ -36,13 +36,13 @@ CxxDomain& usable_stub(const Node* node, const char* doing) {
   CxxDomain& domain = usable(node, doing);
   if (node->status != Status::Stub) {
     throw InvalidError(Errc::invalid,
-                       std::string(doing) + ": it is no stub but " + describe(node->status));
+                       std::string(doing) + ": it is not a stub but " + describe(node->status));
   }
   return domain;
 }
 
 [[noreturn]] TEALETPP_NOINLINE void throw_stub() {
-  throw InvalidError(Errc::invalid, "switching to a stub: it has no function, use run()");
+  throw InvalidError(Errc::invalid, "switching to a stub: it has no function yet, use run()");
 }
 
 constexpr const char* switching = "switching to a tealet";
@@ -62,7 +62,7 @@ void core::set_operate(Node& node, Operate* operate) noexcept {
   node.binding = reinterpret_cast<void*>(operate);
 }
 
-// The fast path: a paused tealet. switch_slow() finds out what is wrong otherwise.
+// The fast path: `target` is paused. switch_slow() handles all other cases and errors.
 SwitchResult core::switch_to(Node* target, void* value) {
   const bool fast = target != nullptr && target->domain()->can_switch_fast(*target);
   if (TEALET_UNLIKELY(!fast)) return switch_slow(target, value);
@@ -71,9 +71,8 @@ SwitchResult core::switch_to(Node* target, void* value) {
 
 SwitchResult core::switch_to_main(CxxDomain& domain, void* value) {
   Node* const main = domain.is_open() ? &domain.main() : nullptr;
-  if (TEALET_UNLIKELY(main == nullptr || !domain.can_switch_fast(*main))) {
-    return switch_slow(main, value);
-  }
+  const bool fast = main != nullptr && domain.can_switch_fast(*main);
+  if (TEALET_UNLIKELY(!fast)) return switch_slow(main, value);
   return domain.switch_fast(*main, value);
 }
 
@@ -94,9 +93,9 @@ TealetRef& TealetRef::operator=(const TealetRef& other) noexcept {
   return *this;
 }
 
-TealetRef::~TealetRef() { reset(); }
+TealetRef::~TealetRef() { unrefer(); }
 
-void TealetRef::reset() noexcept {
+void TealetRef::unrefer() noexcept {
   if (node_ != nullptr) CxxDomain::of(*node_).unrefer(*std::exchange(node_, nullptr));
 }
 
@@ -105,11 +104,11 @@ bool TealetRef::alive() const noexcept { return tealet::alive(node_); }
 void* TealetRef::throw_into(std::exception_ptr exception) const {
   const char* doing = "throwing into a tealet";
   if (exception == nullptr) {
-    throw InvalidError(Errc::invalid, std::string(doing) + ": there is no exception");
+    throw InvalidError(Errc::invalid, std::string(doing) + ": the exception is null");
   }
   CxxDomain& domain = usable(node_, doing);
   if (node_ == &domain.current()) std::rethrow_exception(exception);
-  domain.raised = std::move(exception);
+  domain.sent_exception = std::move(exception);
   const SwitchResult switch_result = domain.switch_to(*node_, {Signal::error, nullptr});
   if (switch_result.what != 0) domain.raise(switch_result, doing);
   return switch_result.value;
@@ -137,56 +136,58 @@ TealetRef TealetRef::parent() const noexcept {
 void TealetRef::set_parent(const TealetRef& parent) const {
   const char* doing = "setting the parent of a tealet";
   CxxDomain& domain = usable(node_, doing);
-  if (!parent.alive()) throw InvalidError(Errc::invalid, "setting a parent that has ended");
+  if (!parent.alive()) {
+    throw InvalidError(Errc::invalid, std::string(doing) + ": the new parent has ended");
+  }
   if (parent.node_->status == Status::Stub) {
-    throw InvalidError(Errc::invalid, "setting a stub as parent: it cannot receive anything");
+    throw InvalidError(Errc::invalid, std::string(doing) + ": a stub cannot receive a result");
   }
   const Errc code = domain.set_parent(*node_, *parent.node_);
   if (code == Errc::invalid) {
-    throw InvalidError(code,
-                       std::string(doing) + (node_->is_main() ? ": it is a main tealet and has none"
-                                                              : ": the new one descends from it"));
+    throw InvalidError(
+        code, std::string(doing) + (node_->is_main() ? ": a main tealet has no parent"
+                                                     : ": the new parent descends from it"));
   }
   if (code != Errc::ok) throw_error(code, doing);
 }
 
-// An owner may be moved or destroyed by what runs while its tealet is unwound. So these functions
-// leave the object as it is to be before they switch, and do not look at it afterwards.
+// Code that runs while a tealet unwinds may move or destroy the Tealet object. So these functions
+// give the object its final state before they switch, and do not use it afterwards.
 
-Node* Tealet::hand_over() noexcept {
+Node* Tealet::release() noexcept {
   if (node_ != nullptr) node_->owner_changes += 1;
   return std::exchange(node_, nullptr);
 }
 
-Tealet::Tealet(Tealet&& other) noexcept { node_ = other.hand_over(); }
+Tealet::Tealet(Tealet&& other) noexcept { node_ = other.release(); }
 
 Tealet& Tealet::operator=(Tealet&& other) noexcept {
   if (this != &other) {
     const Tealet former(std::move(*this));
-    node_ = other.hand_over();
+    node_ = other.release();
   }
   return *this;
 }
 
 Tealet::~Tealet() {
-  Node* node = hand_over();
+  Node* node = release();
   if (node == nullptr) return;
   CxxDomain& domain = CxxDomain::of(*node);
   if (node->status != Status::Exited && node->status != Status::Running &&
       domain.check() == Errc::ok) {
-    domain.end_other(*node);
-    domain.raised = nullptr;
+    domain.end_tealet(*node);
+    domain.sent_exception = nullptr;
   }
   domain.unrefer(*node);
 }
 
-void* Tealet::take_block(std::size_t size) const {
+void* Tealet::allocate_block(std::size_t size) const {
   void* block = usable_stub(node_, "running a stub").memory().try_allocate(size);
   if (block == nullptr) throw MemoryError();
   return block;
 }
 
-void Tealet::give_block(void* block, std::size_t size) const noexcept {
+void Tealet::deallocate_block(void* block, std::size_t size) const noexcept {
   CxxDomain::of(*node_).memory().deallocate(block, size);
 }
 
@@ -214,7 +215,7 @@ Tealet Tealet::duplicate() const {
 
 void Tealet::close() {
   if (!alive()) {
-    const Tealet former(std::move(*this));  // counts as a change for another close() under way
+    const Tealet former(std::move(*this));  // another close() under way sees a change of owner
     return;
   }
   CxxDomain& domain = CxxDomain::of(*node_);
@@ -223,18 +224,18 @@ void Tealet::close() {
   const TealetRef keep(*this);
   const Node& node = *node_;
   const std::uint32_t owner_changes = node.owner_changes;
-  const Errc code = domain.end_other(*node_);
-  std::exception_ptr raised = std::exchange(domain.raised, nullptr);
+  const Errc code = domain.end_tealet(*node_);
+  std::exception_ptr exception = std::exchange(domain.sent_exception, nullptr);
   if (code == Errc::refused && domain.received().signal != Signal::value) {
-    // Somebody else has ended the caller meanwhile, or thrown into it.
-    if (raised != nullptr) std::rethrow_exception(raised);
+    // Meanwhile another tealet has closed the caller or thrown into it.
+    if (exception != nullptr) std::rethrow_exception(exception);
     throw Exit(domain.current());
   }
   if (code != Errc::ok) throw_error(code, "closing a tealet");
-  if (node.owner_changes == owner_changes) {  // nobody has touched this object
+  if (node.owner_changes == owner_changes) {  // this object still owns the tealet
     const Tealet former(std::move(*this));
   }
-  if (raised != nullptr) std::rethrow_exception(raised);
+  if (exception != nullptr) std::rethrow_exception(exception);
 }
 
 }  // namespace tealet

@@ -1,4 +1,4 @@
-// What the C++ runtime keeps for each thread, and belongs to an execution.
+// The part of the C++ runtime's state that it keeps per thread, and that belongs to an execution.
 #pragma once
 
 #include <cxxabi.h>
@@ -13,8 +13,8 @@ extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;
 
 namespace tealet::port {
 
-// The exceptions that are being thrown and handled, as laid out by the Itanium C++ ABI, section
-// 2.2.2 of its exception handling part.
+// The exceptions that are being thrown and handled: __cxa_eh_globals of the Itanium C++ ABI,
+// exception handling, section 2.2.2.
 struct ExceptionsInFlight {
   void* caught;
   unsigned int uncaught;
@@ -22,7 +22,7 @@ struct ExceptionsInFlight {
   bool any() const noexcept { return caught != nullptr || uncaught != 0; }
 };
 
-// This thread's.
+// The exceptions of this thread.
 inline ExceptionsInFlight* exceptions_in_flight() noexcept {
   return reinterpret_cast<ExceptionsInFlight*>(abi::__cxa_get_globals());
 }

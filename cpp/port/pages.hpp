@@ -1,4 +1,4 @@
-// The pages of the system's memory, and their protection.
+// Memory pages and their protection.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,7 @@ std::size_t page_size() noexcept;
 
 enum class Protection { none, read_only, read_write };
 
-// Protects `size` bytes from `low`, which are full pages. False if the system refuses, with errno
-// set.
+// Protects the pages [low, low + size). False if the system refuses; errno is set then.
 [[nodiscard]] bool protect_pages(char* low, std::size_t size, Protection protection) noexcept;
 
 }  // namespace tealet::port

@@ -1,4 +1,4 @@
-// Which sanitizer this is compiled with: TEALETPP_ASAN and TEALETPP_TSAN are 1 or 0.
+// TEALETPP_ASAN and TEALETPP_TSAN: 1 if this is compiled with that sanitizer, otherwise 0.
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -1,4 +1,4 @@
-// Copying bytes from and to the C stack behind the compiler's back, and telling AddressSanitizer.
+// Copies bytes from and to the C stack, with or without AddressSanitizer.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ namespace tealet::port {
 
 #if TEALETPP_ASAN
 
-// Frames on the C stack have poisoned gaps between their variables, so the checking memcpy that
-// AddressSanitizer puts in place of the C library's would report every save.
+// Frames on the C stack have poisoned gaps between their variables. AddressSanitizer replaces
+// memcpy() by one that checks, which would report an error at every save.
 template <class Word>
 TEALETPP_NOINLINE TEALETPP_NO_SANITIZE_ADDRESS inline void copy_stack_words(
     void* to, const void* from, std::size_t size) noexcept {
@@ -42,8 +42,8 @@ TEALETPP_NOINLINE TEALETPP_NO_SANITIZE_ADDRESS inline char stack_byte(
   return *address;
 }
 
-// Frames that are switched away from never run the code that would clear their gaps. Whoever runs
-// on those addresses next must not trip over them.
+// Clears the poison of [near, far) for the next tealet on those addresses. The frames of a tealet
+// that is left never do.
 inline void forget_poison(const char* near, const char* far) noexcept {
   if (near < far) __asan_unpoison_memory_region(near, static_cast<std::size_t>(far - near));
 }

@@ -12,16 +12,17 @@ namespace tealet::port {
 
 namespace {
 
-// What a new tealet finds below it at the least; of a small stack, a quarter.
+// The least stack space of a new tealet. On a small stack, a quarter of it instead.
 constexpr std::size_t reserve = 256 * 1024;
-// The part of the reserve for calls that no interpreter counts, such as those of the C library.
+// The fraction 1 / uncounted_part of the reserve is for calls that no interpreter counts, such as
+// those of the C library.
 constexpr std::size_t uncounted_part = 8;
 
 struct Bounds {
   const char* low = nullptr;
   std::size_t size = 0;
 
-  // No further than `address`, if that is on this stack.
+  // Ends the stack below `address`, if that lies on it.
   void exclude(const void* address) noexcept {
     const auto* byte = static_cast<const char*>(address);
     if (byte >= low && byte < low + size) size = static_cast<std::size_t>(byte - low);
@@ -41,10 +42,10 @@ Bounds find_bounds() noexcept {
 
 bool is_main_thread() noexcept { return syscall(SYS_gettid) == getpid(); }
 
-// {} if this thread runs on some other stack than the one that it was given.
+// {} if this thread runs on another stack than the system's.
 Bounds bounds_of_this_stack() noexcept {
-  // Asked once: on the main thread the C library reads a file of the system's, which takes longer
-  // than all the rest of opening a domain. The end of that stack alone may change.
+  // Cached, because on the main thread the C library reads a system file, which takes longer than
+  // the rest of opening a domain. Only the near end of the main thread's stack may change later.
   thread_local const bool may_shrink = is_main_thread();
   thread_local const Bounds found = find_bounds();
   Bounds bounds = found;
@@ -58,14 +59,14 @@ Bounds bounds_of_this_stack() noexcept {
   return bounds;
 }
 
-// Moves the top of the stack below the thread-local memory of one library.
+// Ends the stack below the thread-local memory of one library.
 int exclude_thread_locals(dl_phdr_info* library, std::size_t, void* bounds) {
   auto& stack = *static_cast<Bounds*>(bounds);
   stack.exclude(library->dlpi_tls_data);
   return 0;
 }
 
-// The C library may put a thread's description and its thread-local memory on top of its stack.
+// The C library may put a thread's descriptor and its thread-local memory on top of its stack.
 const char* find_top() noexcept {
   Bounds stack = bounds_of_this_stack();
   if (stack.low == nullptr) return nullptr;

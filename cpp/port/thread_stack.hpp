@@ -1,20 +1,20 @@
-// The C stack that the system gave this thread: where it ends, and what of it tealets may use.
+// The C stack of this thread: its bounds, and the part that tealets may use.
 #pragma once
 
 #include <cstddef>
 
 namespace tealet::port {
 
-// Bytes of a C stack that counted calls may use: below some place on it, and on the whole of it.
+// Stack space below an address, in bytes, without the reserve for uncounted calls.
 struct StackSpace {
   std::size_t left;
-  std::size_t whole;  // 0 if the bounds of the stack are unknown
+  std::size_t whole;  // of the whole stack; 0 if its bounds are unknown
 };
 
-// What tealets may use of the C stack of a thread. All zero if its bounds are unknown.
+// The part of a C stack that tealets may use. All zero if its bounds are unknown.
 struct UsableStack {
   const char* lowest_start = nullptr;  // no tealet may begin nearer than this
-  const char* low = nullptr;           // below is the reserve for calls that nobody counts
+  const char* low = nullptr;           // below is the reserve for calls that no interpreter counts
   std::size_t size = 0;                // from `low` to the top
 
   StackSpace space_below(const void* address) const noexcept {
@@ -27,8 +27,8 @@ struct UsableStack {
 
 UsableStack usable_stack_of_this_thread() noexcept;
 
-// The end of this thread's C stack: above everything on it, below the thread's own memory, which
-// may lie in the same block. nullptr if its bounds are unknown.
+// The far end of this thread's C stack: above everything on it, and below the thread's own memory,
+// which the C library may put on top. nullptr if the bounds are unknown.
 const char* top_of_this_stack() noexcept;
 
 }  // namespace tealet::port

@@ -1,5 +1,5 @@
-// Attributes by interned names. CPython's method cache keeps every string that it was asked for, up
-// to 4,096 of them; with PyObject_GetAttrString(), which makes a new one each time, it fills up.
+// Attributes by interned names. CPython's method cache keeps up to 4,096 of the names that it is
+// asked for. PyObject_GetAttrString() makes a new string each time, and would fill it.
 #pragma once
 
 #include <Python.h>
@@ -15,7 +15,7 @@ inline PyObject* attribute(PyObject* object, const char* name) {
   return value;
 }
 
-// What the method returns; nullptr with an exception set.
+// Calls the method. A new reference; nullptr with an exception set.
 template <class... Arguments>
 PyObject* call_method(PyObject* object, const char* name, Arguments*... arguments) {
   PyObject* interned = PyUnicode_InternFromString(name);

@@ -1,11 +1,13 @@
 // The C API for other extension modules: a table of functions in a capsule.
-// include/tealet/tealet_python.h says what they promise. They do what the Python methods do; added
-// is only what C can get wrong.
+// include/tealet/tealet_python.h documents them. They do what the Python methods do, and check what
+// only C can get wrong.
 #include <tealet/tealet_python.h>
 
 #include "core/c_stats.hpp"
 #include "python/guarded.hpp"
+#include "python/main_type.hpp"
 #include "python/registry.hpp"
+#include "python/tealet_type.hpp"
 #include "python/thread_domains.hpp"
 
 namespace tealetpp {
@@ -19,8 +21,7 @@ static_assert(static_cast<int>(Status::New) == PYTEALET_STATUS_NEW &&
               static_cast<int>(Status::Exited) == PYTEALET_STATUS_EXITED &&
               static_cast<int>(Status::Defunct) == PYTEALET_STATUS_DEFUNCT);
 
-// Whether `object` is of this type and nothing has gone wrong before. Sets an exception if not,
-// unless one is set.
+// Whether `object` is of this type and no exception is set. Sets one if not, unless one is set.
 bool is_given(const char* function, PyObject* object, PyTypeObject* type) {
   if (PyErr_Occurred() != nullptr) return false;
   if (object == nullptr) {
@@ -46,7 +47,7 @@ PyObject* get_current(PyObject* main) {
     return domains != nullptr ? current_of(domains->innermost()) : nullptr;
   }
   if (!is_given("PyTealet_Current", main, main_type)) return nullptr;
-  return current_of(as_tealet(main)->value.domain);
+  return current_of(as_tealet(main)->domain);
 }
 
 PyObject* get_main_of(PyObject* tealet) {
@@ -62,8 +63,8 @@ PyObject* make(PyObject* main, PyObject* run, PyObject* parent) {
   return create_tealet(as_tealet(main), or_none(run), or_none(parent));
 }
 
-// A Python frame holds what it switches to, and with it the domain, until the switch returns. Here
-// nobody does, for a caller's own reference may be in a variable that changes meanwhile.
+// A Python frame owns a reference to the target of its switch until that returns, and so keeps the
+// domain. A C caller may not: its reference may be in a variable that changes meanwhile.
 template <class Switch>
 PyObject* while_held(PyObject* tealet, Switch action) {
   Py_INCREF(tealet);
@@ -92,7 +93,7 @@ int close(PyObject* tealet) {
 
 int get_status(PyObject* tealet) {
   if (!is_given("PyTealet_Status", tealet, tealet_type)) return -1;
-  return static_cast<int>(status_of(as_tealet(tealet)->value));
+  return static_cast<int>(status_of(*as_tealet(tealet)));
 }
 
 int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) {
@@ -101,7 +102,7 @@ int get_stats(PyObject* main, tealet_stats_t* stats, std::size_t* bytes_cached) 
     PyErr_SetString(PyExc_TypeError, "PyTealet_GetStats() needs a tealet_stats_t, not NULL");
     return -1;
   }
-  const Stats now = stats_of(as_tealet(main)->value);
+  const Stats now = stats_of(*as_tealet(main));
   *stats = tealet::core::to_c(now);
   if (bytes_cached != nullptr) *bytes_cached = now.bytes_cached;
   return 0;

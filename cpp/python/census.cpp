@@ -1,6 +1,6 @@
 #include "python/census.hpp"
 
-#include "python/registry.hpp"
+#include "python/python_domain.hpp"
 
 namespace tealetpp {
 
@@ -8,8 +8,8 @@ namespace {
 
 CensusEntry* first = nullptr;
 
-// All domains, those that are open, and what they hold together. Without statistics the last three
-// are zero. Read from any thread, for domains change under the global interpreter lock only.
+// Counts all domains, the open ones, and what they hold together. Without statistics the last three
+// are zero. Any thread may call it: domains change under the global interpreter lock only.
 PyObject* census(PyObject*, PyObject*) {
   std::size_t domains = 0;
   std::size_t open = 0;
@@ -45,10 +45,11 @@ CensusEntry::~CensusEntry() {
   if (next_ != nullptr) next_->previous_ = previous_;
 }
 
-void register_census(py::module_& module) {
-  auto object = py::reinterpret_steal<py::object>(PyCFunction_New(&function, nullptr));
-  if (!object) throw py::error_already_set();
-  module.add_object("_census", object);
+bool add_census(PyObject* module) {
+  PyObject* const made = PyCFunction_New(&function, nullptr);
+  const bool added = made != nullptr && PyModule_AddObjectRef(module, "_census", made) == 0;
+  Py_XDECREF(made);
+  return added;
 }
 
 }  // namespace tealetpp

@@ -1,7 +1,8 @@
-// Every domain of the process can be found, so that tests see what stays behind.
+// A list of all domains of the process, for tests that look for leaks.
 #pragma once
 
-#include <pybind11/pybind11.h>
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
 
 namespace tealetpp {
 
@@ -24,6 +25,7 @@ class CensusEntry {
   CensusEntry* previous_ = nullptr;
 };
 
-void register_census(pybind11::module_& module);
+// Adds the function `_census` to `module`. False with an exception set.
+bool add_census(PyObject* module);
 
 }  // namespace tealetpp

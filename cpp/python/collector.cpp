@@ -3,7 +3,7 @@
 #include "port/compiler.hpp"
 #include "python/attribute.hpp"
 #include "python/guarded.hpp"
-#include "python/registry.hpp"
+#include "python/method_table.hpp"
 #include "python/thread_domains.hpp"
 
 namespace tealetpp {
@@ -12,18 +12,17 @@ std::uint64_t collecting_thread_state = 0;
 
 namespace {
 
-// gc.callbacks, and what it must hold for this to work. Anybody may change that list.
+// gc.callbacks, and what it must hold for this to work. Programs may change that list.
 PyObject* callbacks = nullptr;
 PyObject* watcher = nullptr;
 PyObject* collect = nullptr;  // gc.collect
 
-// What collecting_thread_state is when no collection is known of.
+// The value of collecting_thread_state while no collection is known.
 std::uint64_t idle = 0;
 unsigned collections_told = 0;
 
 // How many collections are under way on the thread that collects, and where on the C stack the
-// outermost one called. The next one that is not deeper is a new one: the end of the last was not
-// told.
+// outermost one called. If the next one is not deeper, the end of the last was not reported.
 int under_way = 0;
 const void* outermost = nullptr;
 
@@ -36,8 +35,8 @@ void collection_begins(std::uint64_t thread_state, const void* here) noexcept {
   ++collections_told;
 }
 
-// What gc.callbacks calls, with "start" or "stop", on the thread that collects. Nothing is ended
-// here: no other collection can begin until it returns.
+// Called by gc.callbacks, with "start" or "stop", on the thread that collects. Must not end
+// tealets: no other collection can begin until it returns.
 PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 2 || !PyUnicode_Check(arguments[0])) Py_RETURN_NONE;
   const std::uint64_t thread_state = thread_state_id(PyThreadState_Get());
@@ -50,14 +49,14 @@ PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count)
   Py_RETURN_NONE;
 }
 
-// What atexit calls: the interpreter's last collections are not told.
+// Called by atexit: the interpreter's last collections are not reported.
 PyObject* on_exit(PyObject*, PyObject*) {
   if (collecting_thread_state == idle) collecting_thread_state = untold;
   idle = untold;
   Py_RETURN_NONE;
 }
 
-// Whether a collection runs that nobody was told of: then gc.collect() begins none.
+// Whether a collection runs that was not reported: then gc.collect() begins none.
 bool collects_untold() {
   PyObject* const raised = take_raised();
   const unsigned before = collections_told;
@@ -90,14 +89,14 @@ bool is_collecting(const PythonDomain& domain) {
   if (collecting_thread_state != domain.thread_state) return false;
   const int watched = PySequence_Contains(callbacks, watcher);
   if (watched == 1) return true;
-  // Its end will not be told: better to switch unwatched once than never again.
+  // Its end will not be reported. Better to switch unwatched once than never again.
   PyErr_Clear();
   collecting_thread_state = idle;
   if (PyList_Append(callbacks, watcher) != 0) PyErr_Clear();
   return false;
 }
 
-void register_collector(py::module_& module) {
+bool watch_collections(PyObject* module) {
   watcher = PyCFunction_New(&callback, nullptr);
   PyObject* collector = guard([] { return PyImport_ImportModule("gc"); });
   if (collector != nullptr) {
@@ -105,11 +104,9 @@ void register_collector(py::module_& module) {
     collect = attribute(collector, "collect");
   }
   Py_XDECREF(collector);
-  if (watcher == nullptr || callbacks == nullptr || collect == nullptr ||
-      PyList_Append(callbacks, watcher) != 0 || !call_at_exit()) {
-    throw py::error_already_set();
-  }
-  module.add_object("_on_collection", py::handle(watcher));
+  return watcher != nullptr && callbacks != nullptr && collect != nullptr &&
+         PyList_Append(callbacks, watcher) == 0 && call_at_exit() &&
+         PyModule_AddObjectRef(module, "_on_collection", watcher) == 0;
 }
 
 }  // namespace tealetpp

@@ -4,26 +4,13 @@
 #include <unordered_set>
 
 #include "python/attribute.hpp"
+#include "python/python_domain.hpp"
 
 namespace tealetpp {
 
-PyObject* tealet_exit = nullptr;
-PyObject* tealet_error = nullptr;
-PyObject* invalid_error = nullptr;
-PyObject* defunct_error = nullptr;
-PyObject* thread_error = nullptr;
-
 namespace {
 
-PyObject* add_exception(py::module_& module, const char* name, py::handle bases, const char* doc) {
-  const std::string qualified = std::string("tealetpp.") + name;
-  PyObject* type = PyErr_NewExceptionWithDoc(qualified.c_str(), doc, bases.ptr(), nullptr);
-  if (type == nullptr) throw py::error_already_set();
-  module.add_object(name, py::handle(type));
-  return type;
-}
-
-// The bytes in use explain a refusal by the limit; without one, the system has nothing left.
+// Names the bytes in use if there is a limit. Without one, the system has no memory left.
 void set_memory_error(const PythonDomain& domain) {
   const tealet::CountingAllocator& memory = domain.memory();
   if (memory.limit() == tealet::CountingAllocator::no_limit) {
@@ -48,7 +35,7 @@ std::unordered_set<PyObject*> chain_of(PyObject* exception) {
   return chain;
 }
 
-// Takes `exception`, and what comes after it, off the chain.
+// Cuts `exception`, and what comes after it, off the chain.
 void cut_before(PyObject* exception, PyObject* chain) {
   while (context_of(chain) != exception) chain = context_of(chain);
   PyException_SetContext(chain, nullptr);
@@ -56,23 +43,24 @@ void cut_before(PyObject* exception, PyObject* chain) {
 
 }  // namespace
 
-void set_error(Errc code, TealetObject* tealet) {
-  PythonDomain& domain = tealet->domain();
-  PyObject* object = tealet->object();
-  PyObject* main = domain.main_object->object();
+void set_error(Errc code, const Tealet* tealet) {
+  const PythonDomain& domain = *tealet->domain;
+  const PythonHooks& hooks = domain.python_hooks;
+  PyObject* object = tealet->object;
+  PyObject* main = domain.main_tealet->object;
   const char* why = tealet::describe(code);
   switch (code) {
     case Errc::memory:
       set_memory_error(domain);
       break;
     case Errc::defunct:
-      PyErr_Format(defunct_error, "%R cannot be resumed: %s", object, why);
+      PyErr_Format(hooks.defunct_error, "%R cannot be resumed: %s", object, why);
       break;
     case Errc::thread:
-      PyErr_Format(thread_error, "%R cannot be used on this thread: %s", object, why);
+      PyErr_Format(hooks.thread_error, "%R cannot be used on this thread: %s", object, why);
       break;
     case Errc::outside:
-      PyErr_Format(invalid_error,
+      PyErr_Format(hooks.invalid_error,
                    "%R cannot be used here: its domain, %R, was opened inside a "
                    "tealet that is not the running one",
                    object, main);
@@ -81,16 +69,16 @@ void set_error(Errc code, TealetObject* tealet) {
       PyErr_Format(PyExc_RecursionError, "%R cannot begin: %s", object, why);
       break;
     case Errc::refused:
-      PyErr_Format(tealet_error, "%R refuses to end: %s", object, why);
+      PyErr_Format(hooks.error, "%R refuses to end: %s", object, why);
       break;
     default:
-      PyErr_Format(invalid_error, "%R: %s", object, why);
+      PyErr_Format(hooks.invalid_error, "%R: %s", object, why);
   }
 }
 
 void add_context(PyObject* exception, PyObject* handled) try {
   if (handled == nullptr || handled == exception) return;
-  // Chains may be long, and somebody may have made a cycle of one.
+  // A chain may be long, or a cycle that the program has made.
   std::unordered_set<PyObject*> below = chain_of(handled);
   if (below.count(exception) != 0) {
     cut_before(exception, handled);
@@ -109,16 +97,16 @@ void add_context(PyObject* exception, PyObject* handled) try {
 } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then it stays as it is
 }
 
-PyObject* without_exit(PyObject* raised) {
+PyObject* without_exit(PyObject* raised, PyObject* exit) {
   const bool is_group =
       PyObject_TypeCheck(raised, reinterpret_cast<PyTypeObject*>(PyExc_BaseExceptionGroup));
-  if (PyErr_GivenExceptionMatches(raised, tealet_exit)) {
+  if (PyErr_GivenExceptionMatches(raised, exit)) {
     Py_DECREF(raised);
     return nullptr;
   }
   if (!is_group) return raised;
-  PyObject* parts = call_method(raised, "split", tealet_exit);
-  // A subclass may have a method of its own that does anything.
+  PyObject* parts = call_method(raised, "split", exit);
+  // A subclass may override the method.
   if (parts == nullptr || !PyTuple_Check(parts) || PyTuple_GET_SIZE(parts) != 2) {
     PyErr_Clear();
     Py_XDECREF(parts);
@@ -135,24 +123,6 @@ PyObject* without_exit(PyObject* raised) {
   if (others != Py_None) return others;
   Py_DECREF(others);
   return nullptr;
-}
-
-void register_errors(py::module_& module) {
-  tealet_exit = add_exception(
-      module, "TealetExit", PyExc_BaseException,
-      "Raised at the pause point of a tealet that is being closed, so that its ``finally`` and\n"
-      "``with`` blocks run. Leaving the tealet's function it counts as a normal return.");
-  tealet_error = add_exception(module, "TealetError", PyExc_Exception,
-                               "Base of all errors of tealetpp except MemoryError.");
-  invalid_error = add_exception(
-      module, "InvalidError",
-      py::make_tuple(py::handle(tealet_error), py::handle(PyExc_ValueError)),
-      "The call makes no sense for this tealet as it is now; every tealet is as it was.");
-  defunct_error = add_exception(
-      module, "DefunctError", tealet_error,
-      "The tealet's stack was given up when memory ran out: it can be closed, never resumed.");
-  thread_error = add_exception(module, "ThreadError", tealet_error,
-                               "A domain was used on another thread than the one that opened it.");
 }
 
 }  // namespace tealetpp

@@ -1,33 +1,24 @@
-// The lifetime of Python tealets and their domains.
+#include "python/lifetime.hpp"
+
 #include <new>
 #include <utility>
 
 #include "port/compiler.hpp"
 #include "python/exceptions.hpp"
-#include "python/objects.hpp"
 #include "python/paused_frames.hpp"
+#include "python/python_domain.hpp"
+#include "python/switching.hpp"
 #include "python/thread_domains.hpp"
 
 namespace tealetpp {
 
-TealetObject* new_object() {
-  PyObject* object = tealet_type->tp_alloc(tealet_type, 0);
-  if (object == nullptr) return nullptr;
-  TealetObject* tealet = as_tealet(object);
-  tealet->base.simple_layout = true;
-  tealet->base.simple_value_holder[0] = &tealet->value;
-  return tealet;
-}
-
-PyObject* bind(TealetObject* tealet, PythonDomain& domain, Node& node) {
-  tealet->value.node = &node;
-  tealet->value.domain = &domain;
-  tealet->value.main = domain.main_object;
-  Py_INCREF(domain.main_object->object());
-  tealet->value.parent = object_of(*node.parent);
-  refer(tealet->value.parent);
+void bind(Tealet* tealet, PythonDomain& domain, Node& node) {
+  tealet->node = &node;
+  tealet->domain = &domain;
+  Py_INCREF(domain.main_tealet->object);
+  tealet->parent = tealet_of(*node.parent);
+  domain.refer(tealet->parent);
   node.binding = tealet;
-  return tealet->object();
 }
 
 namespace {
@@ -38,47 +29,47 @@ void take_back_chunk(void* owner, void* block, std::size_t size) {
 
 }  // namespace
 
-void discard_tealet(TealetObject* tealet) {
-  PythonDomain& domain = tealet->domain();
+void discard_tealet(Tealet* tealet) {
+  PythonDomain& domain = *tealet->domain;
   ThreadDomains& thread = *domain.on_thread;
-  Node& node = *tealet->node();
-  Py_INCREF(tealet->object());
-  // What is on its stack never ends: what it was in the middle of discarding, another one has to.
+  Node& node = *tealet->node;
+  Py_INCREF(tealet->object);
+  // Nothing on its stack ever returns. If it was discarding something, another tealet must do it.
   const bool leaves_some = thread.forget_discarding(node);
   const int discard = thread.begin_discarding();
   const bool hosts = node.hosts;
   Execution left = std::exchange(execution_of(node), Execution{});
   if (&node == &domain.current()) {
-    // Its frames are lost with its thread, or belong to the paused tealet that it runs in.
+    // Its frames are lost with its thread, or belong to the paused tealet in which it runs.
     left.paused_frame = nullptr;
     left.data_stack = nullptr;
-    // That one gives the data stack back to this domain, so the domain must outlive it.
+    // That tealet frees the data stack, which is this domain's: the domain must outlive it.
     thread.keep(domain);
   }
-  // From here on nobody can resume it.
+  // From here on it cannot be resumed.
   domain.discard(node);
   drop_paused(left, take_back_chunk);
-  // What was opened in it can never be used again.
+  // Domains that were opened in it can never be used again.
   if (hosts || leaves_some) thread.discard_orphaned();
   thread.end_discarding(discard);
   domain.release_held(tealet);
-  Py_DECREF(tealet->object());
+  Py_DECREF(tealet->object);
 }
 
 namespace {
 
-// How often in a row a tealet may miss its TealetExit until that counts as refusing to end.
+// A tealet that misses this many exits in a row counts as refusing to end.
 constexpr int most_missed_exits = 100;
 
-// Ends a tealet that does not run and is not main, in a domain that can be used here and now. False
-// with an exception set.
-bool end_tealet(TealetObject* tealet) {
-  PythonDomain& domain = tealet->domain();
-  if (tealet->node()->status != Status::Suspended || domain.on_thread->ends()) {
+// Ends a tealet that does not run and is not main. Its domain must be ready. False with an
+// exception set.
+bool end_tealet(Tealet* tealet) {
+  PythonDomain& domain = *tealet->domain;
+  if (tealet->node->status != Status::Suspended || domain.on_thread->ends()) {
     discard_tealet(tealet);
     return true;
   }
-  Py_INCREF(tealet->object());
+  Py_INCREF(tealet->object);
   bool closed = false;
   Errc code = Errc::ok;
   for (int missed = 0; missed < most_missed_exits; ++missed) {
@@ -86,31 +77,31 @@ bool end_tealet(TealetObject* tealet) {
     code = unwind(tealet, result);
     closed = result != nullptr;
     Py_XDECREF(result);
-    if (!closed || tealet->node() == nullptr || !tealet->value.missed_exit) break;
-    tealet->value.missed_exit = false;
-    if (!domain.can_switch() || tealet->node()->status != Status::Suspended) break;
+    if (!closed || tealet->node == nullptr || !tealet->missed_exit) break;
+    tealet->missed_exit = false;
+    if (!domain.can_switch() || tealet->node->status != Status::Suspended) break;
   }
   if (code != Errc::ok) {
     set_error(code, tealet);
-  } else if (tealet->node() != nullptr) {
-    tealet->value.exiting = 0;
-    tealet->value.missed_exit = false;
+  } else if (tealet->node != nullptr) {
+    tealet->exiting = 0;
+    tealet->missed_exit = false;
     if (closed) set_error(Errc::refused, tealet);
     closed = false;
   }
-  Py_DECREF(tealet->object());
+  Py_DECREF(tealet->object);
   return closed;
 }
 
 }  // namespace
 
-bool close_tealet(TealetObject* tealet) {
-  PythonDomain& domain = tealet->domain();
-  if (tealet->node() == nullptr) return true;
-  if (!domain.check()) return false;
+bool close_tealet(Tealet* tealet) {
+  PythonDomain& domain = *tealet->domain;
+  if (tealet->node == nullptr) return true;
+  if (!domain.is_ready()) return false;
   if (tealet->is_main()) return close_domain(tealet);
-  if (tealet == domain.current_object) {
-    PyErr_SetNone(tealet_exit);
+  if (tealet == domain.current_tealet) {
+    PyErr_SetNone(domain.python_hooks.exit);
     return false;
   }
   const bool closed = end_tealet(tealet);
@@ -120,8 +111,7 @@ bool close_tealet(TealetObject* tealet) {
 
 namespace {
 
-// Whether the C stack is used up: tealets whose functions refer to each other are dropped inside of
-// one another.
+// Whether the C stack is used up. Dropping tealets nests if their functions refer to each other.
 TEALETPP_NOINLINE bool is_too_deep(const PythonDomain& domain) noexcept {
   if (domain.is_on_its_thread()) return domain.check_stack_space() != Errc::ok;
   return TEALETPP_FRAME_ADDRESS() <= tealet::port::usable_stack_of_this_thread().lowest_start;
@@ -129,66 +119,93 @@ TEALETPP_NOINLINE bool is_too_deep(const PythonDomain& domain) noexcept {
 
 }  // namespace
 
-void end_unreachable(TealetObject* tealet) {
-  PythonDomain& domain = tealet->domain();
+void end_unreachable(Tealet* tealet) {
+  PythonDomain& domain = *tealet->domain;
   if (domain.reparenting) {
     // The engine may be about to look at it.
     domain.hold(tealet, true);
     return;
   }
-  if (tealet->node() == nullptr) return;
+  if (tealet->node == nullptr) return;
   PyObject* raised = take_raised();
-  const Node& node = *tealet->node();
+  const Node& node = *tealet->node;
   const bool paused = node.status == Status::Suspended;
   if (&node == &domain.current()) {
-    // Reachable after all: it runs.
+    // It runs, so it is reachable after all.
   } else if (paused ? !domain.can_switch() || is_on_another_stack(domain, node)
                     : is_too_deep(domain)) {
     domain.hold(tealet, true);
   } else {
-    const std::uint32_t exits_before = latest_to_exit(domain.current_object)->value.exiting;
+    const std::uint32_t exits_before = latest_to_exit(domain.current_tealet)->exiting;
     if (!end_tealet(tealet)) {
-      TealetObject* const exiting = latest_to_exit(domain.current_object);
-      if (exiting->value.exiting != exits_before && PyErr_ExceptionMatches(tealet_exit) != 0) {
-        // It cannot be raised here: end_tealet() raises another one at the next pause.
-        exiting->value.missed_exit = true;
+      Tealet* const exiting = latest_to_exit(domain.current_tealet);
+      if (exiting->exiting != exits_before &&
+          PyErr_ExceptionMatches(domain.python_hooks.exit) != 0) {
+        // Cannot be raised here. end_tealet() raises another one at the next pause.
+        exiting->missed_exit = true;
         PyErr_Clear();
       } else {
-        PyErr_WriteUnraisable(tealet->object());
+        PyErr_WriteUnraisable(tealet->object);
       }
     }
-    if (tealet->node() != nullptr) domain.hold(tealet, false);
-    // end_pending() calls this in a loop: settling here would nest. What ran may have closed the
-    // domain.
-    if (domain.is_open() && !tealet->value.ending) domain.end_pending();
+    if (tealet->node != nullptr) domain.hold(tealet, false);
+    // end_pending() calls this in a loop, so calling it here would nest. The code that ran may have
+    // closed the domain.
+    if (domain.is_open() && !tealet->ending) domain.end_pending();
   }
   set_raised(raised);
 }
 
-bool open_domain(TealetObject* main, std::size_t limit) {
+namespace {
+
+// Sets the exception for a domain that could not be opened. Names the bytes that it needs if its
+// limit is the reason.
+void set_open_error(PythonDomain& domain) {
+  const std::size_t limit = domain.memory().limit();
+  domain.memory().set_limit(tealet::CountingAllocator::no_limit);
+  if (domain.open(sizeof(Execution)) != Errc::ok) {
+    PyErr_NoMemory();
+    return;
+  }
+  const std::size_t needed = domain.memory().bytes_from_upstream();
+  domain.close();
+  if (needed > limit) {
+    PyErr_Format(PyExc_MemoryError,
+                 "a memory limit of %zu bytes is too low: a domain alone takes %zu", limit, needed);
+  } else {
+    PyErr_NoMemory();
+  }
+}
+
+}  // namespace
+
+bool open_domain(Tealet* main, const PythonHooks& hooks, std::size_t limit) {
   ThreadDomains* const domains = ThreadDomains::of_this_thread();
   if (domains == nullptr) return false;
   if (tealet::core::this_thread != nullptr) domains->correct_running();
-  auto* domain = new (std::nothrow) PythonDomain(limit);
+  auto* domain = new (std::nothrow) PythonDomain(hooks, limit);
   if (domain == nullptr || domain->open(sizeof(Execution)) != Errc::ok) {
+    if (domain == nullptr) {
+      PyErr_NoMemory();
+    } else {
+      set_open_error(*domain);
+    }
     delete domain;
-    PyErr_NoMemory();
     return false;
   }
   domains->add(*domain);
   domain->thread_state = domains->thread_state();
   domain->thread = PyThreadState_Get();
-  domain->main_object = domain->current_object = main;
+  domain->main_tealet = domain->current_tealet = main;
   domain->main().binding = main;
-  main->value.node = &domain->main();
-  main->value.domain = domain;
-  main->value.main = main;
+  main->node = &domain->main();
+  main->domain = domain;
   return true;
 }
 
 namespace {
 
-// It has no tealets any more.
+// Closes a domain that has no tealets left.
 void finish(PythonDomain& domain) {
   ThreadDomains* const domains = domain.on_thread;
   domain.close();
@@ -198,44 +215,45 @@ void finish(PythonDomain& domain) {
 
 }  // namespace
 
-bool close_domain(TealetObject* main) {
-  PythonDomain& domain = main->domain();
+bool close_domain(Tealet* main) {
+  PythonDomain& domain = *main->domain;
   if (!domain.is_open()) return true;
-  if (!domain.check()) return false;
+  if (!domain.is_ready()) return false;
   if (!domain.current().is_main()) {
-    PyErr_Format(invalid_error, "%R can be closed by its main tealet only, not by %R",
-                 main->object(), domain.current_object->object());
+    PyErr_Format(domain.python_hooks.invalid_error,
+                 "%R can be closed by its main tealet only, not by %R", main->object,
+                 domain.current_tealet->object);
     return false;
   }
   if (domain.closing) {
-    PyErr_Format(invalid_error, "%R is being closed already", main->object());
+    PyErr_Format(domain.python_hooks.invalid_error, "%R is being closed already", main->object);
     return false;
   }
   domain.closing = true;
   domain.memory().set_limit(tealet::CountingAllocator::no_limit);
   PyObject* raised = nullptr;
-  // On from the parent of the last one, since the way from the top may be long.
-  TealetObject* above = main;
-  Py_INCREF(above->object());
+  // The search goes on at the parent of the last one: from the root the path may be long.
+  Tealet* above = main;
+  Py_INCREF(above->object);
   while (domain.main().first_child != nullptr) {
-    Node& top = above->node() != nullptr ? *above->node() : domain.main();
-    TealetObject* tealet = object_of(domain.newest_leaf(top));
-    Py_INCREF(tealet->object());
-    Py_INCREF(tealet->value.parent->object());
-    Py_DECREF(std::exchange(above, tealet->value.parent)->object());
+    Node& top = above->node != nullptr ? *above->node : domain.main();
+    Tealet* tealet = tealet_of(domain.newest_leaf(top));
+    Py_INCREF(tealet->object);
+    Py_INCREF(tealet->parent->object);
+    Py_DECREF(std::exchange(above, tealet->parent)->object);
     if (!close_tealet(tealet)) {
       if (raised == nullptr) {
         raised = take_raised();
       } else {
-        PyErr_WriteUnraisable(tealet->object());
+        PyErr_WriteUnraisable(tealet->object);
       }
     }
-    // It refused.
-    if (tealet->node() != nullptr) discard_tealet(tealet);
+    // It refused to end.
+    if (tealet->node != nullptr) discard_tealet(tealet);
     domain.release_held(tealet);
-    Py_DECREF(tealet->object());
+    Py_DECREF(tealet->object);
   }
-  Py_DECREF(above->object());
+  Py_DECREF(above->object);
   domain.end_pending();
   finish(domain);
   set_raised(raised);
@@ -248,20 +266,34 @@ void discard_domain(PythonDomain& domain) {
   const Node* const runs = tealet::core::running_tealet;
   domain.discarded_in = runs != nullptr ? runs : &domain.main();
   if (domain.former_current == nullptr) {
-    Py_INCREF(domain.main_object->object());
-    // One of its tealets may have been running when its thread went, or the tealet that it lies in.
-    domain.former_current = std::exchange(domain.current_object, domain.main_object);
+    Py_INCREF(domain.main_tealet->object);
+    // When its thread went, one of its tealets may have been running, or the tealet in which it was
+    // opened.
+    domain.former_current = std::exchange(domain.current_tealet, domain.main_tealet);
   }
   while (domain.main().first_child != nullptr) {
-    discard_tealet(object_of(domain.newest_leaf(domain.main())));
+    discard_tealet(tealet_of(domain.newest_leaf(domain.main())));
   }
-  TealetObject* const current = std::exchange(domain.former_current, domain.main_object);
-  unrefer(current);
-  if (current != domain.main_object && domain.is_nested()) {
+  Tealet* const current = std::exchange(domain.former_current, domain.main_tealet);
+  domain.unrefer(current);
+  if (current != domain.main_tealet && domain.is_nested()) {
     drop_paused(execution_of(domain.main()), take_back_chunk);
   }
   finish(domain);
-  Py_DECREF(domain.main_object->object());
+  Py_DECREF(domain.main_tealet->object);
+}
+
+void free_domain_of(Tealet* main) {
+  PythonDomain* const domain = main->domain;
+  if (domain == nullptr) return;
+  // No tealet refers to main any more, so the domain has no other tealet: there is nothing to
+  // unwind, and any thread can close it.
+  if (domain->is_open()) {
+    Py_SET_REFCNT(main->object, 1);
+    discard_domain(*domain);
+    Py_SET_REFCNT(main->object, Py_REFCNT(main->object) - 1);
+  }
+  delete domain;
 }
 
 }  // namespace tealetpp

@@ -1,10 +1,17 @@
-// The type Main.
+#include "python/main_type.hpp"
+
 #include <new>
 
+#include "python/error_types.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
+#include "python/lifetime.hpp"
+#include "python/method_table.hpp"
 #include "python/paused_frames.hpp"
 #include "python/registry.hpp"
+#include "python/runnable.hpp"
+#include "python/stats_type.hpp"
+#include "python/tealet_type.hpp"
 
 namespace tealetpp {
 
@@ -12,18 +19,17 @@ PyTypeObject* main_type = nullptr;
 
 namespace {
 
-// Whether `main` was initialised, and new tealets can be made here and now. Sets an exception if
-// not.
-bool can_create(TealetObject* main) {
-  PythonDomain* domain = main->value.domain;
+// Whether `main` was initialised and can create tealets here and now. Sets an exception if not.
+bool can_create(Tealet* main) {
+  PythonDomain* domain = main->domain;
   if (domain != nullptr) domain->end_pending();
   if (domain == nullptr) {
     PyErr_SetString(PyExc_TypeError, "this Main was never initialised");
     return false;
   }
-  if (!domain->check()) return false;
+  if (!domain->is_ready()) return false;
   if (!domain->closing) return true;
-  PyErr_Format(invalid_error, "%R is being closed", main->object());
+  PyErr_Format(tealet_hooks.invalid_error, "%R is being closed", main->object);
   return false;
 }
 
@@ -64,30 +70,29 @@ PyObject* method_tealet(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 }
 
 PyObject* method_stub(PyObject* self, PyObject*) {
-  TealetObject* main = as_tealet(self);
-  TealetObject* tealet = new_object();
+  Tealet* main = as_tealet(self);
+  Tealet* tealet = new_tealet();
   if (tealet == nullptr) return nullptr;
   Node* node = nullptr;
   bool failed = !can_create(main);
   if (!failed) {
-    const Errc code = main->domain().create_stub(sizeof(Execution), node);
+    const Errc code = main->domain->create_stub(sizeof(Execution), node);
     failed = code != Errc::ok;
     if (failed) set_error(code, main);
   }
   if (failed) {
-    Py_DECREF(tealet->object());
+    Py_DECREF(tealet->object);
     return nullptr;
   }
-  return bind(tealet, main->domain(), *node);
+  bind(tealet, *main->domain, *node);
+  return tealet->object;
 }
 
-PyObject* method_stats(PyObject* self, PyObject*) {
-  return to_python(stats_of(as_tealet(self)->value));
-}
+PyObject* method_stats(PyObject* self, PyObject*) { return to_python(stats_of(*as_tealet(self))); }
 
 #if TEALET_WITH_STATS
 PyObject* method_stats_by_walk(PyObject* self, PyObject*) {
-  const PythonDomain* domain = as_tealet(self)->value.domain;
+  const PythonDomain* domain = as_tealet(self)->domain;
   Stats stats;
   try {
     if (domain != nullptr) stats = domain->stats_by_walk();
@@ -100,7 +105,7 @@ PyObject* method_stats_by_walk(PyObject* self, PyObject*) {
 
 #if TEALET_CHECKS
 PyObject* method_verify(PyObject* self, PyObject*) {
-  const PythonDomain* domain = as_tealet(self)->value.domain;
+  PythonDomain* domain = as_tealet(self)->domain;
   try {
     if (domain != nullptr) domain->verify();
   } catch (const std::bad_alloc&) {
@@ -111,12 +116,12 @@ PyObject* method_verify(PyObject* self, PyObject*) {
 #endif
 
 PyObject* method_reset_peak_stats(PyObject* self, PyObject*) {
-  if (PythonDomain* domain = as_tealet(self)->value.domain) domain->reset_peak_stats();
+  if (PythonDomain* domain = as_tealet(self)->domain) domain->reset_peak_stats();
   Py_RETURN_NONE;
 }
 
 PyObject* method_trim(PyObject* self, PyObject*) {
-  PythonDomain* domain = as_tealet(self)->value.domain;
+  PythonDomain* domain = as_tealet(self)->domain;
   return PyLong_FromSize_t(domain != nullptr ? domain->memory().trim() : 0);
 }
 
@@ -154,14 +159,14 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyObject* get_current(PyObject* self, void*) { return current_of(as_tealet(self)->value.domain); }
+PyObject* get_current(PyObject* self, void*) { return current_of(as_tealet(self)->domain); }
 
 PyObject* get_previous(PyObject* self, void*) {
-  PythonDomain* domain = as_tealet(self)->value.domain;
+  PythonDomain* domain = as_tealet(self)->domain;
   Node* node = domain != nullptr && domain->is_open() ? domain->previous() : nullptr;
-  // A stub that was captured just now may have no object yet.
+  // A stub that was just captured may have no object yet.
   if (node == nullptr || node->binding == nullptr) Py_RETURN_NONE;
-  return Py_NewRef(object_of(*node)->object());
+  return Py_NewRef(tealet_of(*node)->object);
 }
 
 PyGetSetDef attributes[] = {
@@ -193,7 +198,7 @@ bool parse_limit(PyObject* object, std::size_t& limit) {
 }
 
 int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
-  TealetObject* main = as_tealet(self);
+  Tealet* main = as_tealet(self);
   PyObject* limit_object = Py_None;
   static char memory_limit[] = "memory_limit";
   static char* names[] = {memory_limit, nullptr};
@@ -201,31 +206,20 @@ int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
     return -1;
   std::size_t limit = 0;
   if (!parse_limit(limit_object, limit)) return -1;
-  if (main->value.domain != nullptr) {
-    PyErr_Format(invalid_error, "%R was initialised already", self);
+  if (main->domain != nullptr) {
+    PyErr_Format(tealet_hooks.invalid_error, "%R was initialised already", self);
     return -1;
   }
-  if (!open_domain(main, limit)) return -1;
-  main->base.simple_value_holder[0] = &main->value;
-  main->base.simple_holder_constructed = true;
+  if (!open_domain(main, tealet_hooks, limit)) return -1;
+  show_value<Main>(self);
   return 0;
 }
 
 void slot_dealloc(PyObject* self) {
-  TealetObject* main = as_tealet(self);
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  if (PythonDomain* domain = main->value.domain) {
-    // No tealet refers to it any more, so main is what runs, and alone: there is nothing to unwind,
-    // and it can be closed on any thread.
-    if (domain->is_open()) {
-      Py_SET_REFCNT(self, 1);
-      discard_domain(*domain);
-      Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
-    }
-    delete domain;
-  }
-  if (main->base.weakrefs != nullptr) PyObject_ClearWeakRefs(self);
+  free_domain_of(as_tealet(self));
+  clear_weak_references(self);
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -234,7 +228,7 @@ void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
   type.tp_name = "tealetpp.Main";
   // Larger than that of a Tealet, or assigning to __class__ could make one of the other.
-  type.tp_basicsize = sizeof(TealetObject) + sizeof(void*);
+  type.tp_basicsize = sizeof(Instance<Main>) + sizeof(void*);
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
   type.tp_getset = attributes;
@@ -247,9 +241,9 @@ void set_up(PyHeapTypeObject* heap) {
   heap->as_number.nb_bool = tealet_type->tp_as_number->nb_bool;
 }
 
-// Gives Main a `switch` of its own, the same as Tealet's. The interpreter calls a method straight
-// away, without frames of its own in between, only on objects of the very type that defines it; and
-// main.switch() is where most tealets pause.
+// Gives Main a `switch` of its own, the same as Tealet's. CPython calls a method without frames of
+// its own in between only on objects of the very type that defines it. Most tealets pause in
+// main.switch().
 void own_switch() {
   const py::object inherited =
       py::handle(reinterpret_cast<PyObject*>(tealet_type)).attr("__dict__")["switch"];
@@ -262,46 +256,46 @@ void own_switch() {
 
 }  // namespace
 
-PyObject* create_tealet(TealetObject* main, PyObject* run, PyObject* parent_object) {
-  if (run != Py_None && !PyCallable_Check(run)) {
-    PyErr_Format(PyExc_TypeError, "a tealet runs a callable, not %R", run);
-    return nullptr;
-  }
+PyObject* create_tealet(Tealet* main, PyObject* run, PyObject* parent_object) {
+  if (run != Py_None && !is_runnable(run, "a tealet runs a callable, not %R")) return nullptr;
   if (parent_object != Py_None && !PyObject_TypeCheck(parent_object, tealet_type)) {
     PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R", parent_object);
     return nullptr;
   }
-  TealetObject* parent = parent_object != Py_None ? as_tealet(parent_object) : nullptr;
-  TealetObject* tealet = new_object();
+  Tealet* parent = parent_object != Py_None ? as_tealet(parent_object) : nullptr;
+  Tealet* tealet = new_tealet();
   if (tealet == nullptr) return nullptr;
   PyObject* context = copy_context(PyThreadState_Get());
   const bool failed = (context == nullptr && PyErr_Occurred() != nullptr) || !can_create(main) ||
-                      (parent != nullptr && !can_be_parent(main->domain(), parent));
-  Node* node = failed ? nullptr : main->domain().create(sizeof(Execution));
+                      (parent != nullptr && !can_be_parent(*main->domain, parent));
+  Node* node = failed ? nullptr : main->domain->create(sizeof(Execution));
   if (node == nullptr) {
     if (!failed) set_error(Errc::memory, main);
     Py_XDECREF(context);
-    Py_DECREF(tealet->object());
+    Py_DECREF(tealet->object);
     return nullptr;
   }
-  PythonDomain& domain = main->domain();
-  if (parent != nullptr) domain.set_parent(*node, *parent->node());
+  PythonDomain& domain = *main->domain;
+  if (parent != nullptr) domain.set_parent(*node, *parent->node);
   Execution& execution = execution_of(*node);
   execution.context = context;
   if (run != Py_None) execution.function = Py_NewRef(run);
-  return bind(tealet, domain, *node);
+  bind(tealet, domain, *node);
+  return tealet->object;
 }
 
 PyObject* current_of(const PythonDomain* domain) {
   if (domain == nullptr || !domain->is_open()) Py_RETURN_NONE;
-  return Py_NewRef(domain->current_object->object());
+  return Py_NewRef(domain->current_tealet->object);
 }
 
-Stats stats_of(const Main& main) { return main.domain != nullptr ? main.domain->stats() : Stats{}; }
+Stats stats_of(const Tealet& main) {
+  return main.domain != nullptr ? main.domain->stats() : Stats{};
+}
 
 void register_main(py::module_& module) {
   const py::class_<Main, Tealet> type(
-      module, "Main", metaclass(), py::custom_type_setup(set_up),
+      module, "Main", tealet_metaclass(), py::custom_type_setup(set_up),
       "Main(*, memory_limit=None)\n--\n\n"
       "A domain of tealets on this thread, and itself the main tealet: the execution that made "
       "it.\n\n"

@@ -1,4 +1,4 @@
-// The extension module: its table of contents.
+// The extension module: a table of contents.
 #include <tealet/tealet_version.h>
 
 #include <stdexcept>
@@ -6,16 +6,18 @@
 #include "python/census.hpp"
 #include "python/chunk_cache.hpp"
 #include "python/collector.hpp"
-#include "python/exceptions.hpp"
+#include "python/cpython/thread_state.hpp"
+#include "python/pybind11_layout.hpp"
 #include "python/registry.hpp"
+#include "python/status_type.hpp"
 
 namespace {
 
 // The types are the same for the whole process.
 bool is_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
 
-// Turns the garbage collector off meanwhile. It may run any code, and no Python code may run inside
-// of pybind11's functions: see guarded.hpp. The Python code that the module needs is guarded.
+// Turns the garbage collector off meanwhile: it may run any code, and no Python code may run inside
+// pybind11's functions. See guarded.hpp. The Python code that the module needs is guarded.
 class GarbageStays {
  public:
   GarbageStays() noexcept : was_enabled_(PyGC_Disable() != 0) {}
@@ -42,27 +44,25 @@ PYBIND11_MODULE(_tealetpp, module) {
   module.attr("__version__") = TEALET_VERSION;
   tealetpp::guard_base_type();
   tealetpp::register_errors(module);
-  tealetpp::register_status(module);
   tealetpp::register_stats(module);
   tealetpp::register_tealet(module);
   tealetpp::register_main(module);
-  tealetpp::register_collector(module);
   tealetpp::register_capi(module);
-  tealetpp::register_census(module);
+  if (!tealetpp::add_status(module.ptr()) || !tealetpp::watch_collections(module.ptr()) ||
+      !tealetpp::add_census(module.ptr()) || !tealetpp::learn_c_recursion_limit()) {
+    throw pybind11::error_already_set();
+  }
   tealetpp::install_chunk_cache();
-  if (!tealetpp::learn_c_recursion_limit()) throw pybind11::error_already_set();
-  // Users know the package, which hands out everything that is here.
+  // Users know the package, which exports all of them.
   for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
-    // An enumeration's attributes are set by Python code; it knows its module already.
-    if (PyType_Check(item.second.ptr()) && !item.first.equal(pybind11::str("Status")))
-      item.second.attr("__module__") = "tealetpp";
+    if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
   }
 }
 #undef PyInit__tealetpp
 
-// pybind11's own preparations, which a subinterpreter of CPython 3.11 never comes out of, come
-// after this. CPython 3.13 calls it in the main interpreter first, whoever imports.
-// NOLINTNEXTLINE(*-reserved-identifier): it is CPython that calls it.
+// Refuses before pybind11's own preparations, which never return in a subinterpreter of CPython
+// 3.11. CPython 3.13 calls this in the main interpreter first, whoever imports.
+// NOLINTNEXTLINE(*-reserved-identifier): CPython calls it.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__tealetpp() {
   if (is_main_interpreter()) {
     const GarbageStays meanwhile;

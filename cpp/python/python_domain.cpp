@@ -1,10 +1,12 @@
-// PythonDomain: what the engine's domain needs to know, and keep, for Python.
+#include "python/python_domain.hpp"
+
 #include <algorithm>
 #include <utility>
 
 #include "python/collector.hpp"
 #include "python/exceptions.hpp"
-#include "python/objects.hpp"
+#include "python/lifetime.hpp"
+#include "python/switching.hpp"
 #include "python/thread_domains.hpp"
 
 namespace tealetpp {
@@ -18,135 +20,140 @@ std::size_t hash(const PyObject* function) {
 
 }  // namespace
 
+PythonDomain::PythonDomain(const PythonHooks& hooks, std::size_t limit)
+    : Domain(engine_hooks, tealet::malloc_resource(), limit), python_hooks(hooks) {}
+
 PythonDomain::~PythonDomain() {
   if (on_thread != nullptr) on_thread->remove(*this);
 }
 
-// The thread state itself tells whose execution runs, and the engine whose it must be.
+// The thread state tells whose execution runs; the engine, whose it must be.
 bool PythonDomain::is_usable_fast() const noexcept {
-  // First, so that little must be kept across the call.
+  // First, so that few registers must be kept across the call.
   const PyThreadState* const now = PyThreadState_Get();
   return nesting().is_usable_fast() && collecting_thread_state == 0 && now == thread &&
          outermost_handled(now) == handled_by(now, *tealet::core::running_tealet);
 }
 
 Errc PythonDomain::usable() {
-  // A thread that is gone may have had the same address, but never the same number.
+  // Addresses of thread states are reused, numbers never.
   if (!is_on_its_thread()) return Errc::thread;
   on_thread->correct_running();
   return Domain::check();
 }
 
+bool PythonDomain::closes_elsewhere() { return closes_later_ && may_be_on_another_stack(*this); }
+
 bool PythonDomain::can_switch() { return usable() == Errc::ok && !is_collecting(*this); }
 
-bool PythonDomain::check_slow() {
+bool PythonDomain::is_ready_slow() {
   if (!is_open()) {
-    PyErr_Format(invalid_error, "the domain of %R is closed", main_object->object());
+    PyErr_Format(python_hooks.invalid_error, "the domain of %R is closed", main_tealet->object);
     return false;
   }
   Errc code = usable();
   if (code != Errc::ok) {
-    set_error(code, main_object);
+    set_error(code, main_tealet);
   } else if (is_collecting(*this)) {
-    PyErr_SetString(invalid_error,
+    PyErr_SetString(python_hooks.invalid_error,
                     "nothing can switch while the garbage collector runs on this thread");
     code = Errc::invalid;
   }
   return code == Errc::ok;
 }
 
-bool PythonDomain::check(TealetObject* target) {
-  if (!check()) return false;
-  if (target->node() == nullptr) {
-    PyErr_Format(invalid_error, "%R has ended", target->object());
+bool PythonDomain::is_ready(const Tealet* target) {
+  if (!is_ready()) return false;
+  if (target->node == nullptr) {
+    PyErr_Format(python_hooks.invalid_error, "%R has ended", target->object);
     return false;
   }
-  if (target->node()->status != Status::Defunct) return true;
+  if (target->node->status != Status::Defunct) return true;
   set_error(Errc::defunct, target);
   return false;
 }
 
-void PythonDomain::hold(TealetObject* tealet, bool pending) {
-  if (tealet->value.held) {
+void PythonDomain::hold(Tealet* tealet, bool pending) {
+  if (tealet->held) {
     list_of(tealet).remove(tealet);
   } else {
-    Py_INCREF(tealet->object());
-    tealet->value.held = true;
+    Py_INCREF(tealet->object);
+    tealet->held = true;
   }
-  tealet->value.pending = pending;
-  list_of(tealet).add(tealet);  // without memory for it, close_domain() still finds the tealet
+  tealet->pending = pending;
+  list_of(tealet).add(tealet);  // if there is no memory, close_domain() finds the tealet
   if (pending) on_thread->expect_pending();
 }
 
-void PythonDomain::release_held(TealetObject* tealet) {
-  if (!tealet->value.held) return;
+void PythonDomain::release_held(Tealet* tealet) {
+  if (!tealet->held) return;
   list_of(tealet).remove(tealet);
-  tealet->value.held = tealet->value.pending = false;
-  Py_DECREF(tealet->object());
+  tealet->held = tealet->pending = false;
+  Py_DECREF(tealet->object);
 }
 
-void PythonDomain::end_later(TealetObject* tealet) {
+void PythonDomain::end_later(Tealet* tealet) {
   if (!tealet->is_main()) {
-    tealet->value.must_end = true;
+    tealet->must_end = true;
     hold(tealet, true);
     return;
   }
   if (std::exchange(closes_later_, true)) return;
-  Py_INCREF(main_object->object());
+  Py_INCREF(main_tealet->object);
   on_thread->expect_pending();
 }
 
 void PythonDomain::forget_to_close() {
-  if (std::exchange(closes_later_, false)) Py_DECREF(main_object->object());
+  if (std::exchange(closes_later_, false)) Py_DECREF(main_tealet->object);
 }
 
 void PythonDomain::end_pending_on_thread() {
   if (reparenting || !is_on_its_thread()) return;
-  // What is being ended does not end others in between, nor does what runs inside of it: they may
-  // be waiting for its end.
+  // A tealet that is being ended does not end others, nor does what runs inside of it: they may
+  // wait for its end.
   for (const Node* runs = tealet::core::running_tealet; runs->domain() != nullptr;
        runs = tealet::core::Nesting::enclosing(*runs)) {
-    if (runs->binding != nullptr && object_of(*runs)->value.ending) return;
+    if (runs->binding != nullptr && tealet_of(*runs)->ending) return;
   }
   if (is_collecting(*this)) return;
   on_thread->end_pending();
 }
 
-// One that waits and can be ended here; nullptr if none does.
-TealetObject* PythonDomain::next_to_end() {
-  for (TealetObject* const tealet : pending_.newest_first()) {
-    if (tealet->node() == nullptr || can_end_here(*this, *tealet->node())) return tealet;
+// A pending tealet that can be ended here; nullptr if there is none.
+Tealet* PythonDomain::next_to_end() {
+  for (Tealet* const tealet : pending_.newest_first()) {
+    if (tealet->node == nullptr || can_end_here(*this, *tealet->node)) return tealet;
   }
   return nullptr;
 }
 
 void PythonDomain::end_own_pending() {
-  // One at a time: while one waits for something in the middle of its end, others may go on here.
-  // One that must wait again is not asked again.
+  // One at a time, since one that pauses in the middle of its end lets others go on here. One that
+  // becomes pending again is not asked again.
   bool must_wait_again = false;
-  const TealetObject* last = nullptr;  // perhaps freed
-  while (TealetObject* const tealet = must_wait_again ? nullptr : next_to_end()) {
+  const Tealet* last = nullptr;  // may be freed: for comparison only
+  while (Tealet* const tealet = must_wait_again ? nullptr : next_to_end()) {
     if (tealet == last) break;
     last = tealet;
-    Py_INCREF(tealet->object());
+    Py_INCREF(tealet->object);
     hold(tealet, false);
-    tealet->value.ending = true;
-    // Somebody may have found it meanwhile, through the tree. If not, it ends with its last
-    // reference.
-    const bool must_end = tealet->value.must_end;
-    tealet->value.must_end = false;
+    tealet->ending = true;
+    // The program may have got a reference through the tree meanwhile. If not, it ends with its
+    // last reference.
+    const bool must_end = tealet->must_end;
+    tealet->must_end = false;
     if (must_end) end_unreachable(tealet);
-    if (!must_end || tealet->node() == nullptr) release_held(tealet);
-    must_wait_again = tealet->value.pending;
-    if (must_wait_again) tealet->value.must_end = must_end;
-    tealet->value.ending = false;
-    Py_DECREF(tealet->object());
+    if (!must_end || tealet->node == nullptr) release_held(tealet);
+    must_wait_again = tealet->pending;
+    if (must_wait_again) tealet->must_end = must_end;
+    tealet->ending = false;
+    Py_DECREF(tealet->object);
     if (!is_open()) return;
   }
   if (!closes_later_ || !is_open() || !current().is_main() || closing) return;
   closes_later_ = false;
-  if (!close_domain(main_object)) PyErr_WriteUnraisable(main_object->object());
-  Py_DECREF(main_object->object());
+  if (!close_domain(main_tealet)) PyErr_WriteUnraisable(main_tealet->object);
+  Py_DECREF(main_tealet->object);
 }
 
 bool PythonDomain::make_data_stack(Execution& execution) {
@@ -163,7 +170,7 @@ void PythonDomain::learn_words(const Execution& execution, std::size_t words) {
   const std::size_t own = frame_words(execution.function);
   if (own == 0) return;
   std::uint16_t& more = more_words_[hash(execution.function)];
-  // The function's own frame may be gone already: what runs at its end needs data stack, too.
+  // `words` may be less: the function's own frame may be gone when code at its end runs.
   const std::size_t beyond = words > own ? words - own : 0;
   const std::size_t needed = words != 0 ? beyond : std::max<std::size_t>(std::size_t{2} * more, 64);
   more = static_cast<std::uint16_t>(

@@ -1,15 +1,20 @@
 // The types Stats and StatsDifference. How they read is for tealetpp._report, in Python.
 //
-// Nothing here is dispatched by pybind11, which makes the types only: see objects.hpp.
+// Nothing here is dispatched by pybind11, which makes the types only: see pybind11_layout.hpp.
+#include "python/stats_type.hpp"
+
 #include <array>
 #include <type_traits>
 
 #include "python/attribute.hpp"
 #include "python/guarded.hpp"
+#include "python/method_table.hpp"
+#include "python/pybind11_layout.hpp"
 #include "python/registry.hpp"
 
 namespace tealetpp {
 
+using tealet::Stats;
 using tealet::stats_fields;
 using tealet::StatsDifference;
 using tealet::StatsField;
@@ -19,26 +24,12 @@ namespace {
 PyTypeObject* stats_type = nullptr;
 PyTypeObject* difference_type = nullptr;
 
-// The Python object: what pybind11 keeps per object, and the value right behind it.
-template <class Value>
-struct StatsObject {
-  py::detail::instance base;
-  Value value;
-};
-
-template <class Value>
-const Value& value_of(PyObject* object) {
-  return reinterpret_cast<StatsObject<Value>*>(object)->value;
-}
-
 template <class Value>
 PyObject* make(PyTypeObject* type, const Value& value) {
-  PyObject* object = type->tp_alloc(type, 0);
+  PyObject* object = allocate_instance(type);
   if (object == nullptr) return nullptr;
-  auto* made = reinterpret_cast<StatsObject<Value>*>(object);
-  made->value = value;
-  made->base.simple_layout = true;
-  made->base.simple_value_holder[0] = &made->value;
+  value_of<Value>(object) = value;
+  show_value<Value>(object);
   return object;
 }
 
@@ -68,10 +59,10 @@ bool parse_size(PyObject* arguments, PyObject* keywords, const char* format, std
   PyObject* number = PyNumber_Index(object);
   if (number == nullptr) return false;
   size = PyLong_AsSize_t(number);
+  const bool fits = size != static_cast<std::size_t>(-1) || PyErr_Occurred() == nullptr;
+  if (!fits) PyErr_Format(PyExc_ValueError, "no stack can have %R bytes", number);
   Py_DECREF(number);
-  if (size != static_cast<std::size_t>(-1) || PyErr_Occurred() == nullptr) return true;
-  PyErr_Format(PyExc_TypeError, "a stack of %R bytes", object);
-  return false;
+  return fits;
 }
 
 PyObject* fixed_stack_bytes(PyObject* self, PyObject* arguments, PyObject* keywords) {
@@ -236,7 +227,10 @@ PyObject* compare(PyObject* a, PyObject* b, int operation) {
 }
 
 PyObject* refuse_to_make(PyTypeObject* type, PyObject*, PyObject*) {
-  PyErr_Format(PyExc_TypeError, "%s: No constructor defined!", type->tp_name);
+  const char* const how = PyType_IsSubtype(type, stats_type)
+                              ? "Main.stats() returns one"
+                              : "subtract an earlier Stats from a later one";
+  PyErr_Format(PyExc_TypeError, "%s cannot be called to create one: %s", type->tp_name, how);
   return nullptr;
 }
 
@@ -247,9 +241,7 @@ int refuse_to_initialise(PyObject* self, PyObject*, PyObject*) {
 
 void deallocate(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
-  if (reinterpret_cast<py::detail::instance*>(self)->weakrefs != nullptr) {
-    PyObject_ClearWeakRefs(self);
-  }
+  clear_weak_references(self);
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -258,7 +250,7 @@ void deallocate(PyObject* self) {
 template <class Value, PyMethodDef* methods, auto* attributes, Py_ssize_t padding>
 void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
-  type.tp_basicsize = sizeof(StatsObject<Value>) + padding;
+  type.tp_basicsize = sizeof(Instance<Value>) + padding;
   type.tp_hash = PyObject_HashNotImplemented;
   type.tp_methods = methods;
   type.tp_getset = attributes->data();
@@ -276,7 +268,7 @@ void set_up_stats(PyHeapTypeObject* heap) {
 }
 
 void set_up_difference(PyHeapTypeObject* heap) {
-  constexpr Py_ssize_t other = sizeof(StatsObject<Stats>) - sizeof(StatsObject<StatsDifference>);
+  constexpr Py_ssize_t other = sizeof(Instance<Stats>) - sizeof(Instance<StatsDifference>);
   set_up<StatsDifference, difference_methods, &difference_attributes, other + 8>(heap);
   heap->ht_type.tp_richcompare = guarded<compare<StatsDifference, &difference_type>>;
 }

@@ -1,32 +1,39 @@
-// Switching between Python tealets: the engine's switch, with CPython's state around it.
-#include <cassert>
+// The engine's switch, with CPython's state around it.
+#include "python/switching.hpp"
+
 #include <cstdint>
 #include <utility>
 
+#include "core/check.hpp"
 #include "port/compiler.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
-#include "python/objects.hpp"
+#include "python/lifetime.hpp"
 #include "python/paused_state.hpp"
+#include "python/python_domain.hpp"
 #include "python/tools.hpp"
 
 namespace tealetpp {
 
 namespace {
 
-// How often TealetExit was raised at a pause point, of any thread.
+// How many exits were raised at a pause point, on all threads.
 std::uint32_t exits = 0;
 
 PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(transfer.value); }
 
-// Updates `current_object` after a switch and returns what was passed. Releases the tealet that was
+// Updates `current_tealet` after a switch and returns what was passed. Releases the tealet that was
 // left, so any code may run. The caller must end_pending().
 Message take_message(PythonDomain& domain) {
-  const Message received = std::exchange(domain.received(), Message{});
-  TealetObject* const left = domain.current_object;
-  domain.current_object = object_of(domain.current());
-  refer(domain.current_object);
-  unrefer(left);
+  // Member by member: gcc would copy the padding, too, in one more register. What stays is stale,
+  // as every switch sets it.
+  const Message received{domain.received().signal, domain.received().value};
+  Tealet* const left = domain.current_tealet;
+  const Node& current = domain.current();
+  domain.current_tealet = tealet_of(current);
+  // The same as refer(); the node is at hand.
+  if (!current.is_main()) Py_INCREF(domain.current_tealet->object);
+  domain.unrefer(left);
   return received;
 }
 
@@ -36,8 +43,8 @@ Message take_message_and_end_pending(PythonDomain& domain) {
   return received;
 }
 
-// Raises an exception that comes from elsewhere, consuming the reference. The exception that is
-// being handled here becomes the end of its chain, as if a function called here had raised it.
+// Raises an exception of another execution, consuming the reference. The exception that is being
+// handled here becomes the end of its chain, as if a function called here had raised it.
 void raise_here(PyObject* exception) {
   PyObject* handled = PyErr_GetHandledException();
   add_context(exception, handled);
@@ -54,21 +61,21 @@ PyObject* unpack(PythonDomain& domain, Message received) {
       raise_here(value_of(received));
       return nullptr;
     case Signal::unwind:
-      domain.current_object->value.exiting = ++exits;
-      PyErr_SetNone(tealet_exit);
+      domain.current_tealet->exiting = ++exits;
+      PyErr_SetNone(domain.python_hooks.exit);
       return nullptr;
   }
   return value_of(received);
 }
 
-// Where the C stack of the running tealet stays as it is while others run. Main goes on above all
-// that tealets ever touched; but a domain inside a tealet moves with that tealet.
+// Bytes of the running tealet's C stack from there up stay in place while others run. Main's do
+// above all that tealets ever touched, unless the domain lies in a tealet and moves with it.
 const void* in_place(const PythonDomain& domain) {
   if (domain.current().is_main() && !domain.is_nested()) return domain.main().area->highest_far();
   return tealet::core::unbounded;
 }
 
-// What the domain wants to know of an execution that pauses.
+// Learns from an execution that pauses how much data stack its function needs.
 void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   Node& self = domain.current();
   if (self.is_main()) return;
@@ -82,22 +89,22 @@ TEALETPP_NOINLINE TEALETPP_COLD void tell_of_resumption(bool is_main) {
 }
 
 // Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
-// their code has changed what `target` is.
-TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(TealetObject* target) {
-  PythonDomain& domain = target->domain();
+// they have changed the state of `target`.
+TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(Tealet* target) {
+  PythonDomain& domain = *target->domain;
   const Node& self = domain.current();
-  const Node* const node = target->node();
+  const Node* const node = target->node;
   const Status status = node->status;
   guard([&] { tell_tools_of_pause(PyThreadState_Get(), self.is_main()); });
-  if (target->node() == node && node->status == status) return Errc::ok;
+  if (target->node == node && node->status == status) return Errc::ok;
   tell_of_resumption(self.is_main());
   return Errc::invalid;
 }
 
-// Whether there is another library that switches C stacks.
+// Whether another library that switches C stacks is loaded.
 TEALETPP_NOINLINE bool has_other_library() {
   static PyObject* const library = PyUnicode_InternFromString("greenlet");
-  // Not by PyImport_GetModuleDict(), which ends the process when the interpreter has none any more.
+  // PyImport_GetModuleDict() would abort once the interpreter has no modules any more.
   PyObject* const modules = PySys_GetObject("modules");
   if (library == nullptr || modules == nullptr || !PyDict_Check(modules)) return false;
   if (PyDict_GetItemWithError(modules, library) != nullptr) return true;
@@ -106,17 +113,17 @@ TEALETPP_NOINLINE bool has_other_library() {
 }
 
 // Whether `far`, where a tealet began, lies beyond all interpreter loops of the running execution.
-// Beside greenlet it is then on another coroutine's C stack. Without greenlet there is one C stack,
-// and a program that embeds Python may call it from anywhere there. `paused` holds frames that were
-// already put away.
+// If greenlet is loaded, it is then on another greenlet's C stack. Without greenlet there is one C
+// stack, and a program that embeds Python may call it from anywhere there. `paused` holds frames
+// that were already put away.
 TEALETPP_NOINLINE bool has_begun_elsewhere(const char* far, const PausedState* paused) {
   return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
          (paused == nullptr || !paused->reaches_on_c_stack(far));
 }
 
-// The same, with a comparison first that rules it out, the usual case. `here` is on the C stack.
-// Not checked in a tealet: only that tealet's own loops would be found, and what lies beyond its
-// stack belongs to its callers.
+// The same, with a comparison first that rules it out in the usual case. `here` is on the C stack.
+// Not checked inside a tealet: only that tealet's own loops would be found, and what lies beyond
+// its stack belongs to its callers.
 bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
                     const PausedState* paused = nullptr) {
   return domain.current().is_main() && far > static_cast<const char*>(here) &&
@@ -124,13 +131,14 @@ bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
-// Every named variable here is on every saved stack: keep them few.
 // If nothing was switched, received() is `out`.
+//
+// Every variable here is on every saved stack: keep them few.
 template <class Jump>
-Errc with_paused_state(TealetObject* target, Message out, Jump jump) {
-  PythonDomain& domain = target->domain();
-  PyThreadState* const thread = domain.thread;  // the caller has called check()
-  assert(thread == PyThreadState_Get());
+Errc with_paused_state(Tealet* target, Message out, Jump jump) {
+  PythonDomain& domain = *target->domain;
+  PyThreadState* const thread = domain.thread;  // the caller has called is_ready()
+  TEALETPP_CHECK(thread == PyThreadState_Get());
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
     const Errc code = tell_of_pause(target);
     if (code != Errc::ok) {
@@ -141,7 +149,7 @@ Errc with_paused_state(TealetObject* target, Message out, Jump jump) {
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
-  if (TEALET_UNLIKELY(reaches_beyond(domain, target->node()->far, &paused, &paused))) {
+  if (TEALET_UNLIKELY(reaches_beyond(domain, target->node->far, &paused, &paused))) {
     domain.received() = out;
   } else {
     code = jump();
@@ -153,55 +161,55 @@ Errc with_paused_state(TealetObject* target, Message out, Jump jump) {
   return code;
 }
 
-// The result for the parent. TealetExit counts as a normal return.
-Message take_result(TealetObject* self, PyObject* result) {
+// The result for the parent.
+Message take_result(Tealet* self, PyObject* result) {
   if (result != nullptr) return {Signal::value, result};
-  PyObject* raised = take_raised();
-  // Another one's TealetExit goes on until it leaves that one.
-  if (latest_to_exit(self) == self) raised = without_exit(raised);
-  if (raised != nullptr) return {Signal::error, raised};
-  return {Signal::value, Py_NewRef(Py_None)};
+  PyObject* const raised = take_raised();
+  // The exit of an enclosing tealet propagates until it leaves that one.
+  if (latest_to_exit(self) != self) return {Signal::error, raised};
+  return self->domain->python_hooks.result_of_raised(raised);
 }
 
 // --- the engine's callbacks ---
 
-// Begins the tealet's execution and returns what arrived. Its arguments are in domain.call; if that
-// is empty, another tealet's end begins this one, with that result as its only argument.
+// Begins the tealet's execution and returns what was passed. Its arguments are in domain.call. If
+// that is empty, another tealet's end begins this one, with that result as its only argument.
 TEALETPP_NOINLINE Message enter(Node& node) {
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   begin_execution(PyThreadState_Get(), execution_of(node),
                   node.area->space_below(TEALETPP_FRAME_ADDRESS()));
   Call call = std::exchange(domain.call, Call{});
   Message received = take_message_and_end_pending(domain);
-  // Thrown into before it began: there is nothing on its stack that could catch it.
+  // throw() before it began: there is nothing on its stack that could catch it.
   if (received.signal != Signal::value) return received;
   if (call.arguments == nullptr) {
     execution_of(node).arguments = value_of(received);
     call = Call{&execution_of(node).arguments, 1, nullptr};
   }
   if (execution_of(node).function == nullptr) {
-    TealetObject* self = object_of(node);
-    PyErr_Format(invalid_error, "%R received a result, but has no function to begin with", self);
+    Tealet* self = tealet_of(node);
+    PyErr_Format(domain.python_hooks.invalid_error,
+                 "%R received a result, but has no function to begin with", self->object);
     return take_result(self, nullptr);
   }
   domain.call = call;
   return received;
 }
 
-// What comes after it, with `out` for the parent.
+// Ends the tealet's execution. `out` is for the parent.
 TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   Execution& execution = execution_of(node);
-  // What is dropped at the end may open further domains in this tealet.
+  // Code that runs at the end may open further domains in this tealet.
   do {
     domain.close_inner_domains(node);
     if (was_outgrown(PyThreadState_Get()->datastack_chunk)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
-  domain.release_held(object_of(node));  // the domain still refers to it as the current one
+  domain.release_held(tealet_of(node));  // the domain has a reference, as it is current
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) {
-    // It begins where this one ends, and so does its data stack.
+    // It begins on the place of this one, with its data stack.
     execution_of(receiver).data_stack = std::exchange(execution.data_stack, nullptr);
     forget_use(execution_of(receiver).data_stack);
   }
@@ -210,10 +218,10 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
 }
 
 TEALETPP_NOINLINE Message leave(Node& node, PyObject* result) {
-  return leave(node, take_result(object_of(node), result));
+  return leave(node, take_result(tealet_of(node), result));
 }
 
-// On the stack of every tealet, so it keeps no more than it needs: see Domain::on_begin().
+// Its frame is on the stack of every tealet: keep it small. See Domain::on_begin().
 Message run(Node& node, Message) {
   const Message received = enter(node);
   if (received.signal != Signal::value) return leave(node, received);
@@ -224,44 +232,41 @@ Message run(Node& node, Message) {
 }
 
 bool release(Node& node) {
-  TealetObject* object = object_of(node);
-  if (object == nullptr) return true;
+  Tealet* tealet = tealet_of(node);
+  if (tealet == nullptr) return true;
   auto& domain = static_cast<PythonDomain&>(*node.domain());
-  object->value.node = nullptr;
-  if (TealetObject* parent = std::exchange(object->value.parent, nullptr)) {
+  tealet->node = nullptr;
+  if (Tealet* parent = std::exchange(tealet->parent, nullptr)) {
     const bool reparenting = std::exchange(domain.reparenting, true);
-    unrefer(parent);
+    domain.unrefer(parent);
     domain.reparenting = reparenting;
   }
   return true;
 }
 
 void close(tealet::core::Domain& domain) {
-  // Its last reference may be held by one of its tealets.
-  TealetObject* main = static_cast<PythonDomain&>(domain).main_object;
-  Py_INCREF(main->object());
-  if (!close_domain(main)) PyErr_WriteUnraisable(main->object());
-  Py_DECREF(main->object());
+  // One of its tealets may own the last reference.
+  Tealet* main = static_cast<PythonDomain&>(domain).main_tealet;
+  Py_INCREF(main->object);
+  if (!close_domain(main)) PyErr_WriteUnraisable(main->object);
+  Py_DECREF(main->object);
 }
 
-// Every tealet keeps its parent, which may be waiting for nothing but its end.
+// Moves the reference to the parent, which may be the former parent's last one.
 void reparented(Node& child) {
-  TealetObject* object = object_of(child);
-  if (object == nullptr) return;  // just created: bind() does it
+  Tealet* tealet = tealet_of(child);
+  if (tealet == nullptr) return;  // just created: bind() does it
   auto& domain = static_cast<PythonDomain&>(*child.domain());
   const bool reparenting = std::exchange(domain.reparenting, true);
-  TealetObject* parent = object_of(*child.parent);
-  refer(parent);
-  unrefer(std::exchange(object->value.parent, parent));
+  Tealet* parent = tealet_of(*child.parent);
+  domain.refer(parent);
+  domain.unrefer(std::exchange(tealet->parent, parent));
   domain.reparenting = reparenting;
 }
 
-constexpr tealet::core::Hooks hooks{guarded<run>, guarded<release>, guarded<close>,
-                                    guarded<reparented>, true};
-
-// The arguments, borrowed if the function is certain to take its own references before anything
-// else can run, which is so for Python functions called without keywords; else in a tuple, `owned`.
-// False with MemoryError.
+// Prepares the arguments. They are borrowed if the function takes references of its own before any
+// other code runs, as Python functions do when they are called without keywords. Otherwise they are
+// copied to a tuple, `owned`. False with MemoryError.
 bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* const* arguments,
                   Py_ssize_t count, PyObject* keywords, bool stack_stays) {
   static PyObject* const no_arguments[1] = {nullptr};
@@ -279,17 +284,16 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
 template <Message take_message(PythonDomain&)>
 TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain) {
   domain.tools_wait = false;
-  const bool is_main = domain.current().is_main();  // arriving may close the domain
+  const bool is_main = domain.current().is_main();  // unpack() may close the domain
   PyObject* const result = unpack(domain, take_message(domain));
   tell_of_resumption(is_main);
   return result;
 }
 
-// What arrived with the switch that just returned. Here and in the next function is all that runs
-// Python code between a switch and its caller.
+// The result of the switch that just returned. Only this and the next function run Python code
+// between a switch and its caller.
 //
-// Not inline, nor is what follows: the frame from which the engine switches is on every saved
-// stack.
+// Neither is inline: the frame from which the engine switches is on every saved stack.
 template <Message take_message(PythonDomain&) = take_message_and_end_pending>
 TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   return guard([&] {
@@ -298,9 +302,9 @@ TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   });
 }
 
-// Nothing has switched: `out` goes nowhere, even if the engine has taken it already.
-TEALETPP_NOINLINE PyObject* fail(TealetObject* target, Errc code, Message out) {
-  target->domain().received() = Message{};
+// Nothing has switched: drops `out`, which the engine may have taken already.
+TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
+  target->domain->received() = Message{};
   guard([&] {
     Py_XDECREF(value_of(out));
     set_error(code, target);
@@ -308,10 +312,10 @@ TEALETPP_NOINLINE PyObject* fail(TealetObject* target, Errc code, Message out) {
   return nullptr;
 }
 
-// Thrown into before it began: it begins all the same, and ends at once.
-TEALETPP_NOINLINE PyObject* transfer_to_new(TealetObject* target, Message out) {
-  PythonDomain& domain = target->domain();
-  Node& node = *target->node();
+// throw() before the tealet began: it begins, and ends at once.
+TEALETPP_NOINLINE PyObject* transfer_to_new(Tealet* target, Message out) {
+  PythonDomain& domain = *target->domain;
+  Node& node = *target->node;
   if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
   const Errc code =
       with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
@@ -322,24 +326,25 @@ TEALETPP_NOINLINE PyObject* transfer_to_new(TealetObject* target, Message out) {
 
 }  // namespace
 
-PythonDomain::PythonDomain(std::size_t limit) : Domain(hooks, tealet::malloc_resource(), limit) {}
+const tealet::core::Hooks engine_hooks{guarded<run>, guarded<release>, guarded<close>,
+                                       guarded<reparented>, true};
 
-PyObject* transfer_to(TealetObject* target, Message out) {
-  const Status status = target->node()->status;
+PyObject* transfer_to(Tealet* target, Message out) {
+  const Status status = target->node->status;
   if (status == Status::New || status == Status::Stub) return transfer_to_new(target, out);
-  PythonDomain& domain = target->domain();
-  const Errc code = with_paused_state(
-      target, out, [&] { return code_of(domain.switch_to(*target->node(), out)); });
+  PythonDomain& domain = *target->domain;
+  const Errc code =
+      with_paused_state(target, out, [&] { return code_of(domain.switch_to(*target->node, out)); });
   if (code == Errc::ok) return receive(domain);
   return fail(target, code, domain.received());
 }
 
-TealetObject* latest_to_exit(TealetObject* running) {
-  TealetObject* latest = running;
-  for (const Node* outer = running->domain().nesting().outer(); outer != nullptr;
+Tealet* latest_to_exit(Tealet* running) {
+  Tealet* latest = running;
+  for (const Node* outer = running->domain->nesting().outer(); outer != nullptr;
        outer = outer->domain()->nesting().outer()) {
     if (outer->binding == nullptr) continue;
-    if (object_of(*outer)->value.exiting > latest->value.exiting) latest = object_of(*outer);
+    if (tealet_of(*outer)->exiting > latest->exiting) latest = tealet_of(*outer);
   }
   return latest;
 }
@@ -359,28 +364,27 @@ bool may_be_on_another_stack(PythonDomain& domain) {
          reaches_beyond(domain, domain.main().area->highest_far(), TEALETPP_FRAME_ADDRESS());
 }
 
-Errc unwind(TealetObject* target, PyObject*& result) {
-  PythonDomain& domain = target->domain();
+Errc unwind(Tealet* target, PyObject*& result) {
+  PythonDomain& domain = *target->domain;
   const Errc code =
-      with_paused_state(target, Message{}, [&] { return domain.unwind(*target->node()); });
+      with_paused_state(target, Message{}, [&] { return domain.unwind(*target->node); });
   if (code == Errc::ok) result = receive<take_message>(domain);
   return code;
 }
 
-PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t count,
-                PyObject* keywords) {
-  PythonDomain& domain = target->domain();
-  Execution& execution = execution_of(*target->node());
-  // A stub's stack may go where the arguments are, should they be on the C stack. And if arriving
-  // there may run other tealets, or end this one, the arguments may be gone when that is done.
-  const bool stack_stays = target->node()->status == Status::New && domain.receives_quietly();
+PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+  PythonDomain& domain = *target->domain;
+  Execution& execution = execution_of(*target->node);
+  // The arguments may be on the C stack, and a stub's stack may overwrite them. If the switch runs
+  // other code on the way, the arguments may be gone afterwards.
+  const bool stack_stays = target->node->status == Status::New && domain.receives_quietly();
   Call call;
   PyObject* owned = nullptr;
   const bool prepared = guard([&] {
     if (!prepare_call(call, owned, execution.function, arguments, count, keywords, stack_stays)) {
       return false;
     }
-    // Making a tuple may have collected garbage, and that may have run anything.
+    // Creating the tuple may have collected garbage, which runs any code.
     if (owned == nullptr || can_begin(target)) return true;
     Py_DECREF(owned);
     return false;
@@ -391,7 +395,7 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   if (domain.make_data_stack(execution)) {
     domain.call = call;
     code = with_paused_state(target, Message{}, [&] {
-      return code_of(domain.switch_to(*target->node(), {Signal::value, nullptr}));
+      return code_of(domain.switch_to(*target->node, {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);
     domain.call = Call{};
@@ -400,11 +404,11 @@ PyObject* start(TealetObject* target, PyObject* const* arguments, Py_ssize_t cou
   return fail(target, code, {Signal::value, std::exchange(execution.arguments, nullptr)});
 }
 
-bool can_begin(TealetObject* target) {
-  if (!target->domain().check(target)) return false;
-  const Status status = target->node()->status;
+bool can_begin(Tealet* target) {
+  if (!target->domain->is_ready(target)) return false;
+  const Status status = target->node->status;
   if (status == Status::New || status == Status::Stub) return true;
-  PyErr_Format(invalid_error, "%R has begun already", target->object());
+  PyErr_Format(target->domain->python_hooks.invalid_error, "%R has begun already", target->object);
   return false;
 }
 

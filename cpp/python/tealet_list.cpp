@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "python/objects.hpp"
+#include "python/python_tealet.hpp"
 
 namespace tealetpp {
 
@@ -10,13 +10,13 @@ namespace {
 
 constexpr std::uint32_t no_place = (1U << Tealet::place_bits) - 1;
 
-void set_place(TealetObject* tealet, std::size_t place) {
-  tealet->value.place = static_cast<std::uint32_t>(place) & no_place;
+void set_place(Tealet* tealet, std::size_t place) {
+  tealet->place = static_cast<std::uint32_t>(place) & no_place;
 }
 
 }  // namespace
 
-void TealetList::add(TealetObject* tealet) noexcept {
+void TealetList::add(Tealet* tealet) noexcept {
   try {
     tealets_.push_back(tealet);
     set_place(tealet, tealets_.size() - 1);
@@ -25,8 +25,8 @@ void TealetList::add(TealetObject* tealet) noexcept {
   }
 }
 
-void TealetList::remove(TealetObject* tealet) noexcept {
-  const std::size_t place = tealet->value.place;
+void TealetList::remove(Tealet* tealet) noexcept {
+  const std::size_t place = tealet->place;
   if (place >= tealets_.size() || tealets_[place] != tealet) return;
   tealets_[place] = tealets_.back();
   set_place(tealets_[place], place);

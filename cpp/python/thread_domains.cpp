@@ -7,23 +7,24 @@
 #include "python/collector.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
+#include "python/lifetime.hpp"
 
 namespace tealetpp {
 
 namespace {
 
-// In the dictionary of the thread state, which is cleared when that goes.
+// Of the capsule in the dictionary of the thread state, which is cleared with that.
 constexpr const char* name = "tealetpp.domains";
 
-// `name` as an object; nullptr with an exception set.
+// Its key: another one for each module that has a copy of this code; nullptr with an exception set.
 PyObject* key() {
   static PyObject* object = nullptr;
-  if (object == nullptr) object = PyUnicode_InternFromString(name);
+  if (object == nullptr) object = PyUnicode_FromFormat("%s at %p", name, &object);
   return object;
 }
 
 // Those of thread states that are being cleared: their dictionary is gone, or will not be cleared
-// again. Several may end at once, in any order, since what is dropped may run any code.
+// again. There may be several at once, and they end in any order, since dropping runs any code.
 ThreadDomains* ending = nullptr;
 
 void thread_state_goes(PyObject* capsule) {
@@ -54,15 +55,15 @@ ThreadDomains* find() {
   return nullptr;
 }
 
-// Whether a pending call is queued or being made. Only one is queued: the queue is short. None is
-// queued while one is made: it settles what comes meanwhile, and CPython 3.11 would stop at every
-// traced call until the queued one is made.
+// Whether a pending call is queued or being made. Only one is queued, since the queue is short.
+// None is queued while one is made: that one ends what becomes pending meanwhile, and CPython 3.11
+// would stop at every traced call until the queued one is made.
 bool pending = false;
-// Whether a pending call came in a collection on its thread, and must be repeated after it.
+// Whether a pending call came during a collection on its thread, and must be repeated after it.
 bool put_off = false;
 
 int on_pending_call(void*) {
-  // While the interpreter ends, nobody is told of its collections.
+  // While the interpreter ends, its collections are not reported.
   ThreadDomains* const domains = is_finalizing() ? nullptr : find();
   if (domains != nullptr && collecting_thread_state == domains->thread_state()) {
     put_off = true;
@@ -119,7 +120,7 @@ void ThreadDomains::expect_pending() {
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     domain->may_have_pending = true;
   }
-  // Only the main thread makes pending calls. If the queue is full, the other occasions remain.
+  // Only the main thread makes pending calls. If the queue is full, other safe points remain.
   expect_pending_call();
 }
 
@@ -136,26 +137,26 @@ void ThreadDomains::end_pending_in_call() {
 void ThreadDomains::end_pending() {
   some_wait_ = false;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
-    // Where it cannot be done now, the domain's own next use is an occasion.
+    // If it cannot be done now, the domain's own next use is a safe point.
     domain->may_have_pending = domain->has_pending();
     some_wait_ = some_wait_ || domain->may_have_pending;
   }
   PyObject* const raised = take_raised();
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
-    // Without room on the C stack, it is left to a end_pending() farther up.
+    // Without stack space it is left to an end_pending() farther up.
     const bool can_be = domain->may_have_pending && domain->usable() == Errc::ok &&
                         domain->check_stack_space() == Errc::ok && !domain->closes_elsewhere();
     if (!can_be) {
       domain = domain->opened_before;
       continue;
     }
-    PyObject* const main = domain->main_object->object();
+    PyObject* const main = domain->main_tealet->object;
     Py_INCREF(main);
     domain->end_own_pending();
     domain->may_have_pending = false;
     Py_DECREF(main);
-    // Any domain may have been closed meanwhile, or opened.
+    // Domains may have been closed or opened meanwhile.
     domain = last_opened_;
   }
   for (domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
@@ -187,12 +188,12 @@ void ThreadDomains::correct_running() {
 }
 
 void ThreadDomains::keep(PythonDomain& domain) {
-  Py_INCREF(domain.main_object->object());
+  Py_INCREF(domain.main_tealet->object);
   domain.retained_before = std::exchange(retained_, &domain);
 }
 
 int ThreadDomains::begin_discarding() noexcept {
-  // What ran when the thread's state went is no stack that anything could be lost with.
+  // What ran when the thread state was cleared is not on a stack that could be discarded.
   const Node* const runs = ends_ ? nullptr : tealet::core::running_tealet;
   try {
     discards_.push_back({last_discard_ + 1, runs});
@@ -226,7 +227,7 @@ void ThreadDomains::end_discarding(int number) {
   if (!discards_.empty() || unlisted_discards_ > 0) return;
   while (PythonDomain* const domain = retained_) {
     retained_ = std::exchange(domain->retained_before, nullptr);
-    Py_DECREF(domain->main_object->object());
+    Py_DECREF(domain->main_tealet->object);
   }
 }
 
@@ -236,7 +237,7 @@ void ThreadDomains::discard_orphaned() {
     if (domain->nesting().orphaned() && domain->discarded_in == nullptr) {
       discard_domain(*domain);
       ++discarded_;
-      domain = last_opened_;  // any of them may be gone now
+      domain = last_opened_;  // others may be gone now
     } else {
       domain = domain->opened_before;
     }
@@ -251,7 +252,7 @@ void ThreadDomains::abandon() {
   }
 }
 
-// One of them that lies in no other one, if there is any.
+// A domain that lies in no other one, if there is any.
 PythonDomain* ThreadDomains::outermost() const noexcept {
   PythonDomain* domain = last_opened_;
   while (domain->nesting().outer() != nullptr && domain->opened_before != nullptr) {
@@ -266,11 +267,11 @@ void ThreadDomains::end() {
   const int before = discarded_;
   ends_ = true;
   const int discard = begin_discarding();
-  // What is dropped may open further ones, and switch to any tealet that is left. One in which a
-  // domain lies, whose running tealet it has paused with it, must go before that domain.
+  // Dropping may open further domains, and switch to any remaining tealet. A tealet in which a
+  // domain lies, and which has paused that domain's running tealet, must go before that domain.
   while (last_opened_ != nullptr) {
     PythonDomain* const domain = outermost();
-    PyObject* const main = domain->main_object->object();
+    PyObject* const main = domain->main_tealet->object;
     Py_INCREF(main);
     discard_domain(*domain);
     ++discarded_;

@@ -1,7 +1,7 @@
-/* The C switch core: moves the stack pointer of this thread from one execution to another.
+/* The switch core: moves the stack pointer of this thread from one execution to another.
  *
- * It knows no tealet, no heap and no statistics. It allocates nothing, and no C++ exception may
- * cross it: what goes wrong in a callback comes back as that callback's result.
+ * It knows no tealets, no heap and no statistics. It allocates nothing. No C++ exception may cross
+ * it: a callback reports an error by its result.
  */
 #ifndef TEALETPP_SWITCH_H
 #define TEALETPP_SWITCH_H
@@ -20,20 +20,24 @@
 extern "C" {
 #endif
 
-/* Called on the stack that is being left. `near` is its stack pointer, 16-byte aligned: every byte
- * from there up to the far end makes up the paused execution, all callee-saved registers included.
- * Returns the stack pointer to continue at: a `near` of an earlier call, `near` itself for "stay",
- * or any 16-byte aligned address above bytes that nobody needs, where `restore` then never returns.
+/* Called on the stack that is left. `near` is its stack pointer, 16-byte aligned. The bytes from
+ * there up to the far end are the paused execution, with all callee-saved registers.
+ *
+ * Returns the stack pointer to continue at, which is one of
+ *  - the `near` of an earlier call, to resume that execution;
+ *  - `near` itself, to stay;
+ *  - any 16-byte aligned address, to begin a new execution below it. The bytes below it must not be
+ *    needed, and `restore` must never return.
  */
 typedef void* (*tealetpp_save_fn)(void* context, void* near);
 
-/* What a switch brings: any two words, which both ABIs return in registers. */
+/* The result of a switch: two words, which both ABIs return in registers. */
 struct tealetpp_switch_result;
 
-/* Called on the stack that is being entered, below the address that `save` returned. The bytes from
- * that address up are whatever happens to lie there: `restore` puts the paused execution's bytes
- * back before it returns. If it never returns it begins a new execution, and nothing above the
- * address is ever used by that one. Its result is the result of tealetpp_switch().
+/* Called on the stack that is entered, below the address that `save` returned. The bytes from that
+ * address up may be those of another execution. `restore` puts the bytes of the resumed execution
+ * back before it returns; its result is then the result of tealetpp_switch(). For a new execution
+ * it never returns, and uses nothing above the address.
  */
 typedef struct tealetpp_switch_result (*tealetpp_restore_fn)(void* context);
 
@@ -41,24 +45,26 @@ typedef struct tealetpp_switch_result (*tealetpp_restore_fn)(void* context);
  *  1. push every callee-saved register and the floating point control words onto the stack;
  *  2. call save(context, stack pointer), take its result as the new stack pointer;
  *  3. call restore(context);
- *  4. pop what step 1 pushed (now the other execution's) and return restore's result.
+ *  4. pop what step 1 of the entered execution pushed, and return restore's result.
  *
- * Between 2 and 3 nothing is read from the stack. Step 3 is made with a zero frame pointer and an
- * undefined return address in the unwind tables, so that debuggers, profilers and C++ unwinding see
- * the outermost frame there: what lies above belongs to somebody else.
+ * Between 2 and 3 nothing is read from the stack. During step 3 the frame pointer is zero, and the
+ * return address is undefined in the unwind tables. So debuggers, profilers and C++ unwinding see
+ * an outermost frame there: the bytes above it belong to another execution.
  *
- * Only the bits that control how floating point works are kept, not those that tell what happened:
- * by the ABIs, a function may change these. Nor may the callbacks change the former.
+ * Only the bits that control floating point are kept. Those that report floating point exceptions
+ * are not: by the ABIs any function may change them. The callbacks must not change the control
+ * bits.
  */
 struct tealetpp_switch_result tealetpp_switch(tealetpp_save_fn save, tealetpp_restore_fn restore,
                                               void* context) TEALETPP_SWITCH_ATTRIBUTES;
 
-/* The same, but it returns by a jump. A processor predicts where `ret` goes from the call that it
- * saw last, which is right if both executions called tealetpp_switch() from the same place. Where
- * they did so from different ones, in the program's own code, it is wrong every time; a jump is
- * predicted from where it went before. Both push the same frame: what paused in the one may be
- * resumed by the other. Where branch targets may be enforced, which refuses such a jump, they are
- * the same.
+/* The same, but returns by a jump. A processor predicts the target of `ret` from the last call that
+ * it saw. That is right if both executions have called tealetpp_switch() from the same place. If
+ * the places differ, in the program's own code, it is wrong every time; the target of a jump is
+ * predicted from where it went before.
+ *
+ * Both functions push the same frame, so an execution that paused in one may be resumed by the
+ * other. On AArch64 they are the same function: enforced branch targets would refuse such a jump.
  */
 struct tealetpp_switch_result tealetpp_switch_by_jump(tealetpp_save_fn save,
                                                       tealetpp_restore_fn restore,

@@ -56,8 +56,8 @@ tealetpp_switch:
     mrs     x9, fpcr
     str     x9, [sp, #0xa0]
 
-    mov     x21, x9                 /* this must outlive the calls, so it waits in registers whose */
-    mov     x19, x1                 /* caller's values are safe on the stack now: FPCR, restore */
+    mov     x21, x9                 /* FPCR, needed after the calls: kept in callee-saved */
+    mov     x19, x1                 /* registers, which are free now; so are restore */
     mov     x20, x2                 /* and context */
 
     mov     x3, x0
@@ -68,14 +68,14 @@ tealetpp_switch:
     mov     sp, x0                  /* the switch */
 
     .cfi_remember_state
-    .cfi_undefined x30              /* the bytes above are not this execution's yet: outermost frame */
-    mov     x29, xzr                /* and the same for those who follow frame pointers */
+    .cfi_undefined x30              /* outermost frame: the bytes above are another execution's */
+    mov     x29, xzr                /* the same for tools that follow frame pointers */
     mov     x0, x20
     blr     x19                     /* restore(context); its result stays in x0 and x1 */
     .cfi_restore_state
 
     ldr     x9, [sp, #0xa0]
-    cmp     x9, x21                 /* to set it is slow, and it is the same for nearly all */
+    cmp     x9, x21                 /* setting it is slow, and it hardly ever differs */
     b.eq    1f
     msr     fpcr, x9
 1:
@@ -110,11 +110,11 @@ tealetpp_switch:
     .cfi_adjust_cfa_offset -0xb0
     .cfi_restore x29
     .cfi_restore x30
-    ret                             /* to the other execution's caller */
+    ret                             /* to the caller of the resumed execution */
     .cfi_endproc
     .size   tealetpp_switch, .-tealetpp_switch
 
-/* A jump to where a call returns is refused where branch targets are enforced. */
+/* Enforced branch targets refuse a jump to the place after a call. */
     .globl  tealetpp_switch_by_jump
     .hidden tealetpp_switch_by_jump
     .set    tealetpp_switch_by_jump, tealetpp_switch

@@ -39,13 +39,13 @@
     pushq   %r15
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %r15, 0
-    subq    $8, %rsp                /* room for the control words; rsp is 16-byte aligned again */
+    subq    $8, %rsp                /* space for the control words; aligns rsp to 16 bytes */
     .cfi_adjust_cfa_offset 8
     stmxcsr (%rsp)
     fnstcw  4(%rsp)
 
-    movl    (%rsp), %r13d           /* this must outlive the calls, so it waits in registers whose */
-    movzwl  4(%rsp), %r14d          /* caller's values are safe on the stack now: control words, */
+    movl    (%rsp), %r13d           /* the control words, needed after the calls: kept in */
+    movzwl  4(%rsp), %r14d          /* callee-saved registers, which are free now; so are */
     movq    %rsi, %rbx              /* restore */
     movq    %rdx, %r12              /* and context */
 
@@ -57,14 +57,14 @@
     movq    %rax, %rsp              /* the switch */
 
     .cfi_remember_state
-    .cfi_undefined %rip             /* the bytes above are not this execution's yet: outermost frame */
-    xorl    %ebp, %ebp              /* and the same for those who follow frame pointers */
+    .cfi_undefined %rip             /* outermost frame: the bytes above are another execution's */
+    xorl    %ebp, %ebp              /* the same for tools that follow frame pointers */
     movq    %r12, %rdi
     callq   *%rbx                   /* restore(context); its result stays in rax and rdx */
     .cfi_restore_state
 
-    xorl    (%rsp), %r13d           /* to load the control words is slow, and they are the same for */
-    testl   $~0x3f, %r13d           /* nearly all; the last six bits of MXCSR tell what happened, they */
+    xorl    (%rsp), %r13d           /* loading the control words is slow, and they hardly ever */
+    testl   $~0x3f, %r13d           /* differ; the low six bits of MXCSR report exceptions and */
     jne     3f                      /* control nothing */
 1:  cmpw    4(%rsp), %r14w
     jne     4f
@@ -90,9 +90,9 @@
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
     .ifb    \by_jump
-    retq                            /* to the other execution's caller */
+    retq                            /* to the caller of the resumed execution */
     .else
-    popq    %rcx                    /* the same */
+    popq    %rcx                    /* the same by a jump */
     .cfi_adjust_cfa_offset -8
     .cfi_register %rip, %rcx
     notrack jmpq *%rcx
@@ -109,6 +109,8 @@
     SWITCH  tealetpp_switch
     SWITCH  tealetpp_switch_by_jump, by_jump
 
-/* No note on shadow stacks: with one, `retq` above would be taken for an attack, and the jump in its
- * place would leave one stack behind the other. The linker then leaves them off for the whole program. */
+/* No note says that this supports shadow stacks, so the linker turns them off for the program.
+ * With a shadow stack `retq` would fail, since another execution made the call. A jump would leave
+ * the shadow stack out of step.
+ */
     .section .note.GNU-stack, "", @progbits

@@ -1,5 +1,4 @@
-// Tealets for C++: coroutines that can pause in the middle of any call, and need no stack
-// beforehand.
+// Tealets for C++: coroutines that can pause in any call, without a stack allocated in advance.
 //
 //   tealet::Main main;
 //   int n = 3;
@@ -8,11 +7,12 @@
 //   });
 //   while (countdown.switch_to(), countdown) std::cout << n << '\n';
 //
-// All tealets of one Main run on the C stack of the thread that made it. While a tealet is paused
-// its own variables may lie in a chunk on the heap with something else in their place: never give
-// another tealet a pointer to them. Variables of the main tealet that are in scope where a tealet
-// is created stay in place (`n` above), and so does everything on the heap. Errors:
-// <tealet/cxx/error.hpp>. What it costs: Main::stats() and <tealet/cxx/stats.hpp>.
+// All tealets of a Main run on the C stack of the thread that made it. While a tealet is paused,
+// its variables may be in a chunk on the heap, with other bytes in their place. So never give
+// another tealet a pointer to them. Two kinds of objects stay in place: variables of the main
+// tealet that are in scope where a tealet is created (`n` above), and everything on the heap.
+//
+// Errors: <tealet/cxx/error.hpp>. Costs: Main::stats() and <tealet/cxx/stats.hpp>.
 #pragma once
 
 #include <tealet/cxx/counting_allocator.hpp>
@@ -36,18 +36,18 @@ namespace core {
 
 struct Node;
 enum class Operation { invoke, destroy };
-// invoke: calls the function of a tealet with `argument`. destroy: destroys it.
+// invoke: calls the function of a tealet with `argument`. destroy: calls its destructor.
 using Operate = void*(void* function, Operation operation, void* argument);
 
 }  // namespace core
 
-// Raised at the pause point of a tealet that is to end, so that destructors run. It is taken as a
-// normal end. A function that catches everything must let this pass. If the tealet was paused
-// inside a tealet of a Main that was made in it, that one ends first, and the Exit goes on in its
-// parent like any other exception, until it leaves the one that it is for.
+// Thrown at the pause point of a tealet to unwind it. Counts as a normal return when it leaves the
+// function. A `catch (...)` must rethrow it. Through nested Mains it propagates until it leaves its
+// target: if the target was paused inside a tealet of a nested Main, that tealet ends first, and
+// its parent receives the Exit like any other exception.
 class TEALET_API Exit {
  public:
-  // Ends whichever tealet's function it leaves.
+  // Without a target: ends the first tealet whose function it leaves.
   Exit() noexcept = default;
 
  private:
@@ -61,10 +61,12 @@ class TEALET_API Exit {
 class Main;
 struct CxxDomain;
 
-// Refers to a tealet without owning it: keeping one neither keeps the tealet alive nor ends it. An
-// object that refers to none, or whose tealet has ended, is Exited. The last Tealet or TealetRef to
-// go frees the one block that is left of a tealet that has ended. Those on a stack that is given
-// up never go, as nothing there is destroyed.
+// Refers to a tealet without owning it: does not keep it alive and does not end it. Its status is
+// Exited once the tealet has ended, and also if it refers to none.
+//
+// One block of an ended tealet remains until the last Tealet or TealetRef to it is destroyed.
+// Nothing on a stack that was given up or discarded is destroyed, so a reference there keeps the
+// block forever.
 class TEALET_API TealetRef {
  public:
   TealetRef() noexcept = default;
@@ -74,30 +76,34 @@ class TEALET_API TealetRef {
 
   // Switches to this tealet. Begins it with `value` as its argument, or resumes it with `value` as
   // the result of the switch that paused it. Returns the value passed by the next switch back.
-  // Throws instead: an exception thrown into the caller, or one that left the
-  // function of a tealet whose parent is the caller. InvalidError if it has ended, is a stub, or
-  // its domain cannot be used here; DefunctError, ThreadError, MemoryError; Error with
-  // Errc::stack_exhausted. Nothing has switched then.
+  //
+  // If the switch back sends an exception, throws that: one from throw_into(), one that left the
+  // function of a tealet whose parent is the caller, or Exit.
+  //
+  // If nothing has switched, throws InvalidError (the tealet has ended or is a stub, or its domain
+  // cannot be used here), DefunctError, ThreadError, MemoryError, or Error with
+  // Errc::stack_exhausted.
   TEALET_INLINE void* switch_to(void* value = nullptr) const;
 
-  // Resumes it by raising `exception` at its pause point. One that has not begun ends at once, and
-  // its parent gets the exception. InvalidError if there is none; otherwise as switch_to().
+  // Resumes the tealet by throwing `exception` at its pause point. A new tealet ends at once, and
+  // its parent receives the exception. Throws InvalidError if `exception` is null; otherwise as
+  // switch_to().
   void* throw_into(std::exception_ptr exception) const;
 
   Status status() const noexcept;
   // Whether it has begun and not ended.
   explicit operator bool() const noexcept;
-  // Bytes of its stack on the heap now; those of a shared stack count in full.
+  // Bytes of its stack on the heap now. Those of a shared stack count in full.
   std::size_t saved_bytes() const noexcept;
-  // How deep its stack is, in bytes. Of one that runs: 0 for the main tealet, and where its domain
-  // cannot be used.
+  // How deep its stack is, in bytes. While the tealet runs: 0 if it is the main tealet, or if its
+  // domain cannot be used here.
   std::size_t extent() const noexcept;
 
-  // Who receives its result: at first the tealet that created it. Refers to none if this is the
-  // main tealet or has ended.
+  // The tealet that receives its result: at first the one that created it. None if this is the main
+  // tealet or has ended.
   TealetRef parent() const noexcept;
-  // InvalidError if this tealet or `parent` has ended, if `parent` is a stub, descends from this
-  // tealet or belongs to another Main.
+  // Throws InvalidError if this tealet is main or has ended; or if `parent` has ended, is a stub,
+  // descends from this tealet or belongs to another Main.
   void set_parent(const TealetRef& parent) const;
 
   friend bool operator==(const TealetRef& a, const TealetRef& b) noexcept {
@@ -110,7 +116,7 @@ class TEALET_API TealetRef {
   friend struct CxxDomain;
   explicit TealetRef(core::Node* node) noexcept;
   bool alive() const noexcept;
-  void reset() noexcept;
+  void unrefer() noexcept;
 
   core::Node* node_ = nullptr;
 };
@@ -121,47 +127,49 @@ class TEALET_API Tealet : public TealetRef {
   Tealet() noexcept = default;
   Tealet(Tealet&& other) noexcept;
   Tealet& operator=(Tealet&& other) noexcept;
-  // Unwinds a paused tealet: Exit is raised at its pause point, destructors run, its memory is
-  // returned. Another exception that leaves it then is lost; close() reports it. A tealet that
-  // cannot be unwound now (it is the running one, it switches away instead of ending, memory is
-  // short, or its domain cannot be used here) stays with its Main, which ends it when closed.
+  // Unwinds a paused tealet: throws Exit at its pause point, so that destructors run, and frees its
+  // memory. If another exception leaves it, that is discarded; close() throws it. The Main ends the
+  // tealet later if it cannot be unwound now: it runs, it switches away instead of ending, memory
+  // has run out, or its domain cannot be used here.
   ~Tealet();
 
-  // Begins a stub with a function that takes an optional void* and returns void* or nothing; the
-  // function is destroyed when the tealet ends. InvalidError if it is not a stub; otherwise as
-  // switch_to().
+  // Begins a stub with a function that takes an optional void* and returns void* or nothing. The
+  // function is destroyed when the tealet ends. Throws InvalidError if this is not a stub;
+  // otherwise as switch_to().
   template <class F>
   void* run(F function, void* value = nullptr);
 
-  // A second stub that shares this one's stack. InvalidError if it is not a stub: the objects on
-  // the stack of anything else must not be destroyed twice.
+  // A second stub that shares this one's stack. Throws InvalidError if this is not a stub: any
+  // other stack may have objects that must not be destroyed twice.
   Tealet duplicate() const;
 
-  // Ends it, and returns then: unwinds a paused tealet as ~Tealet does, but throws what went wrong.
-  // On the running tealet it throws Exit. Does nothing if it has ended. Errc::refused if it
-  // switched away instead of ending. What its destructors do may move or destroy this object.
+  // Ends the tealet. Unwinds a paused one like ~Tealet(), but throws errors: any other exception
+  // that leaves the tealet; Error with Errc::refused if it switched away instead of ending. Throws
+  // Exit on the running tealet. Does nothing if the tealet has ended. The destructors that run may
+  // move or destroy this object.
   void close();
 
  private:
   friend class Main;
   explicit Tealet(core::Node* node) noexcept : TealetRef(node) {}
 
-  // A block for the function of this stub; throws unless that can run now.
-  void* take_block(std::size_t size) const;
-  void give_block(void* block, std::size_t size) const noexcept;
+  // A block for the function of this stub. Throws if the stub cannot run now.
+  void* allocate_block(std::size_t size) const;
+  void deallocate_block(void* block, std::size_t size) const noexcept;
   void* run_block(void* function, std::size_t size, core::Operate* operate, void* value);
-  core::Node* hand_over() noexcept;
+  core::Node* release() noexcept;
 };
 
-// A domain on this thread. Not movable; to be destroyed on its own thread and in its main tealet,
-// that is where it was made. Destroying it ends every tealet still alive, parents before their
-// children. One that was made in a tealet of another Main is closed when that tealet ends, and can
-// be destroyed anywhere then.
+// A domain on this thread, and its main tealet. Not movable.
+//
+// Destroying it ends every tealet still alive, parents before their children. It must be destroyed
+// on its own thread, in its main tealet: where it was made. A Main that was made in a tealet of
+// another Main is closed when that tealet ends; then it can be destroyed anywhere.
 class TEALET_API Main {
  public:
   struct Options {
     std::pmr::memory_resource* upstream = malloc_resource();
-    // The most bytes to take from upstream at once; past it, MemoryError.
+    // The most bytes to hold from upstream at once. Past it: MemoryError.
     std::size_t memory_limit = CountingAllocator::no_limit;
   };
 
@@ -171,14 +179,14 @@ class TEALET_API Main {
   Main(const Main&) = delete;
   Main& operator=(const Main&) = delete;
 
-  // A new tealet for a function that takes an optional void* (what the first switch hands over) and
-  // returns void* (delivered to the parent) or nothing. MemoryError; InvalidError or ThreadError if
-  // this Main cannot be used here.
+  // A new tealet for a function that takes an optional void*, the value of the first switch, and
+  // returns nothing or a void*, which is delivered to the parent. Throws MemoryError; InvalidError
+  // or ThreadError if this Main cannot be used here.
   template <class F>
   Tealet create(F function);
 
-  // A tealet with a captured stack and no function yet, to be duplicated and run. Error with
-  // Errc::stack_exhausted; otherwise as create().
+  // A tealet with a captured stack and no function yet: see duplicate() and run(). Throws Error
+  // with Errc::stack_exhausted; otherwise as create().
   Tealet stub();
 
   // The main tealet itself: the execution that made this object.
@@ -186,16 +194,17 @@ class TEALET_API Main {
   // self().switch_to(value).
   TEALET_INLINE void* switch_to(void* value = nullptr) const;
 
-  // The running tealet, and the one that switched to it; none if there is none, or it has ended.
+  // The running tealet, and the one that switched to it. Refers to none if there is none or it has
+  // ended.
   TealetRef current() const noexcept;
   TealetRef previous() const noexcept;
 
   Stats stats() const noexcept;
   // Both peaks become the current values.
   void reset_peak_stats() noexcept;
-  // Gives kept blocks back to upstream; returns how many bytes.
+  // Returns the cached blocks upstream. The result is how many bytes that were.
   std::size_t trim() noexcept;
-  // What all memory of this domain comes from. Lives as long as this object.
+  // The allocator of all memory of this domain. Valid as long as this object.
   CountingAllocator& memory() noexcept;
 
  private:
@@ -204,15 +213,16 @@ class TEALET_API Main {
   CxxDomain* domain_;
 };
 
-// --- how a callable is kept; nothing from here on is for users ---
+// --- implementation; nothing from here on is for users ---
 
 namespace core {
 
-// TealetRef::switch_to() and Main::switch_to(), but for throwing what arrives. They end in the
-// switch: so they are not on the saved stack, and it returns straight to the program's own code.
+// The part of TealetRef::switch_to() and Main::switch_to() up to the switch result. They tail-call
+// the switch core, leaving no frame on the saved stack, so it returns straight to the program's own
+// code. They throw errors that they find before the switch.
 TEALET_API tealetpp_switch_result switch_to(Node* target, void* value);
 TEALET_API tealetpp_switch_result switch_to_main(CxxDomain& domain, void* value);
-// Throws what `result` has instead of a value.
+// Throws the exception or the error that `result` stands for.
 [[noreturn]] TEALET_API void raise(tealetpp_switch_result result);
 
 TEALET_INLINE void* value_of(tealetpp_switch_result result) {
@@ -243,12 +253,13 @@ void* operate_on(void* function, Operation operation, void* argument) {
   return nullptr;
 }
 
-// The memory behind a node comes in such steps, and this is all that fits there.
+// The step and the maximum of the size of the memory behind a node, in bytes.
 inline constexpr std::size_t extra_unit = 8;
 inline constexpr std::size_t largest_extra = extra_unit * UINT32_MAX;
 
-// Where the function of a tealet lies, behind its node; and how it is to be used from now on.
+// The memory behind a node: the function of its tealet lies there.
 TEALET_API void* extra_of(Node& node) noexcept;
+// Sets what calls and destroys that function.
 TEALET_API void set_operate(Node& node, Operate* operate) noexcept;
 
 }  // namespace core
@@ -257,7 +268,7 @@ inline void* TealetRef::switch_to(void* value) const {
   return core::value_of(core::switch_to(node_, value));
 }
 
-// Not through self(): a TealetRef on a stack that is given up would keep the main tealet's node.
+// Not through self(): a TealetRef on a discarded stack would keep the main tealet's node forever.
 inline void* Main::switch_to(void* value) const {
   return core::value_of(core::switch_to_main(*domain_, value));
 }
@@ -276,14 +287,14 @@ Tealet Main::create(F function) {
 template <class F>
 void* Tealet::run(F function, void* value) {
   static_assert(alignof(F) <= alignof(std::max_align_t), "the callable must not be over-aligned");
-  // Not on the caller's stack: what the stub has saved may lie in the same place.
+  // Moved to the heap: restoring the stub's stack may overwrite the caller's variables.
   constexpr std::size_t size =
       (sizeof(F) + core::extra_unit - 1) / core::extra_unit * core::extra_unit;
-  void* block = take_block(size);
+  void* block = allocate_block(size);
   try {
     ::new (block) F(std::move(function));
   } catch (...) {
-    give_block(block, size);
+    deallocate_block(block, size);
     throw;
   }
   return run_block(block, size, core::operate_on<F>, value);

@@ -1,8 +1,7 @@
 """Where this package keeps what other people's builds need; docs/embedding.md shows its use."""
 
-from __future__ import annotations
-
-from pathlib import Path
+# No pathlib: it takes most of the time that `import tealetpp` takes.
+import os
 
 from . import _tealetpp
 
@@ -33,7 +32,7 @@ def get_pkgconfig_dir() -> str:
 
 def _folder(name: str) -> str:
     # Beside the compiled part: in an editable installation this file is somewhere else.
-    folder = Path(_tealetpp.__file__).parent / name
-    if not folder.is_dir():
+    folder = os.path.join(os.path.dirname(_tealetpp.__file__), name)  # noqa: PTH118, PTH120
+    if not os.path.isdir(folder):  # noqa: PTH112
         raise FileNotFoundError(f"{folder} is missing: this tealetpp was not installed with pip")
-    return str(folder)
+    return folder

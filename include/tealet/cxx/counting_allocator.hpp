@@ -1,4 +1,4 @@
-// The allocator that a domain takes all its memory from, and the only place that counts it.
+// The allocator of all memory of a domain. The only place that counts it.
 #pragma once
 
 #include <tealet/cxx/config.hpp>
@@ -18,10 +18,10 @@ class BlockLedger;
 }
 #endif
 
-// The default upstream: malloc and free. Throws std::bad_alloc when they have nothing left.
+// The default upstream: malloc and free. Throws std::bad_alloc if malloc fails.
 TEALET_API std::pmr::memory_resource* malloc_resource() noexcept;
 
-// Live blocks and bytes, as requested. All zero when statistics are compiled out.
+// Live blocks and their bytes, as requested. All zero with TEALET_WITH_STATS=0.
 struct AllocationCounts {
   std::size_t bytes = 0;
   std::size_t bytes_peak = 0;
@@ -30,12 +30,13 @@ struct AllocationCounts {
   std::size_t blocks_total = 0;
 };
 
-// Allocates from an upstream memory resource, counts live blocks and bytes, caches freed blocks for
-// the next request of exactly the same size, and refuses what would exceed an optional byte limit.
+// Allocates from an upstream memory resource, and counts live blocks and bytes. Caches freed blocks
+// for the next request of exactly the same size. Has an optional byte limit, past which allocation
+// fails.
 //
 // Invariant: counts().bytes + bytes_cached() == bytes_from_upstream().
 //
-// Not thread-safe: it belongs to one domain, and that to one thread.
+// Not thread-safe: it belongs to one domain, which belongs to one thread.
 class TEALET_API CountingAllocator : public std::pmr::memory_resource {
  public:
   static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
@@ -48,30 +49,29 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   CountingAllocator(const CountingAllocator&) = delete;
   CountingAllocator& operator=(const CountingAllocator&) = delete;
 
-  // A block of `bytes` bytes aligned for any type; nullptr where allocate() throws std::bad_alloc:
-  // past the limit, or when upstream fails.
+  // A block of `bytes` bytes, aligned for any type. nullptr past the limit or if upstream fails,
+  // where allocate() throws std::bad_alloc.
   [[nodiscard]] void* try_allocate(std::size_t bytes) noexcept;
-  // The fast path of try_allocate(): a cached block, unless it makes a new peak. nullptr does not
-  // mean that try_allocate() fails.
+  // Fast path of try_allocate(): a cached block, unless that would make a new peak. nullptr does
+  // not mean that try_allocate() fails.
   [[nodiscard]] void* try_allocate_cached(std::size_t bytes) noexcept;
-  // Takes back a block of try_allocate(); `bytes` as given there.
+  // Frees a block of try_allocate(). `bytes` must be the same as there.
   void deallocate(void* block, std::size_t bytes) noexcept;
-  // The same for a block of allocate(), which takes an alignment.
+  // The same for a block of allocate(), with the alignment that was passed there.
   void deallocate(void* block, std::size_t bytes, std::size_t alignment) {
     do_deallocate(block, bytes, alignment);
   }
 
-  // Counts `bytes` bytes that the owner of this allocator has allocated from upstream by itself and
-  // never gives back.
+  // Counts `bytes` bytes, as one block, that the owner of this allocator has allocated from
+  // upstream itself. They stay counted.
   void charge(std::size_t bytes) noexcept;
 
-  // Gives every cached block back to upstream; returns how many bytes.
+  // Returns every cached block upstream. The result is how many bytes that were.
   std::size_t trim() noexcept;
-  // Caches at most this many bytes from now on; 0 caches nothing.
+  // Caches at most this many bytes from now on. 0: caches nothing.
   void set_cache_bytes(std::size_t bytes) noexcept;
 
 #if TEALET_WITH_STATS
-  // What is live now, and was at the most.
   AllocationCounts counts() const noexcept;
   // Both peaks become the current values.
   void reset_peaks() noexcept;
@@ -79,12 +79,12 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   AllocationCounts counts() const noexcept { return {}; }
   void reset_peaks() noexcept {}
 #endif
-  // In cached blocks: not live, and not in counts().
+  // Bytes in cached blocks. They are not live and not in counts().
   std::size_t bytes_cached() const noexcept { return cached_; }
-  // In all blocks that upstream has not got back: what the limit limits.
+  // Bytes in all blocks held from upstream, live or cached. The limit applies to these.
   std::size_t bytes_from_upstream() const noexcept { return from_upstream_; }
   std::size_t limit() const noexcept { return limit_; }
-  // Blocks that exist stay, also beyond the new limit.
+  // Existing blocks stay, even if they exceed the new limit.
   void set_limit(std::size_t bytes) noexcept { limit_ = bytes; }
   std::pmr::memory_resource* upstream() const noexcept { return upstream_; }
 
@@ -94,16 +94,16 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
 #endif
 
  private:
-  // One free list for each size: upstream gets every block back with the size that it was asked
-  // for. The engine asks for hardly anything but multiples of the granule; small blocks of other
-  // sizes are not cached.
+  // One free list for each multiple of the granule: a block must return upstream with the size that
+  // it was allocated with. Small blocks of other sizes are not cached; the engine makes almost
+  // none.
   static constexpr std::size_t granule = 8;
   static constexpr std::size_t largest_listed = 4096;
   static constexpr std::size_t block_alignment = alignof(std::max_align_t);
   struct FreeBlock {
     FreeBlock* next;
   };
-  // A few larger blocks are cached too, and evicted for small ones.
+  // A few larger blocks are cached too. They are evicted to make space for small ones.
   struct LargeBlock {
     void* block = nullptr;
     std::size_t bytes = 0;
@@ -152,18 +152,18 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   std::size_t cached_ = 0;
   std::size_t cache_bytes_ = default_cache_bytes;
 #if TEALET_WITH_STATS
-  // Live bytes follow from the invariant, so nothing counts them. A peak is kept as the distance to
-  // it: a block makes a new peak if that falls below zero.
+  // The invariant gives the live bytes, so they have no counter. A peak is stored as the distance
+  // from the current value to it. There is a new peak when the distance falls below zero.
   std::ptrdiff_t bytes_below_peak_ = 0;
   std::size_t blocks_total_ = 0;
-  // Not next to the other distance: compilers would add to both as one vector, a load that stalls
-  // until the separate stores before it have reached the cache.
+  // Not next to the other distance: compilers would update both as one vector, and its load would
+  // stall until the earlier, separate stores have reached the cache.
   std::ptrdiff_t blocks_below_peak_ = 0;
   std::size_t blocks_peak_ = 0;
 #endif
   std::array<FreeBlock*, largest_listed / granule> free_lists_{};
   std::array<LargeBlock, 4> large_{};
-  std::size_t next_large_ = 0;  // in large_: evicted next
+  std::size_t next_large_ = 0;  // index in large_ of the block to evict next
 #if TEALET_CHECKS
   core::BlockLedger* ledger_;
 #endif
@@ -171,7 +171,7 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
 
 inline CountingAllocator::FreeBlock** CountingAllocator::free_list_for(std::size_t bytes) noexcept {
   static_assert(granule == 8);
-  // Rotated: zero and what is no multiple of the granule become too large as well.
+  // The rotation makes zero, and any size that is not a multiple of the granule, too large.
   const std::size_t number = ((bytes >> 3) | (bytes << 61)) - 1;
   return number < free_lists_.size() ? &free_lists_[number] : nullptr;
 }

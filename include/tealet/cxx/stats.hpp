@@ -1,8 +1,7 @@
-// The statistics of a domain: exact figures, and what follows from them.
+// The statistics of a domain: exact figures and ratios of them.
 //
-// <tealet/stats_figures.def> lists the figures with what each one means; docs/statistics.md has the
-// definitions in full. The names of those that C has too are those of libtealet's
-// tealet_get_stats().
+// <tealet/stats_figures.def> lists the figures with one sentence each; docs/statistics.md defines
+// them. Figures that C has too have their names from libtealet's tealet_get_stats().
 #pragma once
 
 #include <tealet/cxx/config.hpp>
@@ -13,33 +12,32 @@
 
 namespace tealet {
 
-// Every figure of <tealet/stats_figures.def> is a member: n_active, n_total, bytes_allocated ... As
-// they are in Stats, as they have changed in StatsDifference. Sizes are bytes. With
-// TEALET_WITH_STATS=0 all are zero.
+// Every figure of <tealet/stats_figures.def> is a member: n_active, n_total, bytes_allocated ...
+// Sizes are in bytes. With TEALET_WITH_STATS=0 all are zero.
 template <class Number>
 struct StatsFigures {
 #define TEALET_FIGURE(name, ...) Number name = 0;
 #include <tealet/stats_figures.def>
 };
 
-// A snapshot.
+// A snapshot of the figures.
 struct TEALET_API Stats : StatsFigures<std::size_t> {
   bool enabled = TEALET_WITH_STATS != 0;  // whether the figures are kept
 
   // stack_bytes_expanded / stack_bytes: how many tealets share a saved byte on average. NaN when
   // nothing is saved.
   double sharing_ratio() const noexcept;
-  // stack_bytes_naive / stack_bytes: how many times more stacks cut exactly to size would take. NaN
-  // when nothing is saved.
+  // stack_bytes_naive / stack_bytes: how many times as much stacks cut exactly to size would take.
+  // NaN when nothing is saved.
   double memory_efficiency() const noexcept;
-  // What the tealets that exist now would take with a stack of `stack_size` bytes each. The main
-  // tealet does not count: it has the system stack.
+  // The bytes that the tealets which exist now would take with fixed stacks of `stack_size` bytes.
+  // The main tealet does not count: it has the system stack.
   std::size_t fixed_stack_bytes(std::size_t stack_size) const noexcept;
   // fixed_stack_bytes(stack_size) / stack_bytes. NaN when nothing is saved.
   double efficiency_vs(std::size_t stack_size) const noexcept;
 };
 
-// What happened between two snapshots: every figure of the later one less the earlier one's.
+// The change between two snapshots: each figure of the later one minus that of the earlier one.
 struct StatsDifference : StatsFigures<std::ptrdiff_t> {};
 
 TEALET_API StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept;
@@ -47,13 +45,13 @@ TEALET_API StatsDifference operator-(const Stats& later, const Stats& earlier) n
 enum class StatsUnit { count, bytes };
 
 enum class StatsKind {
-  now,    // what exists now: as at first once everything but main is closed
+  now,    // what exists now; has its first value again once everything but main is closed
   peak,   // the maximum of such a figure since the domain began or since the last reset
   total,  // never falls
-  cached  // what is kept for reuse
+  cached  // what is cached for reuse
 };
 
-// Every figure by name, in the order of the table: for those who print, compare or bind them.
+// Describes one figure, for code that prints, compares or binds all of them.
 struct StatsField {
   const char* name;
   std::size_t Stats::* value;
@@ -61,10 +59,11 @@ struct StatsField {
   StatsUnit unit;
   StatsKind kind;
   const char* group;    // figures of one group are printed together
-  const char* label;    // how a printed table calls it
+  const char* label;    // its name in a printed table
   const char* meaning;  // one sentence
 };
 
+// All figures, in the order of the table.
 inline constexpr std::array stats_fields{
 #define TEALET_FIGURE(name, unit, kind, group, label, meaning)                               \
   StatsField{                                                                                \

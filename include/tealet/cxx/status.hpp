@@ -1,4 +1,4 @@
-// What a tealet is doing: the same six words in the engine and on all its faces.
+// The status of a tealet: the same in the engine and in the C++ and Python APIs.
 #pragma once
 
 #include <tealet/detail/compiler.h>
@@ -9,9 +9,9 @@ namespace tealet {
 
 enum class Status : std::uint8_t {
   New,        // has not begun
-  Stub,       // has begun, and waits for a function
+  Stub,       // is captured, and has no function yet
   Suspended,  // is paused
-  Running,    // is the one that runs now
+  Running,    // runs now
   Exited,     // has ended
   Defunct,    // cannot be resumed: its stack was given up when memory ran out
 };

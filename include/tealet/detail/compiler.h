@@ -1,9 +1,9 @@
-/* What of the headers depends on the compiler. Not for users: nobody need define anything.
+/* The part of the headers that depends on the compiler. Not for users.
  */
 #ifndef TEALET_DETAIL_COMPILER_H
 #define TEALET_DETAIL_COMPILER_H
 
-/* The names that the shared library exports: those declared with TEALET_API, no others. */
+/* The shared library exports what is declared with TEALET_API, and nothing else. */
 
 #if defined(TEALET_SHARED) && defined(__GNUC__)
 #define TEALET_API __attribute__((visibility("default")))
@@ -11,8 +11,8 @@
 #define TEALET_API
 #endif
 
-/* An inline function of which each library and each program has its own: with the static library,
- * it must call the functions of the copy that it was linked with. C++ only.
+/* An inline function that is not shared between libraries and programs. Each of them may be linked
+ * with its own copy of the static library, and its inline functions must call that copy. C++ only.
  */
 #if defined(__GNUC__)
 #define TEALET_INLINE inline __attribute__((visibility("hidden")))
@@ -20,7 +20,7 @@
 #define TEALET_INLINE inline
 #endif
 
-/* Which branch is the fast path. */
+/* Marks the branch of the fast path. */
 #if defined(__GNUC__)
 #define TEALET_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define TEALET_UNLIKELY(condition) __builtin_expect(!!(condition), 0)

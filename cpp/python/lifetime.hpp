@@ -1,0 +1,34 @@
+// The lifetime of Python tealets and their domains.
+//
+// As with switching.hpp, no function of pybind11's dispatcher may call any of these.
+#pragma once
+
+#include <cstddef>
+
+#include "python/python_hooks.hpp"
+#include "python/python_tealet.hpp"
+
+namespace tealetpp {
+
+// Ties a tealet to a new node. Its object must be complete before the node is created: creating the
+// object may collect garbage, which may run any code, and nobody could find a node without one.
+void bind(Tealet* tealet, PythonDomain& domain, Node& node);
+// Ends a tealet and returns then; false with an exception set.
+bool close_tealet(Tealet* tealet);
+// Ends a tealet that nobody can reach any more. If it cannot be ended now, or refuses, its domain
+// holds it.
+void end_unreachable(Tealet* tealet);
+// Ends a tealet without unwinding: one that has not begun, or can never be resumed. Drops what its
+// frames own. On any thread.
+void discard_tealet(Tealet* tealet);
+// Opens a domain with `main` as its main tealet. False with an exception set.
+bool open_domain(Tealet* main, const PythonHooks& hooks, std::size_t limit);
+// Ends every tealet, then the domain. False with the first exception set.
+bool close_domain(Tealet* main);
+// Ends every tealet and the domain without unwinding. On any thread.
+void discard_domain(PythonDomain& domain);
+// For the end of a main tealet's object, which nobody can reach any more: frees the domain, which
+// is discarded first if it is open. Does nothing if there is none. May run any code.
+void free_domain_of(Tealet* main);
+
+}  // namespace tealetpp

@@ -1,0 +1,131 @@
+// A domain whose tealets run Python.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "port/compiler.hpp"
+#include "python/census.hpp"
+#include "python/python_hooks.hpp"
+#include "python/python_tealet.hpp"
+#include "python/tealet_list.hpp"
+
+namespace tealetpp {
+
+class ThreadDomains;
+
+// The arguments for the function of a tealet that is about to begin; borrowed, or owned by its
+// Execution.
+struct Call {
+  PyObject* const* arguments = nullptr;
+  Py_ssize_t count = 0;
+  PyObject* keywords = nullptr;  // a tuple of names whose values follow the arguments
+};
+
+class PythonDomain : public tealet::core::Domain {
+ public:
+  PythonDomain(const PythonHooks& hooks, std::size_t limit);
+  ~PythonDomain();
+
+  // Whether it can be used here and now, and `target` too. Sets an exception if not.
+  bool is_ready() { return TEALET_LIKELY(is_usable_fast()) || is_ready_slow(); }
+  bool is_ready(const Tealet* target);
+  // The same as a code, which ignores collections.
+  Errc usable();
+  bool can_switch();
+  bool is_on_its_thread() const noexcept {
+    return thread_state_id(PyThreadState_Get()) == thread_state;
+  }
+  // Whether it was opened in a tealet.
+  bool is_nested() const noexcept { return nesting().outer() != nullptr || nesting().orphaned(); }
+
+  // Ends what is pending on this thread. Called where any code may run.
+  void end_pending() {
+    if (TEALET_UNLIKELY(may_have_pending)) end_pending_on_thread();
+  }
+  // Whether a switch away from the running tealet now, which lets go of it, runs no other code.
+  bool receives_quietly() const noexcept {
+    return !may_have_pending &&
+           (current_tealet == main_tealet || Py_REFCNT(current_tealet->object) > 1);
+  }
+  // Owns a reference to `tealet`, to which nobody else may refer. With `pending` it is ended at the
+  // next safe point; without, it is being ended, or has refused.
+  void hold(Tealet* tealet, bool pending);
+  // Gives up that reference, if there is one. This may free `tealet`.
+  void release_held(Tealet* tealet);
+  // At the next safe point, ends `tealet`, whoever refers to it; if it is main, closes the domain.
+  void end_later(Tealet* tealet);
+  // Takes end_later() of main back.
+  void forget_to_close();
+  // Ends what is pending here. The domain can be used here and now.
+  void end_own_pending();
+  bool has_pending() const noexcept { return closes_later_ || !pending_.is_empty(); }
+  // Whether it must be closed, and that cannot be done on this C stack.
+  bool closes_elsewhere();
+
+  // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
+  bool make_data_stack(Execution& execution);
+  void free_data_stack(Execution& execution);
+  // The function of `execution` needs this many words; or, if 0, more than it had.
+  void learn_words(const Execution& execution, std::size_t words);
+
+#if TEALET_CHECKS
+  // Aborts if an invariant of the engine, or of what ties objects to it, is broken. May throw
+  // std::bad_alloc.
+  void verify();
+#endif
+
+  // The domain's own references: to the running tealet, and to parents. Main is not counted, or it
+  // could never lose its last reference.
+  void refer(Tealet* tealet) noexcept {
+    if (tealet != main_tealet) Py_INCREF(tealet->object);
+  }
+  void unrefer(Tealet* tealet) {
+    if (tealet != main_tealet) Py_DECREF(tealet->object);
+  }
+
+  Tealet* main_tealet = nullptr;     // borrowed
+  Tealet* current_tealet = nullptr;  // strong, unless it is main
+  // While discard_domain() is at work, which may be reached again, or may never return:
+  Tealet* former_current = nullptr;    // what was the current one, as strong
+  const Node* discarded_in = nullptr;  // the tealet in which it is; never null then
+  Call call;
+  std::uint64_t thread_state = 0;   // its number
+  PyThreadState* thread = nullptr;  // current whenever is_ready(); nullptr once Python ends
+  bool closing = false;
+  bool tools_wait = false;        // resumed, and trace functions are to be told of it
+  bool reparenting = false;       // the engine is changing the tree: nothing may switch
+  bool may_have_pending = false;  // something is pending on this thread
+  // Among the open domains of its thread.
+  ThreadDomains* on_thread = nullptr;
+  PythonDomain* opened_before = nullptr;
+  PythonDomain* opened_after = nullptr;
+  PythonDomain* retained_before = nullptr;  // see ThreadDomains::keep()
+  const PythonHooks& python_hooks;
+
+ private:
+  bool is_usable_fast() const noexcept;
+  bool is_ready_slow();
+  void end_pending_on_thread();
+  Tealet* next_to_end();
+  TealetList& list_of(const Tealet* held) noexcept { return held->pending ? pending_ : asked_; }
+
+  // What it holds: those that are pending; those that are being ended, or have refused.
+  TealetList pending_;
+  TealetList asked_;
+  bool closes_later_ = false;  // and so it owns a reference to its Main
+  // How many words of data stack functions turned out to need beyond their own frame, by a hash of
+  // their code: only a hint, so that a collision does no harm.
+  std::array<std::uint16_t, 256> more_words_{};
+  CensusEntry census_entry_{*this};
+};
+
+inline bool Tealet::is_main() const noexcept { return domain->main_tealet == this; }
+// The object of its main tealet, borrowed: `tealet` owns a reference, unless it is main itself. It
+// must have been initialised.
+inline PyObject* main_object_of(const Tealet* tealet) noexcept {
+  return tealet->domain->main_tealet->object;
+}
+
+}  // namespace tealetpp

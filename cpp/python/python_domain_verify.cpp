@@ -1,0 +1,51 @@
+// PythonDomain::verify(): what ties the objects of Python to the engine, in builds with checks.
+#include "core/check.hpp"
+#include "python/python_domain.hpp"
+
+#if TEALET_CHECKS
+
+namespace tealetpp {
+
+namespace {
+
+// A node and its object know each other.
+void verify_binding(const PythonDomain& domain, const Node& node, const Tealet& tealet) {
+  TEALETPP_CHECK(tealet.node == &node && tealet.domain == &domain);
+  TEALETPP_CHECK(Py_REFCNT(tealet.object) > 0);
+  const Tealet* const parent = node.is_main() ? nullptr : tealet_of(*node.parent);
+  TEALETPP_CHECK(tealet.parent == parent);
+}
+
+// A paused execution has put its state away, and a running one has it in the thread state.
+void verify_execution(Node& node) {
+  const Execution& execution = execution_of(node);
+  if (node.status == Status::Running && !node.is_main()) {
+    TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
+  } else if (node.status == Status::New && !node.is_main()) {
+    TEALETPP_CHECK(execution.paused_frame == nullptr && execution.data_stack == nullptr);
+  } else if (node.status == Status::Suspended && !node.is_main()) {
+    TEALETPP_CHECK(execution.data_stack != nullptr);
+  }
+}
+
+}  // namespace
+
+void PythonDomain::verify() {
+  Domain::verify();
+  if (!is_open()) return;
+  TEALETPP_CHECK(current_tealet->node == &current() && main_tealet->node == &main());
+  TEALETPP_CHECK(opened_before == nullptr || opened_before->opened_after == this);
+  TEALETPP_CHECK(opened_after == nullptr || opened_after->opened_before == this);
+  TEALETPP_CHECK(!has_pending() || may_have_pending || on_thread == nullptr);
+  for (Node* node = &main(); node != nullptr; node = node->next_in_tree()) {
+    const Tealet* const tealet = tealet_of(*node);
+    if (tealet == nullptr) continue;  // created, and not yet bound
+    verify_binding(*this, *node, *tealet);
+    verify_execution(*node);
+    TEALETPP_CHECK(tealet->held || !tealet->pending);
+  }
+}
+
+}  // namespace tealetpp
+
+#endif  // TEALET_CHECKS

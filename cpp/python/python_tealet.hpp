@@ -1,0 +1,60 @@
+// What the engine part keeps for one Python object that is a tealet.
+#pragma once
+
+#include <cstdint>
+
+#include "core/domain.hpp"
+#include "python/execution.hpp"
+
+namespace tealetpp {
+
+using tealet::Errc;
+using tealet::Stats;
+using tealet::Status;
+using tealet::core::code_of;
+using tealet::core::Message;
+using tealet::core::Node;
+using tealet::core::Signal;
+
+class PythonDomain;
+
+// The object may embed it, as Tealet and Main do, or point to it. The binding part finds it from
+// the object; the engine part finds the object by `object`. That is a pointer rather than an
+// offset, which would differ between the two. It takes no memory: it has the place of a pointer to
+// the main tealet, which the domain knows. There may be a million of these.
+//
+// All zero until bind() or open_domain(), but for `object`, which the binding part sets.
+struct Tealet {
+  static constexpr int place_bits = 27;
+
+  PyObject* object;       // borrowed: the object that it is for
+  Node* node;             // nullptr once it has ended
+  PythonDomain* domain;   // nullptr if it was never initialised; until then no other member counts
+  Tealet* parent;         // its object is strong while the node exists; nullptr for main
+  std::uint32_t exiting;  // number of the last exit raised in it; 0 if none is in flight
+  std::uint32_t missed_exit : 1;  // its last exit came where nothing can be raised
+  // Of one to which its domain owns a reference: see PythonDomain::hold().
+  std::uint32_t place : place_bits;  // in its TealetList
+  std::uint32_t held : 1;            // the domain owns a reference
+  std::uint32_t pending : 1;         // to be ended at the next safe point
+  std::uint32_t must_end : 1;        // then it is ended whoever refers to it
+  std::uint32_t ending : 1;          // pending ones are being ended: it is this one's turn
+
+  // Every other tealet of the domain owns a reference to the main tealet's object, so the domain,
+  // which goes with that object, outlives them.
+  inline bool is_main() const noexcept;
+};
+static_assert(sizeof(Tealet) == 4 * sizeof(void*) + 2 * sizeof(std::uint32_t));
+
+inline Tealet* tealet_of(const Node& node) noexcept { return static_cast<Tealet*>(node.binding); }
+inline Execution& execution_of(Node& node) noexcept {
+  return *static_cast<Execution*>(node.extra());
+}
+
+// The outermost entry of the chain of handled exceptions while `running` runs: a tealet, or what
+// stands for none.
+inline const _PyErr_StackItem* handled_by(const PyThreadState* thread, Node& running) noexcept {
+  return running.domain() != nullptr ? &execution_of(running).handled : &thread->exc_state;
+}
+
+}  // namespace tealetpp
