@@ -570,9 +570,9 @@ static void test_where_the_domain_runs(void) {
   ENDS(configures_on_another_thread, "tealet_configure_set", "where the domain runs",
        "belongs to another thread");
   ENDS(configures_from_outside, "tealet_configure_set", "where the domain runs",
-       "inside a tealet that is not the running one");
+       "the domain was opened inside a tealet");
   ENDS(returns_in_a_duplicate, "tealet_run", "its domain cannot be used",
-       "inside a tealet that is not the running one");
+       "the domain was opened inside a tealet");
 }
 
 /* In main nothing is watched, so nothing depends on the place. */
