@@ -2,9 +2,9 @@
 
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
-C++ sessions need doctest, ``sanitize_python`` the sanitizers of GCC, ``debug_python`` Debian's
-``python3.11-dbg``, ``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say;
-``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
+C++ sessions need doctest, ``libcxx`` clang with libc++, ``sanitize_python`` the sanitizers of GCC,
+``debug_python`` Debian's ``python3.11-dbg``, ``valgrind``, ``aarch64`` and ``aarch64_python`` what
+their names say; ``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
 """
 
 from __future__ import annotations
@@ -204,6 +204,35 @@ def cpp_no_stats(session: nox.Session) -> None:
 def clang() -> tuple[str, ...]:
     """What has CMake build with clang."""
     return ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
+
+
+# Newest first; before 16, libc++ has no <memory_resource>.
+LIBCXX_COMPILERS = ("clang", *(f"clang-{version}" for version in range(22, 15, -1)))
+
+
+def has_libcxx(name: str) -> bool:
+    """Whether this clang is there, with a libc++ that is new enough."""
+    compiler = shutil.which(name.replace("clang", "clang++"))
+    if compiler is None or shutil.which(name) is None:
+        return False
+    command = [compiler, "-stdlib=libc++", "-std=c++17", "-fsyntax-only", "-x", "c++", "-"]
+    source = "#include <memory_resource>\n"
+    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+    return done.returncode == 0
+
+
+@nox.session
+def libcxx(session: nox.Session) -> None:
+    """The same with clang and its own C++ library, libc++ 16 or later."""
+    name = next(filter(has_libcxx, LIBCXX_COMPILERS), None)
+    if name is None:
+        session.error("no clang with libc++ 16 or later found")
+    build_and_test(
+        session,
+        f"-DCMAKE_C_COMPILER={name}",
+        f"-DCMAKE_CXX_COMPILER={name.replace('clang', 'clang++')}",
+        "-DCMAKE_CXX_FLAGS=-stdlib=libc++",
+    )
 
 
 SANITIZERS = ("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=address,undefined")

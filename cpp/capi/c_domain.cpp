@@ -8,21 +8,31 @@ namespace tealet::capi {
 
 namespace {
 
-// A program frees what it has, and a domain that outlives the tealet in which it was begun waits
-// for tealet_finalize().
+// Nothing is attached to a node that would outlive it.
 bool release(core::Node&) { return true; }
+
+// No close hook: a domain whose enclosing tealet ends stays open until tealet_finalize().
 
 constexpr core::Hooks hooks{run_function, release, nullptr, nullptr};
 
 }  // namespace
 
 void* AllocatorResource::do_allocate(std::size_t bytes, std::size_t) {
+#if TEALET_CHECKS
+  const Callback callback(static_cast<const CDomain&>(*this), "tealet_alloc_t::malloc_p");
+#endif
   void* block = functions_.malloc_p(bytes, functions_.context);
   if (block == nullptr) throw std::bad_alloc();
+#if TEALET_CHECKS
+  require_aligned(block);
+#endif
   return block;
 }
 
 void AllocatorResource::do_deallocate(void* block, std::size_t, std::size_t) {
+#if TEALET_CHECKS
+  const Callback callback(static_cast<const CDomain&>(*this), "tealet_alloc_t::free_p");
+#endif
   functions_.free_p(block, functions_.context);
 }
 
@@ -52,6 +62,7 @@ bool CDomain::is_gone() const noexcept {
 }
 
 void CDomain::orphan_neighbours() noexcept {
+  TEALETPP_CHECK(is_gone());
   const core::Node* outer = nesting().outer();
   while (outer != nullptr) {
     const bool defunct = outer->status == Status::Defunct;
@@ -69,19 +80,22 @@ Errc CDomain::check_caller(const char* here) const noexcept {
   return near ? Errc::ok : Errc::invalid;
 }
 
-bool CDomain::depart_slow() noexcept {
-  if (locks_by_itself()) lock();
+bool CDomain::before_transfer_slow() noexcept {
+  if (locks_automatically()) {
+    Callback::forbid(*this);
+    lock();
+  }
   if (!integrity.intact()) {
-    if (locks_by_itself()) unlock();
+    if (locks_automatically()) unlock();
     return false;
   }
   integrity.release();
   return true;
 }
 
-void CDomain::arrive_slow() noexcept {
+void CDomain::after_transfer_slow() noexcept {
   watch_current();
-  if (locks_by_itself()) unlock();
+  if (locks_automatically()) unlock();
 }
 
 void CDomain::watch_current() noexcept {
@@ -90,11 +104,21 @@ void CDomain::watch_current() noexcept {
 }
 
 void CDomain::lock() noexcept {
-  if (locking.lock != nullptr) locking.lock(locking.arg);
+  if (locking.lock != nullptr) call(locking.lock, "tealet_lock_t::lock");
 }
 
 void CDomain::unlock() noexcept {
-  if (locking.unlock != nullptr) locking.unlock(locking.arg);
+  if (locking.unlock != nullptr) call(locking.unlock, "tealet_lock_t::unlock");
+}
+
+// With TEALET_LOCK_OFF only the program calls these, and they may use the domain.
+void CDomain::call(void (*function)(void* arg), const char* name) const noexcept {
+  if (locks_automatically()) {
+    const Callback callback(*this, name);
+    function(locking.arg);
+  } else {
+    function(locking.arg);
+  }
 }
 
 int error_of(Errc code) noexcept {

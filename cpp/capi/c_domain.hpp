@@ -1,7 +1,8 @@
-// What the C face keeps: a domain for every main tealet, and behind every node what a program sees.
+// What the C API keeps: a domain per main tealet, and behind each node the handle, the tealet_t
+// that a program sees.
 //
-// A function of the API that asks where its frame lies is TEALETPP_NOINLINE: link-time optimization
-// would otherwise put it into the program's function, whose frame begins farther than that
+// An API function that uses its frame's address is TEALETPP_NOINLINE. Otherwise link-time
+// optimization could inline it into the program's function, whose frame begins farther than that
 // function's own variables.
 #pragma once
 
@@ -11,13 +12,15 @@
 #include <cstdint>
 #include <memory_resource>
 
+#include "capi/misuse.hpp"
 #include "capi/stack_integrity.hpp"
+#include "core/check.hpp"
 #include "core/domain.hpp"
 #include "port/compiler.hpp"
 
 namespace tealet::capi {
 
-// The program's allocator, as the engine wants it.
+// The program's allocator as a memory resource.
 class AllocatorResource : public std::pmr::memory_resource {
  public:
   explicit AllocatorResource(const tealet_alloc_t& functions) noexcept : functions_(functions) {}
@@ -31,8 +34,9 @@ class AllocatorResource : public std::pmr::memory_resource {
   tealet_alloc_t functions_;
 };
 
-// Lies in a block of the program's allocator, which the statistics count like any other.
-struct CDomain final : private AllocatorResource, core::Domain {
+// Lives in a block of the program's allocator, which the statistics count like any other.
+struct CDomain final : AllocatorResource, core::Domain {
+  // Every node gets `extra` bytes. The caller of tealet_initialize() has its frame at `begun_at`.
   CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept;
 
   static CDomain& of(const core::Node& node) noexcept {
@@ -40,51 +44,61 @@ struct CDomain final : private AllocatorResource, core::Domain {
   }
   const tealet_alloc_t& allocator() const noexcept { return functions(); }
 
-  // A new tealet, child of main: the C face makes no use of the tree.
+  // A new tealet, child of main: the C API does not use the tree.
   core::Node* make() noexcept { return create(extra_bytes, main()); }
-  // Whether its tealets can never run again, since a tealet that it lies in is gone.
+  // Whether none of its tealets can run again, because an enclosing tealet is gone.
   bool is_gone() const noexcept;
-  // Precondition: is_gone(). Strands every domain that was begun in the tealets that this one lies
-  // in, so that none climbs through this one once it is freed.
+  // Orphans every domain that was begun in the enclosing tealets, so that no check climbs through
+  // this domain once it is freed. Precondition: is_gone().
   void orphan_neighbours() noexcept;
-  // Whether the caller, which has its frame at `here`, may transfer.
+  // Whether the caller, whose frame is at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;
+  // Aborts if this thread is in a callback of the domain. Without a lock, a callback is noticed in
+  // builds with checks only: to remember that the allocator runs would cost every transfer.
+  void forbid_in_callback() const noexcept {
+#if TEALET_CHECKS
+    Callback::forbid(*this);
+#endif
+  }
 
-  // Before and after every transfer, on the stacks of those who run then. depart() fails if the
-  // running tealet has broken stack integrity; nothing has changed then.
+  // Around every transfer: the first is called on the stack that is left, the second on the one
+  // that is entered. before_transfer() returns false, and has changed nothing, if the running
+  // tealet has broken stack integrity.
   bool before_transfer() noexcept {
+    forbid_in_callback();
     if (fast_transfers) return true;
-    return depart_slow();
+    return before_transfer_slow();
   }
   void after_transfer() noexcept {
-    if (!fast_transfers) arrive_slow();
+    if (!fast_transfers) after_transfer_slow();
   }
   void watch_current() noexcept;
+  // Calls the program's function, if there is one.
   void lock() noexcept;
   void unlock() noexcept;
-  bool locks_by_itself() const noexcept { return locking.mode == TEALET_LOCK_AUTO; }
+  bool locks_automatically() const noexcept { return locking.mode == TEALET_LOCK_AUTO; }
 
-  std::size_t extra_bytes;  // behind every node
+  std::size_t extra_bytes;  // behind every node, the handle included
   void* user_pointer = nullptr;
   char* began_at;
   tealet_lock_t locking{};
   StackIntegrity integrity;
-  bool fast_transfers = true;  // there is neither lock nor integrity to see to
+  bool fast_transfers = true;  // a transfer has neither to lock nor to check stack integrity
 
  private:
-  bool depart_slow() noexcept;
-  void arrive_slow() noexcept;
+  bool before_transfer_slow() noexcept;
+  void after_transfer_slow() noexcept;
+  void call(void (*function)(void* arg), const char* name) const noexcept;
 };
 
-// Holds the lock of a domain, if that is to be done by itself, in what does not transfer.
+// Holds the lock of a domain that locks automatically, for functions that do not transfer.
 class Lock {
  public:
   explicit Lock(CDomain& domain) noexcept : domain_(domain) {
-    if (domain_.locks_by_itself()) domain_.lock();
+    Callback::forbid(domain_);
+    domain_.lock();
   }
-  ~Lock() {
-    if (domain_.locks_by_itself()) domain_.unlock();
-  }
+  ~Lock() { domain_.unlock(); }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
@@ -92,16 +106,35 @@ class Lock {
   CDomain& domain_;
 };
 
-// The program's view lies behind the node, and its extra bytes behind that.
+// What `function(domain, tealet)` returns, called with the lock held if the domain locks
+// automatically.
+using LockedFunction = tealet_t*(CDomain& domain, tealet_t* tealet) noexcept;
+template <LockedFunction* function>
+TEALETPP_NOINLINE tealet_t* with_lock_slow(CDomain& domain, tealet_t* tealet) noexcept {
+  const Lock lock(domain);
+  return function(domain, tealet);
+}
+template <LockedFunction* function>
+inline tealet_t* with_lock(CDomain& domain, tealet_t* tealet) noexcept {
+  domain.forbid_in_callback();
+  // A call: inlined, the slow path would cost the fast one registers.
+  if (TEALET_UNLIKELY(domain.locks_automatically()))
+    return with_lock_slow<function>(domain, tealet);
+  return function(domain, tealet);
+}
+
+// Memory layout of a block: node, handle, the program's extra bytes.
 inline tealet_t* handle_of(core::Node& node) noexcept {
   return static_cast<tealet_t*>(node.extra());
 }
 inline core::Node& node_of(const tealet_t* tealet) noexcept {
-  return *(reinterpret_cast<core::Node*>(const_cast<tealet_t*>(tealet)) - 1);
+  auto& node = *(reinterpret_cast<core::Node*>(const_cast<tealet_t*>(tealet)) - 1);
+  TEALETPP_CHECK(tealet->main == handle_of(node.domain()->main()));
+  return node;
 }
 inline CDomain& domain_of(const tealet_t* tealet) noexcept { return CDomain::of(node_of(tealet)); }
 
-// Node::binding is the function of a tealet that has not begun, and then its OwnEnd.
+// Node::binding is the function of a tealet that has not begun; once it has, its OwnEnd.
 inline tealet_run_t function_of(const core::Node& node) noexcept {
   return reinterpret_cast<tealet_run_t>(node.binding);
 }
@@ -109,7 +142,7 @@ inline void set_function(core::Node& node, tealet_run_t run) noexcept {
   node.binding = reinterpret_cast<void*>(run);
 }
 
-// The TEALET_ERR_* for what the engine says.
+// The TEALET_ERR_* of an engine's error; 0 for Errc::ok.
 int error_of(Errc code) noexcept;
 
 }  // namespace tealet::capi

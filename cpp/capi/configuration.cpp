@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "capi/c_domain.hpp"
+#include "capi/misuse.hpp"
 #include "port/compiler.hpp"
 #include "port/pages.hpp"
 
@@ -19,7 +20,7 @@ bool readable(const tealet_config_t* config) noexcept {
          config->version == TEALET_CONFIG_CURRENT_VERSION;
 }
 
-// Where members begin, and the last one ends.
+// The offsets at which a member begins, and the end of the last one.
 constexpr std::array<std::size_t, 8> edges{header_size,
                                            offsetof(tealet_config_t, stack_integrity_bytes),
                                            offsetof(tealet_config_t, stack_guard_mode),
@@ -29,7 +30,7 @@ constexpr std::array<std::size_t, 8> edges{header_size,
                                            offsetof(tealet_config_t, reserved),
                                            sizeof(tealet_config_t)};
 
-// Copies the members that fit in `size` bytes, but for those that say so.
+// Copies the members that fit in `size` bytes, except `size` and `version`.
 void copy_members(tealet_config_t& to, const tealet_config_t& from, std::size_t size) noexcept {
   const auto* beyond = std::upper_bound(edges.begin(), edges.end(), size);
   const std::size_t members = *(beyond - 1) - header_size;
@@ -37,27 +38,42 @@ void copy_members(tealet_config_t& to, const tealet_config_t& from, std::size_t 
               reinterpret_cast<const char*>(&from) + header_size, members);
 }
 
-// Whether transfers have nothing but themselves to see to has changed.
 void update_fast_transfers(CDomain& domain) noexcept {
-  domain.fast_transfers = !domain.integrity.active() && !domain.locks_by_itself();
+  domain.fast_transfers = !domain.integrity.active() && !domain.locks_automatically();
+}
+
+// Aborts if the running tealet's stack would be watched from where it does not run: other bytes lie
+// there.
+void check_configure(CDomain& domain, const tealet_config_t& wanted) noexcept {
+  if (!domain.integrity.active() && wanted.flags == 0) return;
+  core::Node& current = domain.current();
+  if ((current.origin & TEALET_ORIGIN_MAIN_LINEAGE) != 0) return;
+  const Errc code = domain.check();
+  if (code == Errc::ok) return;
+  misuse("tealet_configure_set",
+         "stack integrity must be configured where the domain runs (state: tealet %p runs; %s)",
+         static_cast<void*>(handle_of(current)), describe(code));
 }
 
 }  // namespace
 
 int tealet_configure_get(tealet_t* tealet, tealet_config_t* config) {
+  require(tealet, __func__, "tealet");
   if (!readable(config)) return TEALET_ERR_INVAL;
   copy_members(*config, domain_of(tealet).integrity.config(), config->size);
   return 0;
 }
 
 int tealet_configure_set(tealet_t* tealet, tealet_config_t* config) {
+  require(tealet, __func__, "tealet");
   if (!readable(config)) return TEALET_ERR_INVAL;
   CDomain& domain = domain_of(tealet);
   tealet_config_t wanted = TEALET_CONFIG_INIT;
   copy_members(wanted, *config, config->size);
   wanted = StackIntegrity::canonical(wanted);
 
-  // The running tealet may be watched.
+  check_configure(domain, wanted);
+  // The running tealet may be watched already.
   domain.integrity.release();
   const bool done = domain.integrity.configure(wanted);
   if (done) copy_members(*config, wanted, config->size);
@@ -67,6 +83,7 @@ int tealet_configure_set(tealet_t* tealet, tealet_config_t* config) {
 }
 
 TEALETPP_NOINLINE int tealet_configure_check_stack(tealet_t* tealet, size_t stack_integrity_bytes) {
+  require(tealet, __func__, "tealet");
   tealet_config_t config = domain_of(tealet).integrity.config();
   config.flags =
       TEALET_CONFIGF_STACK_INTEGRITY | TEALET_CONFIGF_STACK_GUARD | TEALET_CONFIGF_STACK_SNAPSHOT;
@@ -79,8 +96,9 @@ TEALETPP_NOINLINE int tealet_configure_check_stack(tealet_t* tealet, size_t stac
 }
 
 int tealet_configure_set_locking(tealet_t* tealet, const tealet_lock_t* locking) {
+  require(tealet, __func__, "tealet");
   if (locking != nullptr) {
-    // What a C program puts there may be no value that the type has in C++.
+    // A C program may have stored a value that the enumeration does not have in C++.
     int mode = TEALET_LOCK_OFF;
     static_assert(sizeof(mode) == sizeof(locking->mode));
     std::memcpy(&mode, &locking->mode, sizeof(mode));
@@ -93,12 +111,15 @@ int tealet_configure_set_locking(tealet_t* tealet, const tealet_lock_t* locking)
 }
 
 TEALETPP_NOINLINE int tealet_set_far(tealet_t* tealet, void* far_boundary) {
+  require(tealet, __func__, "tealet");
   core::Node& node = node_of(tealet);
   CDomain& domain = CDomain::of(node);
   auto* far = static_cast<char*>(far_boundary);
   const bool above = far > TEALETPP_FRAME_ADDRESS();
   const bool runs = domain.check() == Errc::ok && &node == &domain.current();
   if (!node.is_main() || !runs || !above) return TEALET_ERR_INVAL;
+  // `unbounded` takes the far end away again: tealet_get_far() returned it before.
+  if (far != core::unbounded) require_on_stack(far, __func__, "far_boundary");
   domain.set_main_far(far);
   return 0;
 }

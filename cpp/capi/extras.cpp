@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "capi/misuse.hpp"
 #include "capi/transfer.hpp"
 #include "port/compiler.hpp"
 
@@ -10,7 +11,8 @@ using namespace tealet::capi;
 
 namespace {
 
-// Before every block that a tealet_statsalloc_t hands out lies its size.
+// The size of the header in front of every block of a tealet_statsalloc_t, which holds the block's
+// size.
 constexpr std::size_t header = alignof(std::max_align_t);
 static_assert(header >= sizeof(std::size_t), "the size must fit");
 
@@ -34,13 +36,13 @@ void counting_free(void* ptr, void* context) {
   TEALET_ALLOC_FREE(counts.base, block);
 }
 
-// A new tealet, started; none if that fails.
+// Makes a tealet and starts it; deletes it if that fails.
 int spawn(tealet_t* any, tealet_t** pcreated, tealet_run_t run, void** parg, void* stack_far,
-          int flags, const char* here) noexcept {
+          int flags, const Caller& caller) noexcept {
   tealet_t* created = tealet_new(any);
   if (pcreated != nullptr) *pcreated = created;
   if (created == nullptr) return TEALET_ERR_MEM;
-  const int result = start(node_of(created), run, parg, stack_far, flags, here);
+  const int result = start(node_of(created), run, parg, stack_far, flags, caller);
   if (result != 0 && result != TEALET_ERR_PANIC) {
     tealet_delete(created);
     if (pcreated != nullptr) *pcreated = nullptr;
@@ -51,6 +53,8 @@ int spawn(tealet_t* any, tealet_t** pcreated, tealet_run_t run, void** parg, voi
 }  // namespace
 
 void tealet_statsalloc_init(tealet_statsalloc_t* alloc, tealet_alloc_t* base) {
+  require(alloc, __func__, "alloc");
+  require(base, __func__, "base");
   alloc->alloc = {counting_malloc, counting_free, alloc};
   alloc->base = base;
   alloc->n_allocs = 0;
@@ -59,20 +63,23 @@ void tealet_statsalloc_init(tealet_statsalloc_t* alloc, tealet_alloc_t* base) {
 
 TEALETPP_NOINLINE int tealet_spawn(tealet_t* tealet, tealet_t** pcreated, tealet_run_t run,
                                    void** parg, void* stack_far, int flags) {
+  require(tealet, __func__, "tealet");
   if (run == nullptr) {
     if (pcreated != nullptr) *pcreated = nullptr;
     return TEALET_ERR_INVAL;
   }
-  const auto* here = TEALETPP_FRAME_ADDRESS();
-  return spawn(tealet, pcreated, run, parg, stack_far, flags, here);
+  const Caller caller{TEALETPP_FRAME_ADDRESS(), __func__};
+  return spawn(tealet, pcreated, run, parg, stack_far, flags, caller);
 }
 
 TEALETPP_NOINLINE int tealet_stub_new(tealet_t* tealet, tealet_t** pstub, void* stack_far) {
-  const auto* here = TEALETPP_FRAME_ADDRESS();
-  return spawn(tealet, pstub, nullptr, nullptr, stack_far, TEALET_START_DEFAULT, here);
+  require(tealet, __func__, "tealet");
+  const Caller caller{TEALETPP_FRAME_ADDRESS(), __func__};
+  return spawn(tealet, pstub, nullptr, nullptr, stack_far, TEALET_START_DEFAULT, caller);
 }
 
 TEALETPP_NOINLINE int tealet_stub_run(tealet_t* stub, tealet_run_t run, void** parg) {
+  require(stub, __func__, "stub");
   if (run == nullptr) return TEALET_ERR_INVAL;
   return run_stub(node_of(stub), run, parg, TEALETPP_FRAME_ADDRESS());
 }

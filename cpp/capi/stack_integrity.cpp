@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "core/check.hpp"
 #include "port/pages.hpp"
 #include "port/stack_memory.hpp"
 #include "port/thread_stack.hpp"
@@ -18,7 +19,7 @@ constexpr unsigned int integrity = TEALET_CONFIGF_STACK_INTEGRITY;
 constexpr unsigned int guard_pages = TEALET_CONFIGF_STACK_GUARD;
 constexpr unsigned int snapshot = TEALET_CONFIGF_STACK_SNAPSHOT;
 
-// The full pages in `range`.
+// The part of `range` that consists of full pages.
 StackRange pages_in(StackRange range) noexcept {
   const std::uintptr_t page = port::page_size();
   const std::uintptr_t skip = -reinterpret_cast<std::uintptr_t>(range.low) % page;
@@ -49,8 +50,9 @@ tealet_config_t StackIntegrity::canonical(tealet_config_t wanted) noexcept {
 }
 
 bool StackIntegrity::configure(const tealet_config_t& config) noexcept {
+  TEALETPP_CHECK(!is_watching());
   std::size_t size = (config.flags & snapshot) != 0 ? config.stack_integrity_bytes : 0;
-  // Beside what is guarded there is less than a page on each side.
+  // On each side of the guarded pages there is less than a page.
   if ((config.flags & guard_pages) != 0 && size > 2 * port::page_size())
     size = 2 * port::page_size();
   char* copy = nullptr;
@@ -71,6 +73,7 @@ void StackIntegrity::give_copy_back() noexcept {
 }
 
 void StackIntegrity::watch(char* far) noexcept {
+  TEALETPP_CHECK(!is_watching());
   if (!active()) return;
   const auto* limit = static_cast<const char*>(config_.stack_guard_limit);
   const char* top = port::top_of_this_stack();
@@ -92,12 +95,13 @@ void StackIntegrity::guard(StackRange window) noexcept {
   const StackRange pages = pages_in(window);
   const bool readable = config_.stack_guard_mode == TEALET_STACK_GUARD_MODE_READONLY;
   const auto protection = readable ? port::Protection::read_only : port::Protection::none;
-  // Where this cannot be done, the copy covers as much as fits into it.
+  // If no page can be protected, the copy covers as much of the window as fits.
   if (pages.size() == 0 || !port::protect_pages(pages.low, pages.size(), protection)) return;
   guarded_ = pages;
 }
 
 void StackIntegrity::copy(StackRange below, StackRange above) noexcept {
+  TEALETPP_CHECK(below.size() + above.size() <= copy_size_);
   below_ = below;
   above_ = above;
   port::copy_stack_bytes(copy_, below.low, below.size());

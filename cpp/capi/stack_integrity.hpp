@@ -1,4 +1,4 @@
-// Watches the bytes of the stack beyond the far end of the tealet that runs.
+// Stack integrity: watches the bytes of the stack beyond the far end of the running tealet.
 #pragma once
 
 #include <tealet/cxx/counting_allocator.hpp>
@@ -22,24 +22,26 @@ class StackIntegrity {
   StackIntegrity(const StackIntegrity&) = delete;
   StackIntegrity& operator=(const StackIntegrity&) = delete;
 
-  // What is asked for as it can be done: see tealet_configure_set().
+  // The configuration that takes effect when `wanted` is set: see tealet_configure_set().
   static tealet_config_t canonical(tealet_config_t wanted) noexcept;
 
-  // Changes what is watched from the next watch() on. `config` is canonical. False if there is no
-  // memory; nothing has changed then.
+  // Takes effect at the next watch(). Strong guarantee: false if there is no memory. Preconditions:
+  // `config` is canonical, and nothing is watched.
   bool configure(const tealet_config_t& config) noexcept;
   const tealet_config_t& config() const noexcept { return config_; }
   bool active() const noexcept { return config_.flags != 0; }
 
-  // From now on a tealet runs whose far end is `far`.
+  // Watches for a tealet whose far end is `far` and that runs now. Precondition: nothing is
+  // watched.
   void watch(char* far) noexcept;
-  // Whether what is watched is as it was. If not: a second call says that it is, or this one does
-  // not return, as the policy has it.
+  // Compares the copy. False if a byte has changed; the next call returns true then. With the
+  // policies that end the process it does not return.
   bool intact() noexcept;
-  // Nothing is watched any more.
+  // Stops watching. Every page is writable again, so any other tealet can run.
   void release() noexcept;
 
  private:
+  bool is_watching() const noexcept { return guarded_.size() + below_.size() + above_.size() != 0; }
   bool wants(unsigned int flag) const noexcept { return (config_.flags & flag) != 0; }
   void guard(StackRange window) noexcept;
   void copy(StackRange below, StackRange above) noexcept;
@@ -50,9 +52,9 @@ class StackIntegrity {
   tealet_config_t config_ = TEALET_CONFIG_INIT;
   char* copy_ = nullptr;  // of copy_size_ bytes
   std::size_t copy_size_ = 0;
-  // While a tealet is watched; empty otherwise.
-  StackRange guarded_;
-  StackRange below_, above_;  // what is copied, on both sides of what is guarded
+  // Empty unless a tealet is watched.
+  StackRange guarded_;        // the pages that are protected
+  StackRange below_, above_;  // the copied bytes on both sides of them
 };
 
 }  // namespace tealet::capi

@@ -1,8 +1,6 @@
 #include "capi/transfer.hpp"
 
-#include <cstdio>
-#include <cstdlib>
-
+#include "capi/misuse.hpp"
 #include "port/compiler.hpp"
 
 namespace tealet::capi {
@@ -21,13 +19,14 @@ constexpr unsigned char forked_main = TEALET_ORIGIN_MAIN_LINEAGE | TEALET_ORIGIN
 
 bool has(int flags, int flag) noexcept { return (flags & flag) != 0; }
 
-// Before every transfer: 0, or why the caller, which has its frame at `here`, must not go.
+// Before every transfer by a caller whose frame is at `here`. An error means that it cannot begin.
 int begin_transfer(CDomain& domain, const char* here) noexcept {
   if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
   return domain.before_transfer() ? 0 : TEALET_ERR_INTEGRITY;
 }
 
-// After it: why it has failed, or what the transfer that resumed the caller brought.
+// After it: its error if it failed. Otherwise the value, and perhaps the panic, of the transfer
+// that resumed the caller.
 int finish_transfer(CDomain& domain, Errc code, void** parg) noexcept {
   domain.after_transfer();
   if (code != Errc::ok) return error_of(code);
@@ -42,7 +41,7 @@ Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
     case Status::Suspended:
       return Errc::ok;
     case Status::Stub:
-      // Nothing in it could return the panic.
+      // A tealet that has not begun has no call that could return the panic.
       return target.binding != nullptr && !panic ? Errc::ok : Errc::invalid;
     case Status::Defunct:
       return Errc::defunct;
@@ -51,13 +50,13 @@ Errc check_target(CDomain& domain, const Node& target, bool panic) noexcept {
   }
 }
 
-// Whether an exit fails for want of memory only.
-bool would_leave(CDomain& domain, const Node& target, int flags) noexcept {
+// Whether nothing but a lack of memory can make an exit fail.
+bool can_exit(CDomain& domain, const Node& target, int flags) noexcept {
   const Errc code = check_target(domain, target, has(flags, TEALET_XFER_PANIC));
   return code == Errc::ok || (code == Errc::defunct && has(flags, TEALET_XFER_NOFAIL));
 }
 
-// Makes `attempt(target, transfer, force)` as the flags have it.
+// Calls `attempt(target, message, force)` as the flags say.
 template <class Attempt>
 Errc transfer(CDomain& domain, Node& target, void* value, int flags, Attempt attempt) noexcept {
   const bool panic = has(flags, TEALET_XFER_PANIC);
@@ -92,22 +91,30 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
   });
 }
 
-// The function of the running tealet has returned `next`.
+// Ends the running tealet, whose function has returned `next`.
 [[noreturn]] TEALETPP_NOINLINE void finish(CDomain& domain, tealet_t* next) noexcept {
   Node& self = domain.current();
+  // A duplicate of an enclosing tealet runs the same code, but has none of its domains.
+  if (const Errc code = domain.check(); TEALET_UNLIKELY(code != Errc::ok)) {
+    misuse("tealet_run",
+           "a function has returned where its domain cannot be used (state: tealet %p runs; %s)",
+           static_cast<void*>(handle_of(self)), describe(code));
+  }
+  TEALETPP_CHECK(self.binding != nullptr);
   const OwnEnd own = *static_cast<OwnEnd*>(self.binding);
   if (next == nullptr) next = own.target;
   domain.close_inner_domains(self);
   const bool intact = domain.before_transfer();
-  if (!intact) domain.before_transfer();  // which compares no more
+  if (!intact) domain.before_transfer();  // the second call does not compare
   if (intact && next != nullptr) {
     exit_to(domain, node_of(next), own.value, own.flags | TEALET_XFER_NOFAIL);
   }
   // Program bug: reported to main as a panic.
   const int flags = (own.flags & TEALET_EXIT_DELETE) | TEALET_XFER_FORCE | TEALET_XFER_PANIC;
   exit_to(domain, domain.main(), own.value, flags);
-  std::fputs("tealet: a tealet that ends cannot go to main\n", stderr);
-  std::abort();
+  misuse("tealet_run",
+         "the function has returned and cannot go to main (state: tealet %p runs; %s)",
+         static_cast<void*>(handle_of(domain.current())), describe(domain.check()));
 }
 
 }  // namespace
@@ -115,19 +122,23 @@ Errc exit_to(CDomain& domain, Node& target, void* value, int flags) noexcept {
 Message run_function(Node& self, Message received) {
   CDomain& domain = CDomain::of(self);
   const tealet_run_t run = function_of(self);
+  TEALETPP_CHECK(run != nullptr);
   OwnEnd own;
   self.binding = &own;
   domain.after_transfer();
   tealet_t* next = run(handle_of(self), received.value);
-  // Not `self` any more: a fork of it returns here, too.
+  // The running tealet may be another one than `self`: a fork of it returns here, too.
   finish(domain, next);
 }
 
 int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
-          const char* here) noexcept {
+          const Caller& caller) noexcept {
   CDomain& domain = CDomain::of(node);
   if (node.status != Status::New || (flags & ~start_flags) != 0) return TEALET_ERR_INVAL;
-  if (const int error = begin_transfer(domain, here); error != 0) return error;
+  if (const int error = begin_transfer(domain, caller.here); error != 0) return error;
+  if (TEALET_UNLIKELY(stack_far != nullptr)) {
+    require_on_stack(stack_far, caller.function, "stack_far");
+  }
   set_function(node, run);
   auto* const far = static_cast<char*>(stack_far);
   const bool now = flags == TEALET_START_SWITCH;
@@ -137,10 +148,11 @@ int start(Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
   } else {
     code = domain.capture(node, far);
   }
-  return finish_transfer(domain, code, now ? parg : nullptr);  // a capture brings nothing
+  return finish_transfer(domain, code, now ? parg : nullptr);  // a capture receives no value
 }
 
 TEALETPP_NOINLINE int switch_to(Node& target, void** parg, int flags, const char* here) noexcept {
+  TEALETPP_CHECK(target.status != Status::Running);
   CDomain& domain = CDomain::of(target);
   if (const int error = begin_transfer(domain, here); error != 0) return error;
   const Errc code = leave_for(domain, target, parg, flags);
@@ -151,6 +163,7 @@ int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexce
   CDomain& domain = CDomain::of(stub);
   if (const int error = begin_transfer(domain, here); error != 0) return error;
   Errc code = Errc::invalid;
+  TEALETPP_CHECK(run != nullptr);
   if (stub.status == Status::Stub && stub.binding == nullptr) {
     set_function(stub, run);
     code = leave_for(domain, stub, parg, TEALET_XFER_DEFAULT);
@@ -166,24 +179,26 @@ using namespace tealet::capi;
 
 TEALETPP_NOINLINE int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
                                  int flags) {
+  require(tealet, __func__, "tealet");
   if (run == nullptr) return TEALET_ERR_INVAL;
-  const auto* here = TEALETPP_FRAME_ADDRESS();
-  return start(node_of(tealet), run, parg, stack_far, flags, here);
+  const Caller caller{TEALETPP_FRAME_ADDRESS(), __func__};
+  return start(node_of(tealet), run, parg, stack_far, flags, caller);
 }
 
 TEALETPP_NOINLINE int tealet_switch(tealet_t* target, void** parg, int flags) {
+  require(target, __func__, "target");
   if ((flags & ~transfer_flags) != 0) return TEALET_ERR_INVAL;
   core::Node& node = node_of(target);
-  const CDomain& domain = CDomain::of(node);
-  if (&node != &domain.current()) {
+  if (node.status != Status::Running) {
     return switch_to(node, parg, flags, TEALETPP_FRAME_ADDRESS());
   }
-  // It runs: but is it the caller?
-  if (const Errc code = domain.check(); code != Errc::ok) return error_of(code);
+  // The domain's running tealet. It is the caller only if the domain can be used here and now.
+  if (const Errc code = CDomain::of(node).check(); code != Errc::ok) return error_of(code);
   return has(flags, TEALET_XFER_PANIC) ? TEALET_ERR_PANIC : 0;
 }
 
 TEALETPP_NOINLINE int tealet_exit(tealet_t* target, void* arg, int flags) {
+  require(target, __func__, "target");
   CDomain& domain = domain_of(target);
   core::Node& self = domain.current();
   const auto* here = TEALETPP_FRAME_ADDRESS();
@@ -191,16 +206,15 @@ TEALETPP_NOINLINE int tealet_exit(tealet_t* target, void* arg, int flags) {
   if (!possible) return TEALET_ERR_INVAL;
   if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
   if (has(flags, TEALET_EXIT_DEFER)) {
-    // A fork of main has no function that could return.
+    // A fork of main has no function to return from.
     if (self.binding == nullptr) return TEALET_ERR_INVAL;
     *static_cast<OwnEnd*>(self.binding) = {target, arg, flags & ~TEALET_EXIT_DEFER};
     return 0;
   }
-  if (would_leave(domain, node_of(target), flags) &&
-      domain.nesting().to_close_in(self) != nullptr) {
+  if (can_exit(domain, node_of(target), flags) && domain.nesting().to_close_in(self) != nullptr) {
     const bool forced = has(flags, TEALET_XFER_FORCE | TEALET_XFER_NOFAIL);
     if (!forced && !domain.save_for_exit(node_of(target))) return TEALET_ERR_MEM;
-    // What ends with it runs code of its own: not under the lock, and only if this is no mistake.
+    // Closing runs destructors: without the lock, and only after the arguments have been checked.
     domain.close_inner_domains(self);
   }
   if (!domain.before_transfer()) return TEALET_ERR_INTEGRITY;
@@ -209,6 +223,7 @@ TEALETPP_NOINLINE int tealet_exit(tealet_t* target, void* arg, int flags) {
 }
 
 TEALETPP_NOINLINE int tealet_fork(tealet_t* tealet, void** parg, int flags) {
+  require(tealet, __func__, "tealet");
   core::Node& copy = node_of(tealet);
   CDomain& domain = CDomain::of(copy);
   if (copy.status != Status::New || (flags & ~start_flags) != 0) return TEALET_ERR_INVAL;
@@ -216,6 +231,13 @@ TEALETPP_NOINLINE int tealet_fork(tealet_t* tealet, void** parg, int flags) {
   if (const Errc code = domain.check_caller(here); code != Errc::ok) return error_of(code);
   core::Node& self = domain.current();
   if (self.far == core::unbounded) return TEALET_ERR_UNFORKABLE;
+  if (here >= self.far) {
+    misuse(__func__,
+           "the caller is beyond the far end of the running tealet (state: tealet %p runs; its far "
+           "end is %p, the caller's frame is at %p)",
+           static_cast<void*>(handle_of(self)), static_cast<void*>(self.far),
+           static_cast<const void*>(here));
+  }
   if (!domain.before_transfer()) return TEALET_ERR_INTEGRITY;
   copy.binding = self.binding;
   copy.origin = (self.origin & TEALET_ORIGIN_MAIN_LINEAGE) != 0 ? forked_main : TEALET_ORIGIN_FORK;

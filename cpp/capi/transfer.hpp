@@ -1,4 +1,4 @@
-// Transfers between the tealets of a C program: what tealet.h and tealet_extras.h have in common.
+// Transfers between tealets: what tealet.h and tealet_extras.h share.
 #pragma once
 
 #include <tealet/tealet.h>
@@ -7,22 +7,28 @@
 
 namespace tealet::capi {
 
-// How a tealet ends when its function returns, as told before (TEALET_EXIT_DEFER). Lies on the
-// tealet's own stack, so that every duplicate and every fork has one of its own.
+// How a tealet ends when its function returns: the arguments of TEALET_EXIT_DEFER. Lives on the
+// tealet's own stack, so every duplicate and every fork has its own.
 struct OwnEnd {
   tealet_t* target = nullptr;  // if the function returns none
   void* value = nullptr;
   int flags = TEALET_XFER_DEFAULT;
 };
 
-// The engine's hook: runs the function of a tealet that has just begun.
+// The API function that the program called.
+struct Caller {
+  const char* here;  // its frame
+  const char* function;
+};
+
+// Hooks::run: runs the function of a tealet that has just begun.
 core::Message run_function(core::Node& self, core::Message received);
 
-// tealet_run(), also without a function: a stub.
+// tealet_run(). Without a function the tealet becomes a stub.
 int start(core::Node& node, tealet_run_t run, void** parg, void* stack_far, int flags,
-          const char* here) noexcept;
+          const Caller& caller) noexcept;
 
-// tealet_switch() to another tealet than the running one.
+// tealet_switch() of a caller whose frame is at `here`. Precondition: `target` does not run.
 int switch_to(core::Node& target, void** parg, int flags, const char* here) noexcept;
 
 // tealet_stub_run().

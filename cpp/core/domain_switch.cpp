@@ -215,6 +215,7 @@ inline bool Domain::save(char* near) noexcept {
   }
 
   if (to.stack != nullptr) to.area->remove(*to.stack);
+  from.area->note_near(near);  // also of a tealet that ends: its frames stay poisoned
   leave(saved);
   // NOLINTNEXTLINE(*.CallAndMessage): a tealet that has begun and does not run has a stack.
   jump_.entry = fresh ? fresh_entry : to.stack->near();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/check.hpp"
 #include "port/compiler.hpp"
 
 namespace tealet {
@@ -90,10 +91,12 @@ void CxxDomain::raise(core::SwitchResult switch_result, const char* doing) {
     throw_error(code, doing);
   }
   if (received().signal == Signal::unwind) throw Exit(current());
+  TEALETPP_CHECK(received().signal == Signal::error && sent_exception != nullptr);
   std::rethrow_exception(std::exchange(sent_exception, nullptr));
 }
 
 Errc CxxDomain::end_tealet(Node& node) noexcept {
+  TEALETPP_CHECK(&node != &current() && !node.is_main());
   if (node.status != Status::Suspended) {
     discard(node);
     received() = {};
@@ -131,6 +134,7 @@ void CxxDomain::refer(Node& node) noexcept {
 }
 
 void CxxDomain::unrefer(Node& node) noexcept {
+  TEALETPP_CHECK(node.references != 0 && references != 0);
   references -= 1;
   if (--node.references == 0 && node.status == Status::Exited) free_block(node);
   if (main_destroyed && references == 0) delete this;

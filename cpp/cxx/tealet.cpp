@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "core/check.hpp"
 #include "cxx/cxx_domain.hpp"
 #include "port/compiler.hpp"
 
@@ -191,6 +192,7 @@ void Tealet::deallocate_block(void* block, std::size_t size) const noexcept {
 }
 
 void* Tealet::run_block(void* function, std::size_t size, core::Operate* operate, void* value) {
+  TEALETPP_CHECK(node_->status == Status::Stub);
   auto& own = *static_cast<StubFunction*>(node_->extra());
   CxxDomain& domain = CxxDomain::of(*node_);
   own = {function, size, operate};

@@ -7,6 +7,9 @@
 #define TEALETPP_NOINLINE [[gnu::noinline]]
 #define TEALETPP_COLD [[gnu::cold]]
 #define TEALETPP_ALWAYS_INLINE [[gnu::always_inline]]
+// Parameters as those of printf(): the format is the one numbered `text`, from 1; what it formats
+// begins at `first`.
+#define TEALETPP_PRINTF_LIKE(text, first) [[gnu::format(printf, text, first)]]
 // For functions that run on bytes of the C stack which another execution may have poisoned.
 #define TEALETPP_NO_SANITIZE_ADDRESS [[gnu::no_sanitize_address]]
 

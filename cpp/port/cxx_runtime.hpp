@@ -3,6 +3,14 @@
 
 #include <cxxabi.h>
 
+#if defined(_LIBCPPABI_VERSION)
+// libc++abi exports this function of the ABI, but its header does not declare it.
+namespace __cxxabiv1 {  // NOLINT(*-reserved-identifier): the ABI's names
+struct __cxa_eh_globals;
+extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;
+}  // namespace __cxxabiv1
+#endif
+
 namespace tealet::port {
 
 // The exceptions that are being thrown and handled: __cxa_eh_globals of the Itanium C++ ABI,
@@ -14,17 +22,9 @@ struct ExceptionsInFlight {
   bool any() const noexcept { return caught != nullptr || uncaught != 0; }
 };
 
-#if defined(_LIBCPP_VERSION) || defined(_LIBCPPABI_VERSION)
-// libc++abi exports this, but no header of it declares it.
-extern "C" void* __cxa_get_globals() noexcept;  // NOLINT(*-reserved-identifier): the ABI's name
-inline void* exception_globals() noexcept { return __cxa_get_globals(); }
-#else
-inline void* exception_globals() noexcept { return abi::__cxa_get_globals(); }
-#endif
-
 // The exceptions of this thread.
 inline ExceptionsInFlight* exceptions_in_flight() noexcept {
-  return static_cast<ExceptionsInFlight*>(exception_globals());
+  return reinterpret_cast<ExceptionsInFlight*>(abi::__cxa_get_globals());
 }
 
 }  // namespace tealet::port

@@ -22,7 +22,8 @@
  *
  * A function that returns int returns 0 or a negative TEALET_ERR_*. After an error every tealet is
  * as it was. A function that returns a pointer returns NULL when memory runs out. Never pass a
- * deleted tealet.
+ * deleted tealet, nor NULL for a tealet. Misuse that would crash later prints a line and calls
+ * abort(); docs/c-api.md lists what is detected.
  *
  * C89 and C++.
  */

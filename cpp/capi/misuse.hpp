@@ -1,0 +1,58 @@
+// Ends the process when a program uses the C API in a way that would be undefined behaviour, with
+// one line on stderr:
+//
+//   tealet: FUNCTION(): what is wrong (state: what runs)
+//
+// docs/c-api.md, "Misuse that ends the process", lists what is detected. What a program can handle
+// is an error instead: TEALET_ERR_*. What only this library can get wrong is a TEALETPP_CHECK.
+#pragma once
+
+#include <tealet/tealet.h>
+
+#include "port/compiler.hpp"
+
+namespace tealet::capi {
+
+struct CDomain;
+
+// `format` is that of printf().
+[[noreturn]] TEALETPP_COLD TEALETPP_NOINLINE
+    TEALETPP_PRINTF_LIKE(2, 3) void misuse(const char* function, const char* format, ...) noexcept;
+
+[[noreturn]] TEALETPP_COLD TEALETPP_NOINLINE void misuse_null(const char* function,
+                                                              const char* parameter) noexcept;
+
+// For the parameters of `function` that must not be null.
+inline void require(const void* argument, const char* function, const char* parameter) noexcept {
+  if (TEALET_UNLIKELY(argument == nullptr)) misuse_null(function, parameter);
+}
+
+// Aborts if `far`, an address above the caller's frame, is certainly beyond this thread's stack.
+void require_on_stack(const void* far, const char* function, const char* parameter) noexcept;
+
+// Aborts if a block from the program's allocator is not aligned for every type.
+void require_aligned(const void* block) noexcept;
+
+// While it exists, this thread is in a function that the program has given the domain, such as
+// tealet_lock_t::lock. A call of the API for the same domain from in there would find that domain
+// in the middle of something.
+class Callback {
+ public:
+  Callback(const CDomain& domain, const char* name) noexcept;
+  ~Callback();
+  Callback(const Callback&) = delete;
+  Callback& operator=(const Callback&) = delete;
+
+  // Aborts if this thread is in a callback of `domain`.
+  static void forbid(const CDomain& domain) noexcept;
+
+  struct Running {
+    const CDomain* domain;
+    const char* name;
+  };
+
+ private:
+  Running outer_;
+};
+
+}  // namespace tealet::capi
