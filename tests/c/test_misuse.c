@@ -192,11 +192,6 @@ static void test_no_tealet(void) {
   }
 }
 
-static void gets_stats_into_nothing(void) {
-  begin();
-  tealet_get_stats(main_tealet, NULL);
-}
-
 static void counts_for_nothing(void) { tealet_statsalloc_init(NULL, &upstream.alloc); }
 
 static void counts_on_nothing(void) {
@@ -206,7 +201,6 @@ static void counts_on_nothing(void) {
 }
 
 static void test_no_structure(void) {
-  ENDS(gets_stats_into_nothing, "tealet_get_stats", "`stats` is NULL", "no tealet runs");
   ENDS(counts_for_nothing, "tealet_statsalloc_init", "`alloc` is NULL", "no tealet runs");
   ENDS(counts_on_nothing, "tealet_statsalloc_init", "`base` is NULL", "no tealet runs");
 }
