@@ -6,6 +6,15 @@
 
 namespace tealet::core {
 
+BlockLedger* BlockLedger::create() noexcept {
+  return ::new (MallocAllocator<BlockLedger>().allocate(1)) BlockLedger;
+}
+
+void BlockLedger::destroy(BlockLedger* ledger) noexcept {
+  ledger->~BlockLedger();
+  MallocAllocator<BlockLedger>().deallocate(ledger, 1);
+}
+
 void BlockLedger::add(const void* block, std::size_t bytes) noexcept {
   bytes_ += bytes;
   if (block == nullptr) {

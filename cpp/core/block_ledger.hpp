@@ -1,14 +1,40 @@
-// The live blocks of a CountingAllocator with their sizes. Only in builds with checks.
+// Every live block of a CountingAllocator with its size: only in builds with checks.
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
+#include <functional>
 #include <unordered_map>
+#include <utility>
 
 namespace tealet::core {
 
+// For the ledger itself: a program may replace operator new, and count what passes there.
+template <class T>
+struct MallocAllocator {
+  using value_type = T;
+
+  MallocAllocator() noexcept = default;
+  template <class U>
+  explicit MallocAllocator(const MallocAllocator<U>&) noexcept {}
+
+  T* allocate(std::size_t count) noexcept {
+    void* const block = std::malloc(count * sizeof(T));
+    if (block == nullptr) std::abort();
+    return static_cast<T*>(block);
+  }
+  void deallocate(T* block, std::size_t) noexcept { std::free(block); }
+
+  friend bool operator==(const MallocAllocator&, const MallocAllocator&) noexcept { return true; }
+  friend bool operator!=(const MallocAllocator&, const MallocAllocator&) noexcept { return false; }
+};
+
 class BlockLedger {
  public:
-  // Aborts if the block is live already. nullptr: see CountingAllocator::charge().
+  static BlockLedger* create() noexcept;
+  static void destroy(BlockLedger* ledger) noexcept;
+
+  // Aborts if the block is live already. nullptr: bytes that the allocator was only told of.
   void add(const void* block, std::size_t bytes) noexcept;
   // Aborts unless the block is live and has this size.
   void remove(const void* block, std::size_t bytes) noexcept;
@@ -18,8 +44,12 @@ class BlockLedger {
   std::size_t bytes() const noexcept { return bytes_; }
 
  private:
-  std::unordered_map<const void*, std::size_t> live_;
-  std::size_t charges_ = 0;  // added as nullptr
+  using Entry = std::pair<const void* const, std::size_t>;
+
+  std::unordered_map<const void*, std::size_t, std::hash<const void*>, std::equal_to<>,
+                     MallocAllocator<Entry>>
+      live_;
+  std::size_t charges_ = 0;
   std::size_t bytes_ = 0;
 };
 

@@ -40,11 +40,11 @@ std::pmr::memory_resource* malloc_resource() noexcept {
 
 CountingAllocator::CountingAllocator(std::pmr::memory_resource* upstream,
                                      std::size_t limit) noexcept
-    : upstream_(upstream), limit_(limit), ledger_(new core::BlockLedger) {}
+    : upstream_(upstream), limit_(limit), ledger_(core::BlockLedger::create()) {}
 
 CountingAllocator::~CountingAllocator() {
   trim();
-  delete ledger_;
+  core::BlockLedger::destroy(ledger_);
 }
 
 void CountingAllocator::record_allocation(void* block, std::size_t bytes) noexcept {
