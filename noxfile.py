@@ -55,7 +55,7 @@ TESTS_NOT_SANITIZED = (
     # there next, and may fail itself.
     "tests/test_daemon_threads.py",
     # greenlet copies frames of the module without telling AddressSanitizer either.
-    "tests/test_other_libraries.py",
+    "tests/test_greenlet.py",
     "tests/test_wide_schedules.py",
 )
 DEBUG_PYTHON = "python3.11-dbg"

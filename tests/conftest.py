@@ -75,6 +75,21 @@ def eager_gc():
     gc.set_threshold(*thresholds)
 
 
+def domain_with_a_paused_tealet(log):
+    """A generator in the middle of its `with Main()`: closing or dropping it closes the domain."""
+    with Main() as main:
+
+        def body():
+            try:
+                main.switch()
+            finally:
+                log.append("unwound")
+
+        tealet = main.tealet(body)
+        tealet.switch()
+        yield main
+
+
 def verify(domain):
     """End the process if an invariant of the engine is broken: in builds with checks."""
     if hasattr(domain, "_verify"):

@@ -1,6 +1,7 @@
 """Kept apart per tealet: the data stack, where Python frames lie."""
 
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,25 @@ def test_a_thread_that_ends_leaves_no_chunk_behind():
     before = anonymous_bytes()
     threads(200)
     assert anonymous_bytes() - before < 100 * 16 * 1024
+
+
+def test_a_tealet_may_drop_at_its_end_what_switches(main):
+    class SwitchesWhenDropped:
+        def __del__(self):
+            # Its frames do not fit into the first chunk of the data stack.
+            def many(x):
+                return (x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x)[0]
+
+            a = b = c = d = e = f = g = h = None
+            seen.append((main.tealet(many).switch(1), a, b, c, d, e, f, g, h)[0])
+
+    def short(owned=None):
+        pass
+
+    seen = []
+    for _ in range(50):
+        function = types.FunctionType(short.__code__, {}, "short", (SwitchesWhenDropped(),))
+        tealet = main.tealet(function)
+        del function
+        tealet.switch()
+    assert seen == [1] * 50

@@ -472,3 +472,34 @@ def test_weak_references_die_with_it(main, paused):
     del t
     assert ref() is None
     assert dead == [ref]
+
+
+def test_a_tealet_that_a_returning_function_drops_is_closed_while_the_collector_looks(main):
+    """C code called that function, so a frame on the C stack is the newest one then."""
+    collected = []
+
+    def deep(n):
+        return list(map(deep, [n - 1])) if n else []
+
+    def paused(back):
+        try:
+            back.switch()
+        finally:
+            deep(20)
+            collected.append(gc.collect())
+
+    def drops(_):
+        t = ts.pop()
+        assert t
+
+    def run():
+        itself = main.current
+        for call in (lambda: list(map(drops, [0])), lambda: sorted([1], key=drops)):
+            ts.append(main.tealet(paused))  # farther than where it is closed
+            ts[0].switch(itself)
+            call()
+        return itself
+
+    ts = []
+    main.tealet(run).switch()
+    assert len(collected) == 2

@@ -7,11 +7,15 @@ function. The collector must not clear any of that before they have unwound.
 import contextlib
 import functools
 import gc
+import subprocess
+import sys
+import textwrap
 import threading
 import weakref
 
 import pytest
 
+from conftest import domain_with_a_paused_tealet
 from tealetpp import Main, Status, Tealet, TealetError, TealetExit
 
 BODY = """
@@ -449,3 +453,99 @@ def test_a_finalizer_of_a_class_assigned_later():
         main.tealet(int).switch()
         assert log == [(16, 3, where())]
         del kept
+
+
+def test_what_comes_to_wait_during_a_pending_call_lets_traced_functions_go_on():
+    """CPython 3.11 stops at a traced call for as long as a pending call cannot be made."""
+    program = """
+        import gc, sys
+        from tealetpp import Main
+
+        def lose(main, then):
+            back = main.current
+            def body():
+                itself = main.current
+                try:
+                    back.switch()
+                finally:
+                    then()
+            main.tealet(body).switch()
+
+        def nothing():
+            pass
+
+        def trace(frame, event, argument):
+            return trace
+
+        def in_the_middle():
+            lose(main, lambda: done.append("inner"))
+            gc.collect()
+            nothing()
+            done.append("outer")
+
+        done = []
+        gc.disable()
+        with Main() as main:
+            lose(main, in_the_middle)
+            sys.settrace(trace)
+            gc.collect()
+            nothing()
+            sys.settrace(None)
+            print(done)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "['outer', 'inner']\n", done.stderr
+
+
+def test_a_domain_may_close_while_a_traced_switch_arrives():
+    log = []
+
+    def trace(frame, event, argument):
+        return trace
+
+    before = sys.gettrace()
+    try:
+        generator = domain_with_a_paused_tealet(log)
+        next(generator)
+        cycle = [generator]
+        cycle.append(cycle)
+        sys.settrace(trace)
+        del generator, cycle
+        gc.collect()
+        with Main() as other:  # a safe point
+            other.tealet(int).switch()
+    finally:
+        sys.settrace(before)
+    assert log == ["unwound"]
+
+
+def test_what_runs_inside_of_a_tealet_that_is_being_ended_ends_no_others(main):
+    log = []
+
+    def lose(name):
+        def body():
+            itself = t
+            try:
+                main.switch()
+            finally:
+                log.append(f"{name} begins")
+                with Main() as inner:
+                    for _ in range(3):
+                        inner.tealet(lambda: inner.tealet(int).switch()).switch()
+                log.append(f"{name} ends")
+                assert itself is t
+
+        t = main.tealet(body)
+        t.switch()
+
+    lose("first")
+    lose("second")
+    gc.collect()
+    main.tealet(int).switch()
+    assert sorted(log) == ["first begins", "first ends", "second begins", "second ends"]
+    assert log[0][:5] == log[1][:5], "one after the other"

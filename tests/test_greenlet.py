@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from conftest import domain_with_a_paused_tealet
 from tealetpp import InvalidError, Main, Status
 
 greenlet = pytest.importorskip("greenlet")
@@ -219,6 +220,56 @@ def test_a_paused_tealet_is_resumed_by_any_greenlet_that_reaches_as_far():
     greenlet.greenlet(lambda: results.append(t.switch("b"))).switch()
     assert results == [None, ["a", "b"]]
     main.close()
+
+
+def test_a_domain_may_be_used_inside_a_tealet_of_another():
+    with Main() as older, Main() as newer:
+
+        def pauses():
+            older.switch("paused")
+            return "ended"
+
+        def deep(n):
+            return sorted([n], key=lambda _: deep(n - 1)) and result if n else use()
+
+        def use():
+            result.append(tealet.switch())
+            return result
+
+        tealet = older.tealet(pauses)
+        assert tealet.switch() == "paused"
+        result = []
+        assert newer.tealet(deep).switch(20) == ["ended"]
+
+
+def test_a_dropped_main_is_closed_where_its_tealets_began():
+    log = []
+
+    def safe_point():
+        with Main() as main:
+            main.tealet(int).switch()
+
+    def deeper(n):
+        return sorted([n], key=lambda _: deeper(n - 1)) if n else greenlet.greenlet(other).switch()
+
+    def other():
+        nonlocal generator
+        cycle = [generator]
+        cycle.append(cycle)
+        generator = cycle = None
+        gc.collect()
+        safe_point()
+        log.append("other")
+
+    gc.disable()
+    try:
+        generator = domain_with_a_paused_tealet(log)
+        next(generator)
+        deeper(5)
+        safe_point()
+    finally:
+        gc.enable()
+    assert log == ["other", "unwound"]
 
 
 GEVENT = """
