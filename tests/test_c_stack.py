@@ -145,6 +145,7 @@ on_top_of_each_other = """
 """
 
 
+@pytest.mark.rule("misuse-stack")
 @pytest.mark.parametrize("levels", [3, 100, 200, 300, 800])
 def test_tealets_that_begin_on_top_of_each_other_each_a_little_deep(levels):
     lines = run(on_top_of_each_other, 1000, levels)
@@ -159,6 +160,7 @@ def test_and_with_another_recursion_limit(limit, levels):
     assert all(line.endswith(" True") for line in lines[::2]), lines
 
 
+@pytest.mark.rule("misuse-stack")
 @pytest.mark.parametrize("recurse", ["by_sorted", "by_map", "by_repr", "by_class"])
 def test_a_chain_in_which_the_last_one_recurses_without_end(recurse):
     """Wherever on the stack a tealet begins, its own recursion ends before the stack does."""
@@ -503,6 +505,7 @@ def test_containers_are_freed_at_once_even_where_the_c_stack_is_nearly_used_up()
     assert lines == ["True"]
 
 
+@pytest.mark.rule("pending-deep")
 @pytest.mark.parametrize(
     "function",
     [

@@ -50,6 +50,7 @@ def lost():
         yield found
 
 
+@pytest.mark.rule("switch-5")
 @frames_are_lost
 def test_it_is_defunct_and_everybody_else_is_not(lost):
     main, t, _ = lost
@@ -60,6 +61,7 @@ def test_it_is_defunct_and_everybody_else_is_not(lost):
     assert main.tealet(int).switch() == 0
 
 
+@pytest.mark.rule("misuse-defunct")
 @frames_are_lost
 def test_it_cannot_be_used(lost):
     main, t, _ = lost
@@ -128,6 +130,7 @@ def refuse(main, frames):
     return local
 
 
+@pytest.mark.rule("discard-frames")
 @frames_are_lost
 def test_the_frames_of_one_that_refused_to_end_can_still_be_looked_at(unraisable):
     main = Main()
@@ -151,6 +154,7 @@ def test_the_frames_of_one_that_refused_to_end_can_still_be_looked_at(unraisable
             assert names.count("deep") == 4
 
 
+@pytest.mark.rule("stats-return")
 def test_figures_return_after_one_that_refused(unraisable):
     with Main() as main:
         begun = current_figures(main.stats())
@@ -207,6 +211,7 @@ def never_end(switch):
             pass
 
 
+@pytest.mark.rule("discard-order")
 @pytest.mark.leaves_behind("what was being discarded on a stack that is discarded itself")
 def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_another(unraisable):
     outer = Main()
@@ -248,6 +253,7 @@ def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_anothe
     assert domains() == before
 
 
+@pytest.mark.rule("discard-order")
 @pytest.mark.leaves_behind("what was being discarded on a stack that is discarded itself")
 def test_a_domain_that_was_being_discarded_on_a_stack_that_is_discarded(unraisable):
     outer = Main()

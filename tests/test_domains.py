@@ -32,6 +32,7 @@ def test_domains_closed_out_of_order():
     assert [t.status for t in ts] == [Status.EXITED] * 3
 
 
+@pytest.mark.rule("misuse-domain")
 def test_tealets_of_another_domain_are_refused_with_both_named():
     with Main() as a, Main() as b:
         ta, tb = a.tealet(print), b.tealet(print)
@@ -58,6 +59,7 @@ def test_a_domain_inside_a_tealet_moves_with_it(main):
     assert [t.switch() for t in reversed(ts)] == [[None] * 4] * 3
 
 
+@pytest.mark.rule("misuse-domain", "nesting-usable")
 def test_a_domain_outside_its_tealet_is_refused(main):
     inside = []
 
@@ -82,6 +84,7 @@ def test_a_domain_outside_its_tealet_is_refused(main):
     assert t.status is inner.status is Status.EXITED
 
 
+@pytest.mark.rule("nesting-inside")
 def test_the_outer_domain_can_be_used_from_an_inner_tealet(main):
     def run():
         with Main() as inner:
@@ -98,6 +101,7 @@ def test_the_outer_domain_can_be_used_from_an_inner_tealet(main):
     assert outer.switch("back") == ("to inner", ("back", "last"))
 
 
+@pytest.mark.rule("nesting-closed")
 def test_an_inner_domain_is_closed_when_its_tealet_ends(main):
     log, kept = [], []
 
@@ -266,6 +270,7 @@ def on_thread(call):
     return result[0]
 
 
+@pytest.mark.rule("misuse-thread")
 def test_another_thread_is_refused(main):
     t = main.tealet(lambda: main.switch("paused"))
     t.switch()

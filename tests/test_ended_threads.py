@@ -92,6 +92,7 @@ BELOW_C = (pauses_below_c, pauses_in_a_generator, pauses_in_a_context)
 LOSES = pytest.mark.leaves_behind("what C functions on an ended thread's stack own is lost")
 
 
+@pytest.mark.rule("discard-owned", "discard-thread")
 @pytest.mark.parametrize(
     "pause",
     [pytest.param(pause, marks=LOSES) if pause in BELOW_C else pause for pause in PAUSES],
@@ -209,6 +210,7 @@ def test_domains_in_one_tealet_that_pause_each_other(ends):
     assert thing() is None
 
 
+@pytest.mark.rule("discard-frames")
 def test_frames_that_somebody_holds_stay_whole():
     frames = []
 
@@ -239,6 +241,7 @@ def test_frames_that_somebody_holds_stay_whole():
     frame.clear()
 
 
+@pytest.mark.rule("discard-generator")
 def test_a_generator_in_the_middle_of_running_is_over():
     kept = []
 
@@ -354,6 +357,7 @@ print("parent", box[1].status.name)
 """
 
 
+@pytest.mark.rule("discard-thread")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork()")
 def test_after_a_fork_the_child_can_drop_what_its_lost_threads_had():
     done = subprocess.run(
@@ -490,6 +494,7 @@ del kept, main
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.rule("discard-outer")
 def test_what_is_dropped_may_switch_to_a_tealet_that_is_left(monkeypatch):
     """It has paused the running tealet of a domain of its own, and goes on in that one."""
     # Beside greenlet it would be refused: no frame is left to tell whose C stack this is.

@@ -14,6 +14,7 @@ import tealetpp
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 
 
+@pytest.mark.rule("garbage-clear")
 def test_a_new_tealet_in_a_cycle_with_its_function_is_collected(main):
     def cycle():
         def run():
@@ -47,6 +48,7 @@ def test_a_paused_tealet_that_only_garbage_refers_to_is_closed(main):
     assert main.stats().n_active == 1
 
 
+@pytest.mark.rule("garbage-traverse")
 def test_a_paused_tealet_that_its_own_frames_refer_to_is_closed(main):
     unwound = []
 
@@ -113,6 +115,7 @@ def test_a_paused_tealet_in_a_cycle_is_closed_on_its_own_thread(main):
     assert unwound == [(True, threading.current_thread())]
 
 
+@pytest.mark.rule("garbage-traverse")
 def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes():
     unwound = []
     with Main() as main:
@@ -134,6 +137,7 @@ def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes
     assert unwound == [True]
 
 
+@pytest.mark.rule("garbage-finalize")
 def test_what_paused_c_code_borrows_is_not_cleared(main, unraisable):
     """filter() goes on, while it is closed, to call a function that only the cycle owns."""
     calls = []
@@ -221,6 +225,7 @@ offset = 10
     assert unraisable == []
 
 
+@pytest.mark.rule("garbage-switch")
 def test_a_finalizer_can_switch_but_not_while_garbage_is_collected(main, unraisable):
     log = []
 
@@ -254,6 +259,7 @@ def callbacks():
     gc.callbacks[:] = before
 
 
+@pytest.mark.rule("garbage-switch")
 def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, callbacks):
     """As CPython 3.12 does when one is pending and Python code runs: here, a callback."""
 
@@ -283,6 +289,7 @@ def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, ca
     assert log == [True] * 3
 
 
+@pytest.mark.rule("garbage-switch")
 def test_nothing_switches_in_the_last_collection_of_the_interpreter():
     """gc.callbacks are not told of it."""
     program = """

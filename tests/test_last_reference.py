@@ -33,6 +33,7 @@ def paused(main):
     return make
 
 
+@pytest.mark.rule("garbage-dealloc", "misuse-dropped")
 def test_a_paused_one_is_unwound_at_once(main, paused):
     t = paused()
     del t
@@ -73,6 +74,7 @@ def test_by_an_assignment_from_within_a_switch(main, paused):
     assert t.switch() == "end"
 
 
+@pytest.mark.rule("ends-kept")
 def test_a_child_keeps_its_parent(main):
     def end_with_child(child):
         return "parent got " + child.switch()
@@ -144,6 +146,7 @@ def test_of_a_tealet_that_begins_another_the_arguments_live(main):
     assert children[0].switch() == "received"
 
 
+@pytest.mark.rule("misuse-dropped")
 def test_what_goes_wrong_reaches_the_unraisablehook(main, paused, unraisable):
     def fail():
         raise KeyError("while unwinding")
@@ -201,6 +204,7 @@ def slow_to_end(main):
         main.switch("ends")
 
 
+@pytest.mark.rule("pending-exit")
 @pytest.mark.parametrize("dropped", [1, 3])
 def test_one_that_is_closed_while_it_drops_others_ends_at_its_next_pause(main, unraisable, dropped):
     def drop(others):
@@ -225,6 +229,7 @@ def test_one_that_is_closed_while_it_drops_others_ends_at_its_next_pause(main, u
     main.close()
 
 
+@pytest.mark.rule("pending-exit")
 def test_one_that_goes_on_dropping_others_refuses_to_end(main, unraisable):
     def drop_for_ever():
         while not stop:
@@ -244,6 +249,7 @@ def test_one_that_goes_on_dropping_others_refuses_to_end(main, unraisable):
     assert [error for error, _ in unraisable] == [TealetError]
 
 
+@pytest.mark.rule("pending-exit")
 def test_one_that_is_closed_while_a_domain_inside_of_it_drops_another_ends_at_its_next_pause(
     main, unraisable
 ):
@@ -287,6 +293,7 @@ def test_the_exception_being_raised_is_kept(main, paused):
     assert paused.log == ["unwound"]
 
 
+@pytest.mark.rule("garbage-dealloc", "pending-call")
 def test_dropped_on_another_thread_it_is_closed_on_its_own(main, paused):
     where = []
     holder = [paused(after=lambda: where.append(threading.current_thread()))]
@@ -297,6 +304,7 @@ def test_dropped_on_another_thread_it_is_closed_on_its_own(main, paused):
     assert where == [threading.current_thread()]
 
 
+@pytest.mark.rule("garbage-dealloc", "pending-use")
 def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
     log, holder = [], []
     begun, dropped = threading.Event(), threading.Event()
@@ -327,6 +335,7 @@ def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
     assert log == [worker, "after"]
 
 
+@pytest.mark.rule("pending-call")
 def test_pending_calls_go_on_when_one_that_was_dropped_elsewhere_refuses_to_end():
     """It was ended in the middle of one, in a tealet that was then ended without unwinding."""
     program = """
@@ -420,6 +429,7 @@ def test_on_another_thread_it_is_closed_with_its_main():
     assert log == ["unwound"]
 
 
+@pytest.mark.rule("garbage-dealloc", "pending-inner")
 def test_of_an_inner_domains_tealet_from_outside_it_waits(main):
     log = []
     holder = []

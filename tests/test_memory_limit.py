@@ -89,6 +89,7 @@ def peak_of_the_scenario():
         return main.stats().bytes_allocated_peak
 
 
+@pytest.mark.rule("switch-5", "memory-limit", "misuse-memory")
 def test_a_sweep_of_limits_from_nothing_to_enough():
     peak = peak_of_the_scenario()
     refused = 0
@@ -164,6 +165,7 @@ def test_a_function_that_could_not_be_run_is_not_kept():
         assert t.run(str) == ""
 
 
+@pytest.mark.rule("memory-limit")
 def test_the_limit_includes_blocks_that_are_kept():
     with Main(memory_limit=20_000) as main:
         for _ in range(20):
@@ -182,6 +184,7 @@ def test_the_message_tells_the_limit():
                 ts.append(main.tealet())
 
 
+@pytest.mark.rule("switch-5")
 def test_a_tealet_that_ends_always_reaches_main():
     """Its end is not refused, whatever the limit: there is nobody that could be told."""
     for limit in range(2_000, 20_000, 256):
@@ -206,6 +209,7 @@ def test_a_tealet_that_ends_always_reaches_main():
             check_stats(main)
 
 
+@pytest.mark.rule("memory-closing")
 def test_closing_a_domain_at_its_limit_unwinds_everybody():
     log = []
     with Main(memory_limit=12_000) as main:
@@ -230,6 +234,7 @@ def test_closing_a_domain_at_its_limit_unwinds_everybody():
     assert len(log) == len(ts) > 2
 
 
+@pytest.mark.rule("memory-closing")
 def test_tealets_can_be_closed_at_the_limit():
     with Main(memory_limit=20_000) as main:
         ts = []

@@ -58,6 +58,7 @@ def test_the_exceptions_are_as_documented():
     assert issubclass(TealetExit, BaseException) and not issubclass(TealetExit, Exception)
 
 
+@pytest.mark.rule("misuse-status")
 def test_an_ended_tealet(cast, refused):
     ended = cast["ended"]
     refused(InvalidError, ended.switch, match="has ended")
@@ -67,6 +68,7 @@ def test_an_ended_tealet(cast, refused):
     refused(InvalidError, setattr, ended, "parent", cast["new"], match="has ended")
 
 
+@pytest.mark.rule("misuse-status")
 def test_a_closed_tealet(main, cast, refused):
     for t in list(cast.values()):
         t.close()
@@ -74,6 +76,7 @@ def test_a_closed_tealet(main, cast, refused):
         refused(InvalidError, t.run, print, match="has ended")
 
 
+@pytest.mark.rule("misuse-status")
 def test_running_one_twice(cast, refused):
     refused(InvalidError, cast["paused"].run, print, match="begun already")
 
@@ -92,12 +95,14 @@ def test_beginning_one_without_a_function(main, cast, refused):
     refused(InvalidError, cast["stub"].switch, match="no function")
 
 
+@pytest.mark.rule("misuse-status")
 def test_duplicating_what_is_not_a_stub(main, cast, refused):
     refused(InvalidError, cast["paused"].duplicate, match="Python frames")
     refused(InvalidError, main.duplicate, match="Python frames")
     refused(InvalidError, cast["new"].duplicate, match="only a stub")
 
 
+@pytest.mark.rule("misuse-status")
 def test_more_than_one_value_to_a_paused_tealet(main, cast, refused):
     refused(InvalidError, cast["paused"].switch, 1, 2, match="one value")
     refused(InvalidError, cast["paused"].switch, value=1, match="one value")
@@ -105,11 +110,13 @@ def test_more_than_one_value_to_a_paused_tealet(main, cast, refused):
     refused(InvalidError, main.switch, 1, 2, match="one value")
 
 
+@pytest.mark.rule("misuse-status")
 def test_a_parent_cycle(main, cast, refused):
     refused(InvalidError, setattr, cast["new"], "parent", cast["new"], match="descends")
     refused(InvalidError, setattr, main, "parent", cast["new"])
 
 
+@pytest.mark.rule("misuse-callable")
 @pytest.mark.parametrize("wrong", [1, "print", object(), []])
 def test_a_run_that_is_not_callable(main, cast, refused, wrong):
     cast["no function"] = main.tealet()

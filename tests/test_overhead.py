@@ -89,6 +89,7 @@ def test_without_statistics_the_objects_are_smaller(builds):
     assert builds["off"].object_bytes < builds["on"].object_bytes
 
 
+@pytest.mark.rule("stats-off")
 def test_without_statistics_nothing_of_them_is_left_but_functions_of_the_api(builds):
     assert builds["off"].statistics_symbols == TWO_FUNCTIONS | PUBLIC_API
 

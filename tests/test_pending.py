@@ -87,6 +87,7 @@ def on_worker(work):
     assert not errors, errors
 
 
+@pytest.mark.rule("garbage-finalize")
 @pytest.mark.parametrize("drop_another", [False, True])
 def test_on_another_thread(drop_another):
     log, box = [], []
@@ -111,6 +112,7 @@ def test_on_another_thread(drop_another):
     assert log == [(16, 3, thread)]
 
 
+@pytest.mark.rule("garbage-finalize")
 def test_on_another_thread_again_and_again():
     log = []
 
@@ -129,6 +131,7 @@ def test_on_another_thread_again_and_again():
         gc.collect()
 
 
+@pytest.mark.rule("pending-inner")
 def test_outside_of_the_tealet_that_its_domain_lies_in(main):
     log = []
 
@@ -155,6 +158,7 @@ def test_outside_of_the_tealet_that_its_domain_lies_in(main):
     assert len(log) == 1
 
 
+@pytest.mark.rule("pending-inner")
 def test_the_turn_of_its_domain_comes_with_the_end_of_that_tealet(main):
     log = []
 
@@ -209,6 +213,64 @@ class Resurrects:
         self.saved.append(self)
 
 
+@pytest.mark.rule("garbage-resurrect")
+def test_one_that_is_found_with_an_object_that_a_finalizer_resurrects(main):
+    """It is closed all the same, as a generator would be."""
+    saved, log = [], []
+
+    def make():
+        namespace = {"main": main, "log": log, "where": where}
+        exec(BODY, namespace)
+        holder = namespace["holder"] = Resurrects(saved)
+        holder.t = namespace["t"] = main.tealet(namespace["body"])
+        holder.t.switch()
+
+    make()
+    gc.collect()
+    main.tealet(int).switch()
+    (holder,) = saved
+    assert log == [(16, 3, threading.current_thread())]
+    assert holder.t.status is Status.EXITED
+
+
+@pytest.mark.rule("pending-use")
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda main, new, paused: new.switch(),
+        lambda main, new, paused: paused.switch(),
+        lambda main, new, paused: main.tealet(),
+        lambda main, new, paused: main.stub(),
+        lambda main, new, paused: new.close(),
+        lambda main, new, paused: paused.close(),
+        lambda main, new, paused: main.close(),
+        lambda main, new, paused: setattr(new, "parent", paused),
+        lambda main, new, paused: Main().close(),
+    ],
+    ids=["begin", "switch", "tealet", "stub", "close new", "close", "close main", "parent", "open"],
+)
+@pytest.mark.parametrize("in_another_domain", [False, True])
+def test_each_use_of_a_domain_on_its_thread_ends_it(use, in_another_domain):
+    log = []
+
+    def work():  # on a thread where no pending call of the interpreter ends it
+        with Main() as main, Main() as another:
+            begin(main, log)
+            used = another if in_another_domain else main
+            new, paused = used.tealet(int), used.tealet(lambda: used.switch())
+            paused.switch()
+            yield
+            gc.collect()
+            assert log == []
+            use(used, new, paused)
+            assert log == [(16, 3, threading.current_thread())]
+
+    for _ in on_worker(work):
+        gc.collect()
+    assert len(log) == 1
+
+
+@pytest.mark.rule("garbage-finalize")
 def test_one_that_a_finalizer_brought_back_before_it_began(main):
     saved, log = [], []
 
@@ -232,6 +294,7 @@ def test_one_that_a_finalizer_brought_back_before_it_began(main):
     assert log == [(16, 3, threading.current_thread())]
 
 
+@pytest.mark.rule("pending-refuse")
 def test_one_that_refuses_is_asked_again_when_its_main_closes(unraisable):
     asked = []
 
@@ -259,6 +322,7 @@ def test_one_that_refuses_is_asked_again_when_its_main_closes(unraisable):
     assert [error for error, _ in unraisable] == [TealetError]
 
 
+@pytest.mark.rule("pending-refuse")
 def test_one_that_refused_and_ended_later_is_freed(main, unraisable):
     def make():
         def run():
@@ -284,6 +348,7 @@ def test_one_that_refused_and_ended_later_is_freed(main, unraisable):
     ]
 
 
+@pytest.mark.rule("pending-callback")
 def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
     seen = []
 
@@ -321,6 +386,7 @@ def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
     assert seen == [True]
 
 
+@pytest.mark.rule("pending-one")
 def test_ends_that_finish_in_the_order_in_which_they_began():
     """What waits is not ended in the middle of the second one, though the first one is through."""
     log = []
@@ -370,6 +436,7 @@ def test_ends_that_finish_in_the_order_in_which_they_began():
     assert log == ["first", "second", "third"]
 
 
+@pytest.mark.rule("pending-one")
 def test_what_a_collected_tealet_drops_ends_in_turn(main):
     """A chain of them, each found with the last: no stack of waiting closers."""
     depths = []
@@ -402,6 +469,7 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
     assert main.stats().n_active == 1
 
 
+@pytest.mark.rule("garbage-clear")
 def test_c_code_goes_on_with_what_it_borrows(unraisable):
     """filter() calls a function once more, that only the cycle owns, on the right thread."""
     calls = []
@@ -455,6 +523,7 @@ def test_a_finalizer_of_a_class_assigned_later():
         del kept
 
 
+@pytest.mark.rule("pending-call")
 def test_what_comes_to_wait_during_a_pending_call_lets_traced_functions_go_on():
     """CPython 3.11 stops at a traced call for as long as a pending call cannot be made."""
     program = """
@@ -524,6 +593,7 @@ def test_a_domain_may_close_while_a_traced_switch_arrives():
     assert log == ["unwound"]
 
 
+@pytest.mark.rule("pending-one")
 def test_what_runs_inside_of_a_tealet_that_is_being_ended_ends_no_others(main):
     log = []
 

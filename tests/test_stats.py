@@ -83,6 +83,7 @@ def test_blocks_and_bytes_follow_every_tealet(main):
     assert main.stats().blocks_allocated_total >= begun.blocks_allocated_total
 
 
+@pytest.mark.rule("stats-peaks")
 def test_peaks_stay_until_they_are_reset(main):
     base = main.stats()
     ts = [paused(main, 3) for _ in range(10)]
@@ -169,6 +170,7 @@ def test_the_main_tealet_counts_with_what_was_saved_of_it(main):
     assert inside.switch().stack_bytes == 0
 
 
+@pytest.mark.rule("stats-return")
 def test_everything_returns_to_where_it_began(main):
     begun = current_figures(main.stats())
     ts = [paused(main, depth % 7) for depth in range(50)]
@@ -182,6 +184,7 @@ def test_everything_returns_to_where_it_began(main):
     assert current_figures(main.stats()) == begun
 
 
+@pytest.mark.rule("stats-zero")
 def test_after_close_nothing_is_left_and_the_final_figures_stay():
     main = Main()
     ts = [paused(main, 3) for _ in range(5)]
@@ -287,6 +290,7 @@ def test_a_difference_needs_two_snapshots(main):
             main.stats() - wrong
 
 
+@pytest.mark.rule("stats-upstream")
 def test_kept_blocks_are_reported_apart_and_can_be_given_back(main):
     assert main.stats().bytes_cached == 0
     ts = [paused(main, 1) for _ in range(5)]
@@ -355,6 +359,7 @@ def random_operations(seed, count):
         assert current_figures(main.stats()) == base
 
 
+@pytest.mark.rule("stats-order", "stats-walk")
 @pytest.mark.parametrize("seed", range(6))
 def test_after_each_of_thousands_of_operations_the_figures_agree_with_a_walk(seed):
     random_operations(seed, 5000)

@@ -520,6 +520,7 @@ static int signal_of(int policy, tealet_run_t run) {
   return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* [c-integrity] */
 static void test_policies(void) {
   const int abort_policy = TEALET_STACK_INTEGRITY_FAIL_ABORT;
   const int assert_policy = TEALET_STACK_INTEGRITY_FAIL_ASSERT;

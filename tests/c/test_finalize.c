@@ -127,6 +127,7 @@ static void in_a_fork_of_main(void) {
   forks_main_and_finalizes(tealet_new(main_tealet), &far[1]);
 }
 
+/* [nesting-finalize] */
 static void test_what_ends_the_program(void) {
   CHECK(aborts(in_a_tealet));
   CHECK(strstr(said, "tealet_finalize") != NULL && strstr(said, "runs;") != NULL);
@@ -190,6 +191,7 @@ static void* finalizes_inner(void* arg) {
 }
 
 /* The enclosing tealet is gone, or what that one was begun in; a tealet of it ran last. */
+/* [nesting-finalize] */
 static void test_what_can_never_run_again(void) {
   tealet_t* host;
   int i;

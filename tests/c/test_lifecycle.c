@@ -160,6 +160,7 @@ static tealet_t* tries_to_vanish(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [c-delete][c-duplicate] */
 static void test_delete(void) {
   tealet_t* main_tealet;
   tealet_t* t;

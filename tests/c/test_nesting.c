@@ -62,6 +62,7 @@ static tealet_t* hosts_a_domain(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [c-elsewhere][nesting-usable] */
 static void test_usable_while_its_tealet_runs(void) {
   tealet_t* host;
 
@@ -75,6 +76,7 @@ static void test_usable_while_its_tealet_runs(void) {
   finish();
 }
 
+/* [nesting-orphaned] */
 static void test_it_outlives_its_tealet(void) {
   tealet_t* host;
   void* arg = token(1);

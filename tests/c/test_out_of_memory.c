@@ -188,6 +188,7 @@ static void scenario(void) {
   tealet_delete(tall_twin);
 }
 
+/* [switch-5] */
 static void test_every_allocation_fails_once(void) {
   long n;
   size_t failures = 1;
@@ -244,6 +245,7 @@ static void switch_in_vain(void* paused) {
   CHECK(arg == token(2));
 }
 
+/* [switch-5] */
 static void test_main_is_never_given_up(void) {
   tealet_t* t;
 
@@ -292,6 +294,7 @@ static tealet_t* forces_its_way_to_main(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [switch-5] */
 static void test_the_running_tealet_is_given_up(int flags, int result) {
   tealet_t* t;
   void* arg = NULL;
@@ -349,6 +352,7 @@ static tealet_t* be_the_lower(tealet_t* current, void* arg) {
   return NULL;
 }
 
+/* [switch-5] */
 static void test_paused_tealets_are_given_up(void) {
   tealet_t* t;
   void* arg = NULL;
@@ -432,6 +436,7 @@ static void upper_ends(tealet_run_t end, int result) {
   finish();
 }
 
+/* [switch-5] */
 static void test_ends_without_memory(void) {
   upper_ends(exits_by_force, 0);
   upper_ends(returns_null, TEALET_ERR_PANIC);
@@ -476,6 +481,7 @@ static tealet_t* switches_from_deep_down(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [switch-5] */
 static void test_what_is_resumed_is_not_given_up(void) {
   begin();
   at_depth(5, begin_deep, NULL);

@@ -247,6 +247,7 @@ static tealet_t* sets_mains_far_end(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [c-far] */
 static void test_set_far(void* far) {
   tealet_t* t = tealet_new(main_tealet);
   char here = 0;

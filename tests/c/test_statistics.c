@@ -285,6 +285,7 @@ static void test_a_fork(void* far) {
 
 /* --- peaks and totals ------------------------------------------------------------------------- */
 
+/* [stats-peaks] */
 static void test_peaks(void) {
   tealet_t* several[5];
   tealet_stats_t stats;

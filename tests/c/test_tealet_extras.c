@@ -173,6 +173,7 @@ static void test_stub(void) {
   finish();
 }
 
+/* [c-stub] */
 static void test_what_is_no_stub(void) {
   tealet_t* fresh;
   tealet_t* later;

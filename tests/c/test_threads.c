@@ -57,6 +57,7 @@ static tealet_t* stays_while_another_thread_tries(tealet_t* current, void* arg) 
   return current->main;
 }
 
+/* [c-elsewhere] */
 static void test_another_thread(void) {
   tealet_t* t;
 
@@ -206,6 +207,7 @@ static void* uses_all_of_its_stack(void* arg) {
   return arg;
 }
 
+/* [c-stack] */
 static void test_room_to_start(void) {
   pthread_attr_t attributes;
   pthread_t thread;

@@ -108,6 +108,7 @@ static void test_panic(void) {
   tealet_delete(other);
 }
 
+/* [c-panic] */
 static void test_panic_before_it_began(void) {
   tealet_t* t = tealet_new(main_tealet);
 
@@ -139,6 +140,7 @@ static void test_wrong_targets(void) {
   tealet_delete(ended);
 }
 
+/* [c-arguments] */
 static void test_unknown_flags(void) {
   tealet_t* fresh = tealet_new(main_tealet);
   tealet_t* paused = paused_echo(main_tealet);
@@ -153,6 +155,7 @@ static void test_unknown_flags(void) {
   tealet_delete(paused);
 }
 
+/* [c-arguments] */
 static void test_run_wants_a_new_tealet_and_a_function(void) {
   tealet_t* fresh = tealet_new(main_tealet);
   tealet_t* paused = paused_echo(main_tealet);
@@ -256,6 +259,7 @@ static void exit_fails(tealet_t* target, int flags) {
   tealet_delete(t);
 }
 
+/* [c-arguments] */
 static void test_exit_to_the_wrong_target(void) {
   tealet_t* fresh = tealet_new(main_tealet);
   tealet_t* ended = tealet_new(main_tealet);
@@ -360,6 +364,7 @@ static void returning_panics_main(tealet_run_t run, tealet_t* target) {
   tealet_delete(t);
 }
 
+/* [c-return] */
 static void test_functions_that_return_nonsense(void) {
   tealet_t* other_main = tealet_initialize(NULL, 0);
   tealet_t* foreign = paused_echo(other_main);

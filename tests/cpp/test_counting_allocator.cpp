@@ -5,7 +5,7 @@
 
 using namespace tealet_tests;
 
-TEST_CASE("the byte limit") {
+TEST_CASE("[memory-limit] the byte limit") {
   Upstream upstream;
   Main::Options options = over(upstream);
   options.memory_limit = 8000;
@@ -50,7 +50,7 @@ TEST_CASE("what the owner of an allocator took by itself counts like the rest") 
   memory.deallocate(block, 400);
 }
 
-TEST_CASE("the limit counts what is kept, but kept blocks give way") {
+TEST_CASE("[memory-limit] the limit counts what is kept, but kept blocks give way") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream, 4096);
   void* small = memory.try_allocate(1024);
@@ -108,7 +108,7 @@ TEST_CASE("few large blocks are kept, and make room for small ones") {
   CHECK(memory.counts().blocks_peak == (counting ? 1 : 0));
 }
 
-TEST_CASE("what upstream has given out is what is live or kept, and goes back") {
+TEST_CASE("[stats-upstream] what upstream has given out is what is live or kept, and goes back") {
   Upstream upstream;
   {
     Main main(over(upstream));

@@ -32,7 +32,7 @@ struct Ladder {
 
 }  // namespace
 
-TEST_CASE("rule 1: a paused stack is grown step by step, as far as each switch needs") {
+TEST_CASE("[switch-1] a paused stack is grown step by step, as far as each switch needs") {
   damaged = 0;
   Main main;
   Tealet tall;
@@ -76,7 +76,7 @@ TEST_CASE("rule 1: a paused stack is grown step by step, as far as each switch n
   CHECK(damaged == 0);
 }
 
-TEST_CASE("rule 1: what is in place stays in place, and is complete when it is resumed") {
+TEST_CASE("[switch-1] what is in place stays in place, and is complete when it is resumed") {
   damaged = 0;
   Main main;
   Ladder ladder(main);
@@ -106,7 +106,7 @@ TEST_CASE("rule 1: what is in place stays in place, and is complete when it is r
   CHECK(damaged == 0);
 }
 
-TEST_CASE("rule 1: only what the next tealet needs is copied") {
+TEST_CASE("[switch-1] only what the next tealet needs is copied") {
   Main main;
   Tealet near_one;
   at_depth(10, [&] {
@@ -134,7 +134,7 @@ TEST_CASE("rule 1: only what the next tealet needs is copied") {
   CHECK_FALSE(near_one);
 }
 
-TEST_CASE("rule 2: a fresh tealet begins on top, and nothing is copied") {
+TEST_CASE("[switch-2] a fresh tealet begins on top, and nothing is copied") {
   Main main;
   std::vector<Tealet> chain(10);
   auto link = [&](std::size_t i, const auto& self) -> void {
@@ -161,7 +161,7 @@ TEST_CASE("rule 2: a fresh tealet begins on top, and nothing is copied") {
   CHECK(consistent(main));
 }
 
-TEST_CASE("rule 3: a tealet that ends is not saved") {
+TEST_CASE("[switch-3] a tealet that ends is not saved") {
   Upstream upstream;
   Main main(over(upstream));
   main.memory().set_cache_bytes(0);
@@ -182,7 +182,7 @@ TEST_CASE("rule 3: a tealet that ends is not saved") {
   CHECK_FALSE(tealet);
 }
 
-TEST_CASE("rule 3: the chain of ends copies nothing back") {
+TEST_CASE("[switch-3] the chain of ends copies nothing back") {
   Main main;
   std::vector<Tealet> chain(10);
   auto link = [&](std::size_t i, const auto& self) -> void {
@@ -198,7 +198,7 @@ TEST_CASE("rule 3: the chain of ends copies nothing back") {
   CHECK(consistent(main));
 }
 
-TEST_CASE("rule 4: a stack with one owner is not copied again when it is resumed") {
+TEST_CASE("[switch-4] a stack with one owner is not copied again when it is resumed") {
   damaged = 0;
   Main main;
   Tealet lower, upper;

@@ -7,7 +7,7 @@
 
 using namespace tealet_tests;
 
-TEST_CASE("an exception that leaves a tealet's function arrives in its parent") {
+TEST_CASE("[misuse-uncaught] an exception that leaves a tealet's function arrives in its parent") {
   Main main;
   Tealet tealet = main.create([&] {
     main.switch_to();
@@ -65,7 +65,7 @@ TEST_CASE("throw_into needs an exception") {
   CHECK(t.status() == Status::Suspended);
 }
 
-TEST_CASE("Exit is a normal end") {
+TEST_CASE("[misuse-uncaught] Exit is a normal end") {
   Main main;
   Tealet tealet = main.create([] { throw tealet::Exit(); });
   CHECK(tealet.switch_to() == nullptr);

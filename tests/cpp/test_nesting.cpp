@@ -26,7 +26,7 @@ Errc code_of(F&& call) {
 
 }  // namespace
 
-TEST_CASE("a domain opened in a tealet is usable while that tealet runs") {
+TEST_CASE("[nesting-usable] a domain opened in a tealet is usable while that tealet runs") {
   damaged = 0;
   Main outer;
   Main* inner = nullptr;
@@ -72,7 +72,7 @@ TEST_CASE("a domain opened in a tealet is usable while that tealet runs") {
   CHECK(consistent(outer));
 }
 
-TEST_CASE("domains in one execution, each inside the last one") {
+TEST_CASE("[nesting-inside] domains in one execution, each inside the last one") {
   std::string log;
   auto first = std::make_unique<Main>();
   auto second = std::make_unique<Main>();
@@ -117,7 +117,7 @@ TEST_CASE("domains in one execution, each inside the last one") {
   }
 }
 
-TEST_CASE("a tealet that ends with a domain open inside closes it") {
+TEST_CASE("[nesting-closed] a tealet that ends with a domain open inside closes it") {
   std::string log;
   Upstream upstream;
   {
@@ -293,7 +293,7 @@ TEST_CASE("a tealet that is given up with a domain open inside leaves it outside
   CHECK(upstream.blocks() == 0);
 }
 
-TEST_CASE("another thread cannot use a domain") {
+TEST_CASE("[misuse-thread] another thread cannot use a domain") {
   Main main;
   Tealet tealet = main.create([&] { main.switch_to(); });
   tealet.switch_to();

@@ -128,7 +128,9 @@ class Crowd {
 
 }  // namespace
 
-TEST_CASE("figures and stacks stay right through thousands of random operations") {
+TEST_CASE(
+    "[stats-order][stats-walk] figures and stacks stay right through thousands of random "
+    "operations") {
   damaged = 0;
   int ended = 0;
   for (unsigned seed = 1; seed <= 8; ++seed) {

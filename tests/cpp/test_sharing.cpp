@@ -177,7 +177,7 @@ TEST_CASE("a stub that is a parent is passed over: it has no function that could
   CHECK(stub.status() == Status::Stub);
 }
 
-TEST_CASE("rule 4: a shared stack is completed before it is overwritten") {
+TEST_CASE("[switch-4] a shared stack is completed before it is overwritten") {
   damaged = 0;
   BareDomain domain;
   Node* original = nullptr;
@@ -215,7 +215,8 @@ TEST_CASE("rule 4: a shared stack is completed before it is overwritten") {
   CHECK(damaged == 0);
 }
 
-TEST_CASE("rule 4: a stack that loses an owner while it is in place is still saved when needed") {
+TEST_CASE(
+    "[switch-4] a stack that loses an owner while it is in place is still saved when needed") {
   damaged = 0;
   BareDomain domain;
   Node* original = nullptr;
@@ -242,7 +243,7 @@ TEST_CASE("rule 4: a stack that loses an owner while it is in place is still sav
   CHECK(damaged == 0);
 }
 
-TEST_CASE("rule 4: what is shared and complete is not copied again") {
+TEST_CASE("[switch-4] what is shared and complete is not copied again") {
   BareDomain domain;
   Node* twins[3] = {};
   int ends = 0;

@@ -81,7 +81,9 @@ class Limit {
 
 }  // namespace
 
-TEST_CASE("tealets on top of each other until there is no room, on a thread with a small stack") {
+TEST_CASE(
+    "[misuse-stack] tealets on top of each other until there is no room, on a thread with a small "
+    "stack") {
   pthread_attr_t attributes;
   REQUIRE(pthread_attr_init(&attributes) == 0);
   // Small, beside what the thread's own variables take of it: under ThreadSanitizer most of 1 MiB.
@@ -99,7 +101,10 @@ TEST_CASE("tealets on top of each other until there is no room, on a thread with
   pthread_attr_destroy(&attributes);
 }
 
-TEST_CASE("tealets on top of each other until there is no room, on the first thread") { exhaust(); }
+TEST_CASE(
+    "[misuse-stack] tealets on top of each other until there is no room, on the first thread") {
+  exhaust();
+}
 
 TEST_CASE("the bounds of a thread's stack are asked for once") {
   const auto known = tealet::port::usable_stack_of_this_thread();

@@ -148,7 +148,9 @@ struct Block {
 
 }  // namespace
 
-TEST_CASE("the allocator's counts are those of who counts every block, peaks too") {
+TEST_CASE(
+    "[stats-peaks][stats-upstream] the allocator's counts are those of who counts every block, "
+    "peaks too") {
   std::mt19937 random(7);
   auto pick = [&](int below) { return std::uniform_int_distribution<int>(0, below - 1)(random); };
   Upstream upstream;

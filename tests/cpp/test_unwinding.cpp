@@ -62,7 +62,7 @@ TEST_CASE("destroying the owner unwinds; another exception is lost then, and thr
   CHECK(main.switch_to() == nullptr);
 }
 
-TEST_CASE("a tealet that refuses to end") {
+TEST_CASE("[closing-refuse] a tealet that refuses to end") {
   Main main;
   int refusals = 0;
   Tealet stubborn = main.create([&]() -> void* {
