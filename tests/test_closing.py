@@ -1,4 +1,4 @@
-"""close(), in every status, in every order, from everywhere."""
+"""close(): in every status, in every order, from every place."""
 
 import itertools
 
@@ -101,7 +101,7 @@ def test_from_a_descendant(main):
         return "from below"
 
     top = main.tealet(descend)
-    # With its ancestor gone, the next one up is the parent of what the descendant returns to.
+    # The ancestor has ended, so the result of the descendant goes to its parent.
     assert top.switch(1) == "from below"
     assert main.stats().n_active == 1
 
@@ -286,7 +286,7 @@ def test_two_that_close_each_other(main):
     ts = [main.tealet(run) for _ in range(2)]
     for n, t in enumerate(ts):
         t.switch(n)
-    # The second asks the first, which waits for it, to end a second time: that is its TealetExit.
+    # The first waits for the second, which asks it to end again: that raises its TealetExit.
     ts[0].close()
     assert log == [0, 1]
     assert all(t.status is Status.EXITED for t in ts)

@@ -225,7 +225,7 @@ def test_the_interpreter_ends_cleanly_from_inside_a_tealet():
 
 
 def test_two_domains_in_a_tealet_that_is_gone(main, unraisable):
-    """It refuses to end, and is dropped: what was opened in it is over, too."""
+    """A tealet that refuses to end is discarded, and so are the domains that were opened in it."""
     kept = []
 
     def outer(domain):
@@ -488,7 +488,7 @@ def test_a_domain_opened_by_what_is_dropped_at_the_end(main):
         if n:
             deep(n - 1)
         else:
-            # These must not get the data stack of the tealet that is at its end here.
+            # These must not get the data stack of the tealet that is ending here.
             kept.extend(main.tealet(lambda *numbers: numbers) for _ in range(3))
             for t in kept[-3:]:
                 assert t.switch(1, 2, 3) == (1, 2, 3)
@@ -578,8 +578,8 @@ def test_both_an_inner_tealet_and_its_outer_one_are_closed(main):
     assert log == []
 
 
-def test_a_domain_opened_later_is_an_occasion_to_close_what_waits():
-    """On a thread of its own, where no pending call does it."""
+def test_opening_a_domain_is_a_safe_point():
+    """On another thread than the main one, so no pending call closes it."""
     log = []
 
     def generate():

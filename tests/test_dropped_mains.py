@@ -1,4 +1,4 @@
-"""A Main that nobody closes: wherever its last reference goes, it is closed and freed, silently."""
+"""A Main that is dropped instead of closed: it is closed and freed on any thread, silently."""
 
 import contextlib
 import gc
@@ -243,8 +243,8 @@ def instructions_can_be_counted():
     return builds_for_this_machine()
 
 
-def test_a_stranded_domain_whose_tealet_hosts_another():
-    """Ending the inner one comes by the outer one again, which is being ended already."""
+def test_an_orphaned_domain_whose_tealet_hosts_another():
+    """Ending the inner domain reaches the outer one, which is being ended already."""
     kept = []
 
     def outer(outermost):

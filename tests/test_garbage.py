@@ -1,4 +1,4 @@
-"""Tealets in reference cycles, and the garbage collector at work while they are paused."""
+"""Tealets in reference cycles, and collections while tealets are paused."""
 
 import functools
 import gc
@@ -139,7 +139,7 @@ def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes
 
 @pytest.mark.rule("garbage-finalize")
 def test_what_paused_c_code_borrows_is_not_cleared(main, unraisable):
-    """filter() goes on, while it is closed, to call a function that only the cycle owns."""
+    """filter() is being closed, and still calls a function that only the cycle owns."""
     calls = []
 
     def pause(x):
@@ -191,7 +191,8 @@ def test_everything_works_while_garbage_is_collected_all_the_time(main, eager_gc
 
 
 def test_nothing_is_ended_while_finalizers_make_pending_calls(main, unraisable):
-    """The tealet waits for the main thread's next pending call, and a `__del__` makes those."""
+    """The tealet waits for the main thread's next pending call. A `__del__` in the same cycle
+    runs code that makes pending calls."""
     unwound = []
     source = """
 def run():
@@ -261,7 +262,7 @@ def callbacks():
 
 @pytest.mark.rule("garbage-switch")
 def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, callbacks):
-    """As CPython 3.12 does when one is pending and Python code runs: here, a callback."""
+    """CPython 3.12 does so if a collection is pending and Python code runs: here, a callback."""
 
     class Switches:
         def __del__(self):
@@ -275,10 +276,10 @@ def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, ca
     for one in garbage:
         one.itself = one
     del one
-    gc.collect()  # so that only a full collection finds them
+    gc.collect()  # now only a full collection finds them
     garbage.clear()
     callbacks.append(lambda phase, info: None)
-    # Enough new lists to make a collection pending, and then no step at which it could be made.
+    # Enough new lists to make a collection pending, with no step between them to run it.
     collect = eval(f"lambda: [{'[], ' * 300} gc.collect()]", {"gc": gc})
     threshold = gc.get_threshold()
     gc.set_threshold(1, 1000, 1000)
@@ -291,7 +292,7 @@ def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, ca
 
 @pytest.mark.rule("garbage-switch")
 def test_nothing_switches_in_the_last_collection_of_the_interpreter():
-    """gc.callbacks are not told of it."""
+    """It does not call gc.callbacks."""
     program = """
         import builtins, os
         from tealetpp import InvalidError, Main
@@ -323,7 +324,7 @@ def test_nothing_switches_in_the_last_collection_of_the_interpreter():
     assert (done.returncode, done.stdout) == (0, "refused " * 3), done.stderr
 
 
-def test_switching_goes_on_when_the_end_of_a_collection_is_not_told(main, callbacks):
+def test_a_switch_works_when_the_end_of_a_collection_is_not_reported(main, callbacks):
     callbacks.append(lambda phase, info: callbacks.clear())
     gc.collect()
     assert main.tealet(lambda: "begun").switch() == "begun"

@@ -1,8 +1,8 @@
-"""Beside other libraries that switch C stacks: greenlet, and gevent which stands on it.
+"""Together with other libraries that switch C stacks: greenlet, and gevent on top of it.
 
-Used wholly between two of their switches a domain works, one for each greenlet too. A tealet in
-whose middle they switch has its C stack moved away: until they have come back to it, its domain
-refuses to be used.
+A domain works if it is used between two of their switches only. One domain for each greenlet works,
+too. If they switch in the middle of a tealet, they move its C stack away. Until they have switched
+back, its domain is refused.
 """
 
 import gc
@@ -103,7 +103,7 @@ def test_moved_while_a_tealet_runs(main):
             call()
         assert repr(main) in str(caught.value)
     assert t.status is Status.RUNNING and paused.status is Status.SUSPENDED
-    # Another domain is nobody's business.
+    # Another domain can be used.
     with Main() as another:
         assert another.tealet(lambda: another.switch("fine")).switch() == "fine"
     assert other.switch("back") == "to the end"
@@ -133,7 +133,7 @@ def test_a_domain_that_lies_in_such_a_tealet(main):
 
 
 def test_one_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
-    """What lies there belongs to others, and would be gone if they ran before it is left again."""
+    """That place belongs to other greenlets, and would be overwritten if they ran meanwhile."""
     t = main.tealet(lambda: [main.switch(), main.switch()])
     t.switch()
 
@@ -168,7 +168,7 @@ def test_one_begun_where_it_is_resumed_below_the_place_of_another_one(main):
         hub.switch()
         results.append(t.switch(2))
 
-    first = begin()  # farther than all that the greenlets have
+    first = begin()  # farther out than every greenlet
     gs = [greenlet.greenlet(work) for _ in range(3)]
     for _ in range(3):
         for g in gs:
@@ -201,7 +201,7 @@ def test_garbage_that_began_on_another_greenlets_stack_ends_back_there(main):
 
     begin()
     deep(3, lambda: greenlet.greenlet(elsewhere).switch())
-    assert log == ["elsewhere"], "what it began beyond belongs to others there"
+    assert log == ["elsewhere"], "its place on the C stack belongs to another greenlet"
     main.tealet(int).switch()
     assert log == ["elsewhere", (hub, True)]
 

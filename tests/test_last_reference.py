@@ -14,7 +14,7 @@ from tealetpp import Main, Status, TealetError, TealetExit, ThreadError
 
 @pytest.fixture
 def paused(main):
-    """Makes a paused tealet; what happens to it is in paused.log."""
+    """Makes a paused tealet, which writes to paused.log."""
 
     def make(after=lambda: None):
         def run():
@@ -107,7 +107,7 @@ def test_of_the_running_tealet_it_goes_on_until_it_pauses(main):
     def run():
         children.append(main.tealet(child))
         children[0].switch()
-        # Only the domain refers to this one now.
+        # Only the domain refers to this tealet now.
         log.append("resumed")
         try:
             main.switch()
@@ -124,7 +124,7 @@ def test_of_the_running_tealet_it_goes_on_until_it_pauses(main):
 
 
 def test_of_a_tealet_that_begins_another_the_arguments_live(main):
-    """The one that passes them is closed before the other begins."""
+    """The tealet that passes them is closed before the other begins."""
 
     class Value:
         pass
@@ -136,7 +136,7 @@ def test_of_a_tealet_that_begins_another_the_arguments_live(main):
     def run():
         children.append(main.tealet(lambda: main.switch()))
         children[0].switch()
-        # Only the domain refers to this one now, so that it ends when it begins another.
+        # Only the domain refers to this tealet now, so it ends when it begins another.
         main.tealet(receive, parent=main).switch(Value(), Value())
 
     children = []
@@ -212,7 +212,7 @@ def test_one_that_is_closed_while_it_drops_others_ends_at_its_next_pause(main, u
             while others:
                 others.pop()
             log.append("goes on")
-            main.switch("lost")
+            main.switch("never received")
             log.append("never")
         finally:
             log.append("unwound")
@@ -244,7 +244,7 @@ def test_one_that_goes_on_dropping_others_refuses_to_end(main, unraisable):
     with pytest.raises(TealetError, match="refuses to end"):
         t.close()
     stop.append(True)
-    t.switch()  # back from the middle of an end: that one has not ended either
+    t.switch()  # returns from the middle of an end: the other tealet has not ended either
     assert t.status is Status.EXITED
     assert [error for error, _ in unraisable] == [TealetError]
 
@@ -267,7 +267,7 @@ def test_one_that_is_closed_while_a_domain_inside_of_it_drops_another_ends_at_it
             try:
                 del other
                 log.append("goes on")
-                main.switch("lost")
+                main.switch("never received")
             finally:
                 log.append("unwound")
 
@@ -323,7 +323,7 @@ def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
             begun.set()
             dropped.wait()
             assert log == []
-            second.tealet(int).switch()  # in whichever of its domains
+            second.tealet(int).switch()  # in any of its domains
             log.append("after")
 
     worker = threading.Thread(target=work)
@@ -337,7 +337,7 @@ def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
 
 @pytest.mark.rule("pending-call")
 def test_pending_calls_go_on_when_one_that_was_dropped_elsewhere_refuses_to_end():
-    """It was ended in the middle of one, in a tealet that was then ended without unwinding."""
+    """It was ended in a pending call, in a tealet that was discarded meanwhile."""
     program = """
         import ctypes, threading
         from tealetpp import Main, TealetError, TealetExit
@@ -485,7 +485,7 @@ def test_weak_references_die_with_it(main, paused):
 
 
 def test_a_tealet_that_a_returning_function_drops_is_closed_while_the_collector_looks(main):
-    """C code called that function, so a frame on the C stack is the newest one then."""
+    """C code called that function, so the newest frame is a frame on the C stack."""
     collected = []
 
     def deep(n):
@@ -505,7 +505,7 @@ def test_a_tealet_that_a_returning_function_drops_is_closed_while_the_collector_
     def run():
         itself = main.current
         for call in (lambda: list(map(drops, [0])), lambda: sorted([1], key=drops)):
-            ts.append(main.tealet(paused))  # farther than where it is closed
+            ts.append(main.tealet(paused))  # begins farther out than it is closed
             ts[0].switch(itself)
             call()
         return itself

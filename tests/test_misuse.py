@@ -1,4 +1,4 @@
-"""What comes of bad use: a clear exception, and every tealet as it was."""
+"""Misuse raises a clear exception, and leaves every tealet as it was."""
 
 import sys
 
@@ -24,7 +24,7 @@ def echo(main):
 
 @pytest.fixture
 def cast(main):
-    """One tealet in every status that there is without misfortune."""
+    """One tealet in every status but defunct."""
     new, paused, ended = main.tealet(echo), main.tealet(echo), main.tealet(int)
     paused.switch(main)
     ended.switch()

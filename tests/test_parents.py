@@ -1,4 +1,4 @@
-"""Who receives the result of a tealet."""
+"""The parent of a tealet, which receives its result."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""Paused tealets that become garbage where they cannot be ended at once.
+"""Pending tealets: garbage where it cannot be ended at once, ended at the next safe point.
 
-Their frames borrow what they run on: the globals of a namespace of their own, the arguments of a C
-function. The collector must not clear any of that before they have unwound.
+Their frames borrow objects: the globals of their namespace, the arguments of a C function. The
+collector must not clear any of these before the tealets have unwound.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ def collected_when_told():
 
 
 def begin(main, log):
-    """Begins a tealet that only garbage refers to, in a namespace like a plugin's."""
+    """Begins a tealet to which only garbage refers, in a namespace of its own."""
     namespace = {"main": main, "log": log, "where": where}
     exec(BODY, namespace)
     t = namespace["t"] = main.tealet(namespace["body"])
@@ -59,7 +59,7 @@ def reuse_freed_memory():
 
 
 def on_worker(work):
-    """Runs a generator on a thread of its own; what follows each yield runs here in between."""
+    """Runs a generator on a new thread. The caller's loop body runs at each of its yields."""
     errors = []
     turns = [threading.Event(), threading.Event()]
     steps = work()
@@ -119,7 +119,7 @@ def test_on_another_thread_again_and_again():
     def work():
         with Main() as main:
             for n in range(10):
-                begin(main, log)  # which ends the one before
+                begin(main, log)  # ends the one before
                 assert len(log) == n
                 yield
             reuse_freed_memory()
@@ -175,7 +175,8 @@ def test_the_turn_of_its_domain_comes_with_the_end_of_that_tealet(main):
 
 
 def test_garbage_that_leads_back_to_the_tealet_that_it_lies_in(main):
-    """Waiting tealets are no references from outside: each would wait for the other to end."""
+    """The references to pending tealets do not count as from outside. Otherwise each of the two
+    would wait for the end of the other."""
     log = []
 
     def make():
@@ -388,10 +389,10 @@ def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
 
 @pytest.mark.rule("pending-one")
 def test_ends_that_finish_in_the_order_in_which_they_began():
-    """What waits is not ended in the middle of the second one, though the first one is through."""
+    """Nothing is ended in the middle of the second one, although the first one has ended."""
     log = []
 
-    def work():  # on a thread where no pending call ends what waits
+    def work():  # on a thread where no pending call of the interpreter ends them
         with Main() as main:
             paused = {}
 
@@ -412,11 +413,11 @@ def test_ends_that_finish_in_the_order_in_which_they_began():
                 paused.pop("first").switch()
                 make("third", lambda: None)
                 gc.collect()
-                main.tealet(int)  # an occasion
+                main.tealet(int)  # a safe point
 
             def end_first():
                 main.switch()
-                main.tealet(int)  # an occasion to end the first
+                main.tealet(int)  # a safe point, which ends the first
                 paused.pop("second").switch()
 
             closer = main.tealet(end_first)
@@ -426,7 +427,7 @@ def test_ends_that_finish_in_the_order_in_which_they_began():
             closer.switch()
             make("second", finish_second)
             gc.collect()
-            main.tealet(int)  # an occasion to end the second
+            main.tealet(int)  # a safe point, which ends the second
             main.tealet(int)
             paused.clear()
 
@@ -438,7 +439,7 @@ def test_ends_that_finish_in_the_order_in_which_they_began():
 
 @pytest.mark.rule("pending-one")
 def test_what_a_collected_tealet_drops_ends_in_turn(main):
-    """A chain of them, each found with the last: no stack of waiting closers."""
+    """A chain of tealets, each dropped by the one before. Their closers do not nest."""
     depths = []
     closers = set()
 
@@ -450,7 +451,7 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
             try:
                 main.switch()
             finally:
-                # Of main it depends on the build whether something has to be saved.
+                # Whether main must be saved depends on the build.
                 depths.append(main.stats().stack_count - (main.saved_bytes != 0))
                 closers.add(main.saved_bytes)
                 assert me is ts[k]
@@ -463,15 +464,15 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
     gc.collect()
     main.tealet(int).switch()
     assert len(depths) == 50
-    # One fewer is saved each time. Were they closed inside of each other, all would be.
+    # One fewer is saved each time. If their closers nested, all would be saved.
     assert sorted(depths) == list(range(50))
-    assert len(closers) <= 2, "main is no deeper on its stack with each that it closes"
+    assert len(closers) <= 2, "the stack of main does not get deeper"
     assert main.stats().n_active == 1
 
 
 @pytest.mark.rule("garbage-clear")
 def test_c_code_goes_on_with_what_it_borrows(unraisable):
-    """filter() calls a function once more, that only the cycle owns, on the right thread."""
+    """filter() calls a function that only the cycle owns once more, on the right thread."""
     calls = []
 
     def work():
@@ -500,7 +501,7 @@ def test_c_code_goes_on_with_what_it_borrows(unraisable):
 
 
 def test_a_finalizer_of_a_class_assigned_later():
-    """It takes the place of what keeps a collected tealet whole. So the collector finds none."""
+    """It replaces the finalizer that keeps a collected tealet alive. So it is not collected."""
 
     class Mine(Tealet):
         __slots__ = ()
@@ -524,13 +525,13 @@ def test_a_finalizer_of_a_class_assigned_later():
 
 
 @pytest.mark.rule("pending-call")
-def test_what_comes_to_wait_during_a_pending_call_lets_traced_functions_go_on():
-    """CPython 3.11 stops at a traced call for as long as a pending call cannot be made."""
+def test_traced_functions_continue_when_a_tealet_becomes_pending_in_a_pending_call():
+    """CPython 3.11 does not get past a traced call while a queued pending call cannot be made."""
     program = """
         import gc, sys
         from tealetpp import Main
 
-        def lose(main, then):
+        def drop_in_cycle(main, then):
             back = main.current
             def body():
                 itself = main.current
@@ -547,7 +548,7 @@ def test_what_comes_to_wait_during_a_pending_call_lets_traced_functions_go_on():
             return trace
 
         def in_the_middle():
-            lose(main, lambda: done.append("inner"))
+            drop_in_cycle(main, lambda: done.append("inner"))
             gc.collect()
             nothing()
             done.append("outer")
@@ -555,7 +556,7 @@ def test_what_comes_to_wait_during_a_pending_call_lets_traced_functions_go_on():
         done = []
         gc.disable()
         with Main() as main:
-            lose(main, in_the_middle)
+            drop_in_cycle(main, in_the_middle)
             sys.settrace(trace)
             gc.collect()
             nothing()
@@ -594,10 +595,10 @@ def test_a_domain_may_close_while_a_traced_switch_arrives():
 
 
 @pytest.mark.rule("pending-one")
-def test_what_runs_inside_of_a_tealet_that_is_being_ended_ends_no_others(main):
+def test_code_inside_a_tealet_that_is_being_ended_ends_no_others(main):
     log = []
 
-    def lose(name):
+    def drop_in_cycle(name):
         def body():
             itself = t
             try:
@@ -613,8 +614,8 @@ def test_what_runs_inside_of_a_tealet_that_is_being_ended_ends_no_others(main):
         t = main.tealet(body)
         t.switch()
 
-    lose("first")
-    lose("second")
+    drop_in_cycle("first")
+    drop_in_cycle("second")
     gc.collect()
     main.tealet(int).switch()
     assert sorted(log) == ["first begins", "first ends", "second begins", "second ends"]

@@ -1,4 +1,4 @@
-"""Pythons whose thread state the code does not know are refused when it is compiled."""
+"""The build is refused for a Python whose thread state the code does not know."""
 
 import shutil
 import subprocess

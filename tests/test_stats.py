@@ -106,7 +106,7 @@ def test_peaks_stay_until_they_are_reset(main):
 @pytest.mark.parametrize("how", [through_map, through_sorted, plainly])
 def test_the_saved_bytes_of_tealets_of_varying_depth_add_up(main, how):
     for _ in range(10):
-        paused(main, 0, how).close()  # the interpreter has learned to call main.switch() by now
+        paused(main, 0, how).close()  # now the call of main.switch() is specialised
     ts = [paused(main, depth, how) for depth in (0, 1, 2, 5, 10, 20)]
     stats = check_stats(main)
     assert stats.stack_count == stats.stack_chunk_count == len(ts)
@@ -122,7 +122,7 @@ def test_the_saved_bytes_of_tealets_of_varying_depth_add_up(main, how):
 
 
 def test_what_is_in_place_is_not_on_the_heap(main):
-    """A tealet begun inside another leaves that one's bytes where they are."""
+    """A tealet that begins inside another leaves the bytes of that one in place."""
 
     def outer():
         inner = main.tealet(lambda: outer_stats.append(check_stats(main)))
@@ -146,7 +146,7 @@ def test_naive_counts_what_is_in_place_too(main):
 
     seen = []
     a = main.tealet(run)
-    # Begun below main like `a`, but resumed by `a`: only what both need is copied.
+    # It began below main like `a`, but `a` resumes it: only the overlap is copied.
     b = main.tealet(lambda: seen.append(check_stats(main)) or main.switch())
     a.switch(20, b)
     assert seen[0].stack_bytes < seen[0].stack_bytes_naive
@@ -156,7 +156,7 @@ def test_naive_counts_what_is_in_place_too(main):
 
 def test_the_main_tealet_counts_with_what_was_saved_of_it(main):
     inside = main.tealet(lambda: check_stats(main))
-    # From deeper in main than the tealet began at first, main must be saved.
+    # Resumed from deeper in main than where the tealet began: main must be saved.
     t = main.tealet(lambda: [main.switch(), check_stats(main)][1])
     t.switch()
 
@@ -384,7 +384,7 @@ def test_switching_from_within_the_methods_of_a_snapshot(main):
         for t in ts:
             t.switch()
         sys.setprofile(None)
-        # Not in the order opposite to that in which they entered.
+        # They do not leave in the reverse order of entry.
         results = []
         for t in ts:
             while t:
