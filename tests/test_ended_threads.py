@@ -172,6 +172,7 @@ def test_nested_domains_end_too():
     assert thing() is None
 
 
+@pytest.mark.rule("discard-order")
 @pytest.mark.parametrize("ends", [False, True])
 def test_domains_in_one_tealet_that_pause_each_other(ends):
     """Each domain has paused frames of the next one, which takes their data stack back."""
@@ -228,9 +229,12 @@ def test_frames_that_somebody_holds_stay_whole():
             innermost(b + 1)
             return mine
 
-        main.tealet(outermost).switch(1)
+        t = main.tealet(outermost)
+        t.switch(1)
+        return t  # dropped before the thread ends, it would unwind
 
-    in_a_thread(work)
+    t, _ = in_a_thread(work)
+    assert t.status is Status.EXITED
     (frame,) = frames
     gc.collect()
     assert frame.f_locals["mine"] == ["innermost", 2]
@@ -242,6 +246,7 @@ def test_frames_that_somebody_holds_stay_whole():
 
 
 @pytest.mark.rule("discard-generator")
+@LEAKS
 def test_a_generator_in_the_middle_of_running_is_over():
     kept = []
 
@@ -255,12 +260,14 @@ def test_a_generator_in_the_middle_of_running_is_over():
 
         def run():
             kept.append(generate())
-            for _ in kept[0]:
-                pass
+            return list(kept[0])
 
-        main.tealet(run).switch()
+        t = main.tealet(run)
+        t.switch()
+        return t  # dropped before the thread ends, it would unwind
 
-    in_a_thread(work)
+    t, _ = in_a_thread(work)
+    assert t.status is Status.EXITED
     gc.collect()
     assert list(kept[0]) == []
     assert kept[0].gi_frame is None or kept[0].gi_frame.f_code.co_name == "generate"

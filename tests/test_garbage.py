@@ -15,6 +15,21 @@ from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 
 
 @pytest.mark.rule("garbage-clear")
+def test_a_cycle_that_only_a_new_tealet_can_break_is_collected(main):
+    """Neither a builtin method nor the reference to a parent can be cleared."""
+
+    def cycle():
+        child = main.tealet(int)
+        parent = main.tealet(child.switch)
+        child.parent = parent
+        return weakref.ref(parent)
+
+    gone = cycle()
+    gc.collect()
+    assert gone() is None
+    assert main.stats().n_active == 1
+
+
 def test_a_new_tealet_in_a_cycle_with_its_function_is_collected(main):
     def cycle():
         def run():

@@ -183,6 +183,7 @@ def test_the_unraisablehook_may_close_the_domain(monkeypatch, collected):
     assert [t.status for t in (main, *others)] == [Status.EXITED] * 4
 
 
+@pytest.mark.rule("pending-refuse", "misuse-dropped")
 def test_refusing_to_end_reaches_the_unraisablehook(main, unraisable):
     def refuse():
         try:

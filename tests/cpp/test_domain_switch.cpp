@@ -134,6 +134,32 @@ TEST_CASE("[switch-1] only what the next tealet needs is copied") {
   CHECK_FALSE(near_one);
 }
 
+TEST_CASE("[switch-1] into a cached block no more is copied, either") {
+  Main main;
+  Tealet far_out, nearer;
+  far_out = main.create([&] {
+    main.switch_to();
+    for (;;) at_depth(20, [&] { nearer.switch_to(); });
+  });
+  far_out.switch_to();
+  at_depth(4, [&] {
+    nearer = main.create([&] {
+      main.switch_to();
+      for (int round = 0; round < 3; ++round) {
+        far_out.switch_to();
+        // From the second round on there is a block of the same size.
+        CHECK(far_out.saved_bytes() ==
+              between(node_of(far_out).stack->near(), node_of(nearer).far));
+        CHECK_FALSE(node_of(far_out).stack->complete());
+      }
+    });
+    nearer.switch_to();
+  });
+  REQUIRE(node_of(nearer).far < node_of(far_out).far);
+  nearer.switch_to();
+  CHECK_FALSE(nearer);
+}
+
 TEST_CASE("[switch-2] a fresh tealet begins on top, and nothing is copied") {
   Main main;
   std::vector<Tealet> chain(10);
