@@ -28,9 +28,8 @@ def more_than(before):
 def left_behind(before):
     """The same after a collection. Most tests leave no cycles and need no collection."""
     left = more_than(before)
-    for _ in range(
-        3
-    ):  # tealets found by one collection end after it, and leave garbage for the next
+    # Tealets found by one collection end after it, and leave garbage for the next.
+    for _ in range(3):
         if not left:
             break
         gc.collect()

@@ -15,6 +15,13 @@ import sys
 
 from conftest import check_stats, verify
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
+from wide_schedule.ways_down import (
+    directly,
+    in_generator,
+    while_mapping,
+    while_reducing,
+    while_sorting,
+)
 
 MAIN = 0
 whose = contextvars.ContextVar("whose", default=None)
@@ -227,7 +234,7 @@ class Schedule:
             return
         if expected != (me, *got):
             self.differences.append(
-                f"step {len(self.steps)}: {expected} foretold, {(me, *got)} came"
+                f"step {len(self.steps)}: {expected} predicted, {(me, *got)} came"
             )
         assert not self.differences
         # There is no handle to a tealet that ends with its last reference.
@@ -394,35 +401,10 @@ OPERATIONS = [
 # --- ways to get deeper ---
 
 
-def plainly(go):
-    go()
-
-
 def in_large_frame(go, a=1):
     b = c = d = e = f = g = h = i = j = k = a
     go()
     assert a == b == c == d == e == f == g == h == i == j == k == 1
-
-
-def while_sorting(go):
-    assert sorted([3, 2, 1], key=lambda n: (go() if n == 2 else None, n)[1]) == [1, 2, 3]
-
-
-def while_mapping(go):
-    assert list(map(lambda n: (go() if n == 1 else None, n)[1], range(3))) == [0, 1, 2]
-
-
-def while_reducing(go):
-    assert functools.reduce(lambda a, b: (go() if b == 2 else None, a + b)[1], [1, 2, 3]) == 6
-
-
-def in_generator(go):
-    def generate():
-        yield 1
-        go()
-        yield 2
-
-    assert list(generate()) == [1, 2]
 
 
 def in_comprehension(go):
@@ -471,7 +453,7 @@ def in_repr(go):
 
 
 WAYS_DOWN = [
-    plainly,
+    directly,
     in_large_frame,
     while_sorting,
     while_mapping,

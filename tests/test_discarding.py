@@ -211,6 +211,24 @@ def never_end(switch):
             pass
 
 
+def refuser(pauses_in, dropped_in):
+    """A function that refuses to end. When its locals are dropped, that switches, too."""
+
+    def refuse():
+        local = Pauses(dropped_in)
+        never_end(lambda: pauses_in.switch())
+        return local
+
+    return refuse
+
+
+def close_with_refuser(domain, function):
+    """Close `domain` with a tealet that refuses to end, so that it is discarded."""
+    domain.tealet(function).switch()
+    with pytest.raises(TealetError, match="refuses"):
+        domain.close()
+
+
 @pytest.mark.rule("discard-order")
 @pytest.mark.leaves_behind("a discard on a stack that is itself discarded never ends")
 def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_another(unraisable):
@@ -218,19 +236,9 @@ def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_anothe
 
     def discard_one():
         inner = Main()
+        close_with_refuser(inner, refuser(pauses_in=inner, dropped_in=outer))
 
-        def refuse():
-            local = Pauses(outer)
-            never_end(lambda: inner.switch())
-            return local
-
-        inner.tealet(refuse).switch()
-        with pytest.raises(TealetError, match="refuses"):
-            inner.close()
-
-    outer.tealet(discard_one).switch()
-    with pytest.raises(TealetError, match="refuses"):
-        outer.close()
+    close_with_refuser(outer, discard_one)
 
     def discard_a_nested_one():
         outer = Main()
@@ -239,14 +247,11 @@ def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_anothe
             with Main() as inner:
                 inner.tealet(lambda: never_end(lambda: outer.switch())).switch()
 
-        outer.tealet(host).switch()
-        with pytest.raises(TealetError, match="refuses"):
-            outer.close()
+        close_with_refuser(outer, host)
 
     def domains():
-        for _ in range(
-            3
-        ):  # tealets found by one collection end after it, and leave garbage for the next
+        # Tealets found by one collection end after it, and leave garbage for the next.
+        for _ in range(3):
             gc.collect()
         return census()["domains"]
 
@@ -266,24 +271,14 @@ def test_a_domain_that_was_being_discarded_on_a_stack_that_is_discarded(unraisab
 
         def host():
             inner = Main()
-
-            def refuse():
-                local = Pauses(outer)
-                never_end(lambda: middle.switch())
-                return local
-
             others = [inner.tealet(lambda: inner.switch()) for _ in range(3)]
             for other in others:
                 other.switch()
-            inner.tealet(refuse).switch()
+            inner.tealet(refuser(pauses_in=middle, dropped_in=outer)).switch()
 
-        middle.tealet(host).switch()
-        with pytest.raises(TealetError, match="refuses"):
-            middle.close()
+        close_with_refuser(middle, host)
 
-    outer.tealet(discard).switch()
-    with pytest.raises(TealetError, match="refuses"):
-        outer.close()
+    close_with_refuser(outer, discard)
     gc.collect()
     after = census()
     for name in ("blocks", "bytes", "open domains", "tealets"):

@@ -35,7 +35,7 @@ def in_a_thread(call):
     return result[0], [(w.category, str(w.message)) for w in caught]
 
 
-def pauses_plainly(main, thing):
+def pauses_directly(main, thing):
     return main.switch(thing)
 
 
@@ -78,7 +78,7 @@ def pauses_in_a_context(main, thing):
 
 
 PAUSES = [
-    pauses_plainly,
+    pauses_directly,
     pauses_deep,
     pauses_below_c,
     pauses_in_a_generator,

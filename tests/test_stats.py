@@ -24,8 +24,8 @@ def through_sorted(main, depth):
     return main.switch()
 
 
-def plainly(main, depth):
-    return plainly(main, depth - 1) if depth else main.switch()
+def directly(main, depth):
+    return directly(main, depth - 1) if depth else main.switch()
 
 
 def paused(main, depth=0, how=through_map):
@@ -103,7 +103,7 @@ def test_peaks_stay_until_they_are_reset(main):
     assert main.stats().bytes_allocated_peak > reset.bytes_allocated_peak
 
 
-@pytest.mark.parametrize("how", [through_map, through_sorted, plainly])
+@pytest.mark.parametrize("how", [through_map, through_sorted, directly])
 def test_the_saved_bytes_of_tealets_of_varying_depth_add_up(main, how):
     for _ in range(10):
         paused(main, 0, how).close()  # now the call of main.switch() is specialised
@@ -114,7 +114,7 @@ def test_the_saved_bytes_of_tealets_of_varying_depth_add_up(main, how):
     assert stats.stack_bytes_expanded == stats.stack_bytes
     assert stats.stack_bytes_naive == sum(t.extent for t in ts)
     sizes = [t.extent for t in ts]
-    if how is plainly:
+    if how is directly:
         # Python calls Python without using the C stack: depth is on the data stack.
         assert len(set(sizes)) == 1
     else:
@@ -330,7 +330,7 @@ def random_operations(seed, count):
             operation = rng.random()
             if operation < 0.25 and len(ts) < 40:
                 t = main.tealet(functools.partial(loop, rng.randrange(12)))
-                t.switch(rng.choice([through_map, plainly]))
+                t.switch(rng.choice([through_map, directly]))
                 ts.append(t)
             elif operation < 0.3:
                 stubs.append(main.stub())
