@@ -1,4 +1,4 @@
-/* Where a domain may be finalized, and what becomes of a program that does so elsewhere. POSIX. */
+/* Where a domain may be finalized. Elsewhere that ends the program. POSIX. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
@@ -262,7 +262,7 @@ static tealet_t* begins_middle_that_hosts(tealet_t* current, void* arg) {
   return current->main;
 }
 
-/* What is asked of the innermost one looks no further than the one that is stranded. */
+/* A use of the innermost domain climbs no farther than the orphaned one. */
 static void test_use_two_deep_in_what_is_gone(void) {
   begin();
   CHECK(tealet_run(tealet_new(main_tealet), begins_middle_that_hosts, NULL, NULL,
@@ -274,7 +274,7 @@ static void test_use_two_deep_in_what_is_gone(void) {
   CHECK(upstream.blocks == 0);
 }
 
-/* A forced switch gives up the enclosing tealet. */
+/* A forced switch makes the enclosing tealet defunct. */
 static tealet_t* goes_out_by_force(tealet_t* current, void* arg) {
   upstream.left = 0;
   tealet_switch((tealet_t*)arg, NULL, TEALET_XFER_FORCE);

@@ -1,4 +1,4 @@
-/* How domains and tealets come and go, and what can be asked of them. */
+/* Creation and destruction of domains and tealets, and queries. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Domains that are begun in tealets of other domains. */
+/* Domains that are opened in tealets of other domains. */
 #include "support.h"
 
 static upstream_t upstream;

@@ -1,4 +1,4 @@
-/* What is left when memory runs out, at whichever allocation that is. */
+/* The C API without memory: each allocation fails once, and switches are forced. */
 #include "support.h"
 
 static upstream_t upstream;
@@ -419,7 +419,7 @@ static tealet_t* returns_elsewhere(tealet_t* current, void* arg) {
   return elsewhere;
 }
 
-/* `lower` is in the way, and given up. */
+/* `lower` is in the way, and becomes defunct. */
 static void upper_ends(tealet_run_t end, int result) {
   tealet_t* t;
 
@@ -491,7 +491,7 @@ static void test_what_is_resumed_is_not_given_up(void) {
   finish();
 }
 
-/* What is saved of a tealet that is given up is no use any more. */
+/* The saved bytes of a defunct tealet are of no use. */
 static tealet_t* gives_up_what_is_saved_in_part(tealet_t* current, void* arg) {
   CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
   CHECK(tealet_get_stacksize(tall) > 0);
@@ -520,7 +520,7 @@ static void test_given_up_when_saved_in_part(void) {
   finish();
 }
 
-/* Main is in the way, behind `lower`: neither is given up. */
+/* Main is in the way, behind `lower`: neither becomes defunct. */
 static tealet_t* forces_what_needs_main(tealet_t* current, void* arg) {
   (void)arg;
   upstream.left = 1;

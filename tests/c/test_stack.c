@@ -1,4 +1,4 @@
-/* Where stacks begin and end, what is saved of them, and that all of it comes back. */
+/* The ends of stacks, and that all saved bytes are restored. */
 #include <stdint.h>
 
 #include "support.h"

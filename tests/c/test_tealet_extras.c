@@ -1,4 +1,4 @@
-/* The allocator that counts, tealet_spawn() and stubs. */
+/* tealet_extras.h: the allocator that counts, tealet_spawn() and stubs. */
 #include <tealet/tealet_extras.h>
 
 #include <stdint.h>

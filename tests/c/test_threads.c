@@ -1,6 +1,4 @@
-/* A domain on each of several threads, and what other threads than its own get from it. POSIX
- * threads.
- */
+/* A domain on each of several threads, and its use on other threads. POSIX threads. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_getattr_np() */
 #endif
@@ -160,7 +158,7 @@ static void* watches_as_much_as_there_is(void* arg) {
   return arg;
 }
 
-/* --- room ------------------------------------------------------------------------------------- */
+/* --- stack space ------------------------------------------------------------------------------ */
 
 /* Some of which are the thread's own variables: under ThreadSanitizer the most of 1 MiB. */
 #define STACK_SIZE ((size_t)4 << 20)

@@ -1,4 +1,4 @@
-/* What transfers hand over, how tealets end, and what every flag does. */
+/* Transfers: arguments, ends and flags. */
 #include "support.h"
 
 static tealet_t* main_tealet;
@@ -236,7 +236,7 @@ static void test_exit_to_another_tealet(void) {
   CHECK(received == token(12) && result == 0);
   CHECK(tealet_previous(main_tealet) == exit_target);
 
-  /* Also one that waits to begin. */
+  /* The same with a captured tealet. */
   t = tealet_new(main_tealet);
   tealet_delete(exit_target);
   exit_target = tealet_new(main_tealet);

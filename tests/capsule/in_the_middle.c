@@ -4,7 +4,7 @@
 
 static long clean_ups = 0;
 
-/* How often a C function had to give up, since this was last asked. */
+/* How often a C function has failed since the last call. */
 static PyObject* take_clean_ups(PyObject* module, PyObject* nothing) {
   const long count = clean_ups;
   (void)module;

@@ -31,7 +31,7 @@ inline void* token(int number) {
 }
 inline int number(void* value) { return static_cast<int>(reinterpret_cast<std::intptr_t>(value)); }
 
-// The engine behind the C++ face.
+// The engine behind the C++ API.
 inline tealet::core::Node& node_of(const TealetRef& tealet) {
   struct Reach : TealetRef {
     static auto node() { return &Reach::node_; }

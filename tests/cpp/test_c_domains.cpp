@@ -83,7 +83,7 @@ TEST_CASE("a C domain in a C++ tealet is part of its execution") {
   CHECK(consistent(main));
 }
 
-TEST_CASE("a C domain outlives the C++ tealet that it was begun in, and waits to be finalized") {
+TEST_CASE("a C domain outlives its enclosing C++ tealet, until it is finalized") {
   Main main;
   tealet_t* c_main = nullptr;
   tealet_t* c_tealet = nullptr;
@@ -170,7 +170,7 @@ TEST_CASE("C++ domains in a C tealet are closed when it ends") {
       return nullptr;
     });
   }
-  SUBCASE("by an exit to a tealet that was given up, which leads to main") {
+  SUBCASE("by an exit to a defunct tealet, which leads to main") {
     shared->c_tealet = tealet_new(c.main());
     CHECK(tealet_run(
               shared->c_tealet,

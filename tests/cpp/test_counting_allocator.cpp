@@ -1,4 +1,4 @@
-// Where memory comes from, how much of it, and that all of it goes back.
+// The counting allocator: its limit, its cache and its upstream.
 #include <vector>
 
 #include "helpers.hpp"
@@ -50,7 +50,7 @@ TEST_CASE("what the owner of an allocator took by itself counts like the rest") 
   memory.deallocate(block, 400);
 }
 
-TEST_CASE("[memory-limit] the limit counts what is kept, but kept blocks give way") {
+TEST_CASE("[memory-limit] the limit counts cached blocks, but these are returned first") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream, 4096);
   void* small = memory.try_allocate(1024);
@@ -73,7 +73,7 @@ TEST_CASE("[memory-limit] the limit counts what is kept, but kept blocks give wa
   CHECK(upstream.blocks() == 0);
 }
 
-TEST_CASE("few large blocks are kept, and make room for small ones") {
+TEST_CASE("few large blocks are cached, and are evicted for small ones") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream);
   memory.set_cache_bytes(100'000);
@@ -87,13 +87,13 @@ TEST_CASE("few large blocks are kept, and make room for small ones") {
   CHECK(memory.bytes_cached() == 80'006);
   CHECK(upstream.failures() == 0);
   upstream.refill();
-  take_and_give(90'000);  // all of them make room
+  take_and_give(90'000);  // all of them are evicted
   CHECK(memory.bytes_cached() == 90'000);
   take_and_give(100'001);  // never kept
   CHECK(memory.bytes_cached() == 90'000);
   take_and_give(4096);
   CHECK(memory.bytes_cached() == 94'096);
-  take_and_give(96'000);  // small ones do not make room, so large ones need not
+  take_and_give(96'000);  // small ones are not evicted, so large ones need not be
   CHECK(memory.bytes_cached() == 94'096);
   for (std::size_t bytes = 3200; bytes <= 4000; bytes += 400) take_and_give(bytes);  // they do
   CHECK(memory.bytes_cached() == 4096 + 3200 + 3600 + 4000);
@@ -108,7 +108,7 @@ TEST_CASE("few large blocks are kept, and make room for small ones") {
   CHECK(memory.counts().blocks_peak == (counting ? 1 : 0));
 }
 
-TEST_CASE("[stats-upstream] what upstream has given out is what is live or kept, and goes back") {
+TEST_CASE("[stats-upstream] upstream has given out the live and cached bytes, and gets all back") {
   Upstream upstream;
   {
     Main main(over(upstream));

@@ -1,4 +1,4 @@
-// What the engine offers beyond what the C++ face uses, without a face.
+// The engine's domain, without an API: functions that the C++ API does not use.
 #include <pthread.h>
 
 #include <functional>
@@ -65,7 +65,7 @@ TEST_CASE("a stack that begins farther is asked for one tealet at a time") {
 }
 
 TEST_CASE(
-    "[nesting-orphaned] a domain is stranded when the tealet that it was opened in exits, and is "
+    "[nesting-orphaned] a domain is orphaned when the tealet that it was opened in exits, and is "
     "kept") {
   Upstream upstream;
   static Domain* outer = nullptr;
@@ -90,7 +90,7 @@ TEST_CASE(
   CHECK(consistent(domain));
 }
 
-TEST_CASE("the sums stay right while a tealet is forked, shared and lost") {
+TEST_CASE("the sums are right while a tealet is forked, shared and discarded") {
   Upstream upstream;
   static Domain* all = nullptr;
   static Node* copy = nullptr;

@@ -1,4 +1,4 @@
-// The engine's rules 1 to 4: what is copied, when, and how far.
+// The rules 1 to 4 of the switch: what is copied, when, and how far.
 #include <utility>
 #include <vector>
 
@@ -134,7 +134,7 @@ TEST_CASE("[switch-1] only what the next tealet needs is copied") {
   CHECK_FALSE(near_one);
 }
 
-TEST_CASE("[switch-1] into a cached block no more is copied, either") {
+TEST_CASE("[switch-1] no more is copied into a cached block, either") {
   Main main;
   Tealet far_out, nearer;
   far_out = main.create([&] {

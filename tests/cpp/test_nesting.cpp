@@ -247,7 +247,7 @@ TEST_CASE("a domain that ends with its tealet was used last from one that is gon
       try {
         older->switch_to();
       } catch (const tealet::Exit&) {
-        outer.create([] {});  // not plainly usable here
+        outer.create([] {});  // not usable here by the fast path
         unwound = true;
         throw;
       }
@@ -265,7 +265,7 @@ TEST_CASE("a domain that ends with its tealet was used last from one that is gon
   CHECK(code_of([&] { outer.create([] {}).switch_to(); }) == Errc::ok);
 }
 
-TEST_CASE("a tealet that is given up with a domain open inside leaves it outside") {
+TEST_CASE("a domain in a tealet that becomes defunct is refused") {
   Upstream upstream;
   std::unique_ptr<Main> left;
   Tealet stray;

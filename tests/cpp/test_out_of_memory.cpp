@@ -1,4 +1,4 @@
-// Rule 5: what is left when memory runs out.
+// The engine without memory: failed allocations, forced switches.
 #include <memory>
 #include <vector>
 
@@ -147,7 +147,7 @@ TEST_CASE("[switch-5] a forced switch makes the one tealet that cannot be saved 
     CHECK(code_of(domain.switch_to(domain.main(), {}, false)) == tealet::Errc::memory);
     CHECK(victim.status() == Status::Running);
     domain.switch_to(domain.main(), {tealet::core::Signal::value, token(1)}, true);
-    CHECK(false);  // lost
+    CHECK(false);  // not reached: the tealet is defunct
   });
   CHECK(victim.switch_to() == token(1));
   upstream.refill();
@@ -173,8 +173,8 @@ TEST_CASE("[switch-5] a forced switch makes the one tealet that cannot be saved 
 }
 
 TEST_CASE(
-    "[switch-5] a forced switch loses what is in the way, but neither main nor the one it "
-    "resumes") {
+    "[switch-5] a forced switch makes tealets in the way defunct, but neither main nor its "
+    "target") {
   damaged = 0;
   Upstream upstream;
   Main main(over(upstream));
@@ -271,8 +271,8 @@ TEST_CASE("[switch-5] a tealet that ends without memory still reaches its parent
 }
 
 TEST_CASE(
-    "[switch-5] with several stacks in the way, a failure undoes what was grown, and force loses "
-    "one") {
+    "[switch-5] with several stacks in the way, a failure is rolled back, and force makes one "
+    "defunct") {
   damaged = 0;
   Upstream upstream;
   Main main(over(upstream));
@@ -312,7 +312,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "[switch-5] a tealet that ends without memory gives up what is in the way of its parent") {
+    "[switch-5] a tealet that ends without memory makes those in the way of its parent defunct") {
   Upstream upstream;
   Main main(over(upstream));
   main.memory().set_cache_bytes(0);

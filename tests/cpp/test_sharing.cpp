@@ -163,7 +163,7 @@ TEST_CASE("a stub that is a parent is passed over: it has no function that could
   Tealet stub = main.stub();
   Tealet child = main.create([]() -> void* { return token(3); });
   CHECK_THROWS_AS(child.set_parent(stub), tealet::InvalidError);
-  // Other faces may allow it.
+  // Other APIs may allow it.
   auto set_parent = [&] {
     CHECK(domain_of(main).set_parent(node_of(child), node_of(stub)) == tealet::Errc::ok);
   };
@@ -215,8 +215,7 @@ TEST_CASE("[switch-4] a shared stack is completed before it is overwritten") {
   CHECK(damaged == 0);
 }
 
-TEST_CASE(
-    "[switch-4] a stack that loses an owner while it is in place is still saved when needed") {
+TEST_CASE("[switch-4] a stack with one owner fewer, still in place, is saved when needed") {
   damaged = 0;
   BareDomain domain;
   Node* original = nullptr;

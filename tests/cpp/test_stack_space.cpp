@@ -1,4 +1,4 @@
-// What is left of the C stack when tealets begin on top of each other without end.
+// The C stack when tealets begin on top of each other until it is used up.
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -19,7 +19,7 @@ struct Tower {
   Errc stub_code = Errc::ok;
 };
 
-// A frame or two below the caller, lest the last bytes of room decide.
+// A frame or two below the caller, so that the last bytes of stack space do not decide.
 [[gnu::noinline]] void stub_below(Main& main) {
   Pattern<4096> pattern(1);
   main.stub();
@@ -57,7 +57,7 @@ void exhaust() {
   CHECK(consistent(main));
   tower.floors.clear();
   CHECK(main.stats().n_active == (counting ? 1 : 0));
-  // There is room again.
+  // There is stack space again.
   CHECK(main.create([]() -> void* { return token(1); }).switch_to() == token(1));
   CHECK(damaged == 0);
 }
@@ -82,7 +82,8 @@ class Limit {
 }  // namespace
 
 TEST_CASE(
-    "[misuse-stack] tealets on top of each other until there is no room, on a thread with a small "
+    "[misuse-stack] tealets on top of each other until the stack is used up, on a thread with a "
+    "small "
     "stack") {
   pthread_attr_t attributes;
   REQUIRE(pthread_attr_init(&attributes) == 0);
@@ -102,7 +103,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "[misuse-stack] tealets on top of each other until there is no room, on the first thread") {
+    "[misuse-stack] tealets on top of each other until the stack is used up, on the first thread") {
   exhaust();
 }
 

@@ -1,4 +1,4 @@
-// Many domains on many threads at once, of both faces and nested: they share an upstream, and hand
+// Many domains on many threads at once, of both APIs and nested: they share an upstream, and hand
 // work to each other from within tealets. What ThreadSanitizer is to look at.
 #include <tealet/tealet.h>
 
@@ -81,7 +81,7 @@ tealet_t* counts(tealet_t* current, void* arg) {
   return current->main;
 }
 
-// A domain of the C face, begun wherever this is called.
+// A domain of the C API, opened where this is called.
 void use_c_domain() {
   tealet_t* const main = tealet_initialize(nullptr, 0);
   tealet_t* const one = tealet_new(main);

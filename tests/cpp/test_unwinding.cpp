@@ -38,7 +38,7 @@ TEST_CASE("a tealet that has not begun is closed without running") {
   CHECK_FALSE(ran);
 }
 
-TEST_CASE("destroying the owner unwinds; another exception is lost then, and thrown by close") {
+TEST_CASE("destroying the owner unwinds and drops other exceptions; close throws them") {
   Main main;
   auto body = [&] {
     try {
