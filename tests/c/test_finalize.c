@@ -99,7 +99,7 @@ static tealet_t* goes_out(tealet_t* current, void* arg) {
   return current->main;
 }
 
-/* In a tealet of the inner domain, of which nothing is gone: the enclosing tealet is paused. */
+/* In a tealet of the inner domain, while the enclosing tealet is paused. */
 static tealet_t* begins_and_goes_out(tealet_t* current, void* arg) {
   arg = current->main;
   inner = tealet_initialize(&upstream.alloc, 0);
@@ -152,7 +152,7 @@ static void test_after_its_thread_has_ended(void) {
   CHECK(upstream.blocks == 0);
 }
 
-/* Its thread waits, and may have another domain then. */
+/* The thread of the domain blocks, and may use another domain then. */
 static void test_on_another_thread(void) {
   begin();
   paused_echo(main_tealet);
@@ -190,7 +190,7 @@ static void* finalizes_inner(void* arg) {
   return arg;
 }
 
-/* The enclosing tealet is gone, or what that one was begun in; a tealet of it ran last. */
+/* The enclosing tealet, or one farther out, has ended. A tealet of the domain ran last. */
 /* [nesting-finalize] */
 static void test_what_can_never_run_again(void) {
   tealet_t* host;

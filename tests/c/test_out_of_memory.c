@@ -22,7 +22,7 @@ static snapshot_t snapshot(void) {
   return now;
 }
 
-/* True if what was tried shall be tried again, with memory. */
+/* True if the step must be repeated with memory. */
 static int ran_dry(const snapshot_t* before, int result) {
   const snapshot_t now = snapshot();
 
@@ -226,7 +226,7 @@ static void finish(void) {
   CHECK(upstream.blocks == 0);
 }
 
-/* From further down than `t` began: a part of main must be saved for it. */
+/* From deeper than where `t` began: a part of main must be saved. */
 static void switch_in_vain(void* paused) {
   tealet_t* const t = (tealet_t*)paused;
   void* arg = token(1);
@@ -237,7 +237,7 @@ static void switch_in_vain(void* paused) {
   CHECK(arg == token(1) && tealet_current(t) == main_tealet);
   CHECK(tealet_status(t) == TEALET_STATUS_ACTIVE);
   CHECK(tealet_status(main_tealet) == TEALET_STATUS_ACTIVE);
-  /* To go to main is to stay: with panic. */
+  /* A switch from main to main returns with panic. */
   CHECK(tealet_switch(t, &arg, TEALET_XFER_NOFAIL) == TEALET_ERR_PANIC);
   CHECK(arg == token(1) && tealet_current(t) == main_tealet);
   upstream.left = -1;
@@ -256,7 +256,7 @@ static void test_main_is_never_given_up(void) {
   finish();
 }
 
-/* What lies nearer than main takes no memory to go to. */
+/* A switch to a nearer tealet takes no memory. */
 static tealet_t* comes_without_memory(tealet_t* current, void* arg) {
   CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
   CHECK(arg == token(2) && upstream.left == 0);
@@ -334,7 +334,7 @@ static tealet_t* force_from_the_top(tealet_t* current, void* arg) {
   upstream.left = 1;
   CHECK(tealet_switch(current->main, NULL, TEALET_XFER_FORCE) == 0);
   CHECK(tealet_status(lower) == TEALET_STATUS_DEFUNCT);
-  /* What cannot be reached for being defunct is main's to know. */
+  /* With NOFAIL, main is told that the target is defunct. */
   upstream.left = -1;
   CHECK(tealet_switch(lower, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_DEFUNCT);
   CHECK(tealet_switch(lower, NULL, TEALET_XFER_NOFAIL) == 0);
@@ -558,7 +558,7 @@ static void test_nobody_is_given_up_for_nothing(void) {
   finish();
 }
 
-/* A function that returns does so whatever memory there is. */
+/* A function can return without any memory. */
 static tealet_t* returns_without_memory(tealet_t* current, void* arg) {
   (void)current;
   upstream.left = 0;

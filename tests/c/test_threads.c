@@ -160,7 +160,7 @@ static void* watches_as_much_as_there_is(void* arg) {
 
 /* --- stack space ------------------------------------------------------------------------------ */
 
-/* Some of which are the thread's own variables: under ThreadSanitizer the most of 1 MiB. */
+/* Contains the thread's own variables: under ThreadSanitizer nearly 1 MiB. */
 #define STACK_SIZE ((size_t)4 << 20)
 
 /* The lower end of this thread's stack. */
@@ -175,7 +175,7 @@ static void* end_of_stack(void) {
   return lowest;
 }
 
-/* Calls `function` where 128 KiB of the stack are left. */
+/* Calls `function` with 128 KiB of stack space left. */
 static void near_the_end(void* end, void (*function)(void)) {
   pattern_t pattern;
 

@@ -183,7 +183,7 @@ static void test_run_wants_a_new_tealet_and_a_function(void) {
 static tealet_t* exit_target;
 static int exit_flags;
 
-/* Exits as it is told; the panic tells main if it comes back from that. */
+/* Exits as exit_flags says. If tealet_exit() returns, a panic tells main. */
 static tealet_t* exits(tealet_t* current, void* arg) {
   (void)arg;
   result = tealet_exit(exit_target, token(12), exit_flags);
@@ -308,7 +308,7 @@ static void test_the_last_deferred_exit_counts(void) {
   tealet_delete(other);
 }
 
-/* Where to go is for the function to say in the end; how, was said before. */
+/* The return value decides the target, the deferred exit the flags. */
 static tealet_t* defers_and_returns(tealet_t* current, void* arg) {
   CHECK(tealet_exit((tealet_t*)arg, token(4), TEALET_EXIT_DEFER | TEALET_EXIT_DELETE) == 0);
   return current->main;
@@ -324,7 +324,7 @@ static void test_what_is_returned_goes_before_a_deferred_target(void) {
   tealet_delete(other);
 }
 
-/* A deferred exit to a tealet that has ended by then. */
+/* A deferred exit to a tealet that ends before. */
 static tealet_t* defers_to(tealet_t* current, void* arg) {
   CHECK(tealet_exit((tealet_t*)arg, token(1), TEALET_EXIT_DEFER | TEALET_EXIT_DELETE) == 0);
   CHECK(tealet_switch(current->main, NULL, TEALET_XFER_DEFAULT) == 0);

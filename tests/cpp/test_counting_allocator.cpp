@@ -30,14 +30,14 @@ TEST_CASE("[memory-limit] the byte limit") {
   for (Tealet& tealet : tealets) tealet.switch_to();
   for (Tealet& tealet : tealets) CHECK_FALSE(tealet);
 
-  main.memory().set_limit(1);  // below what is taken already
+  main.memory().set_limit(1);  // below the current bytes
   CHECK_THROWS_AS(main.create([numbers = std::array<char, 3000>{}] { (void)numbers; }),
                   tealet::MemoryError);
   main.memory().set_limit(8000);
   CHECK_NOTHROW(main.create([] {}));
 }
 
-TEST_CASE("what the owner of an allocator took by itself counts like the rest") {
+TEST_CASE("bytes that the owner has allocated itself count like others") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream, 1000);
   memory.charge(600);
@@ -65,7 +65,7 @@ TEST_CASE("[memory-limit] the limit counts cached blocks, but these are returned
   CHECK(large != nullptr);
   CHECK(memory.bytes_cached() == 0);
   CHECK(upstream.bytes() == 4052);
-  memory.deallocate(large, 2004);  // no multiple of 8: never kept
+  memory.deallocate(large, 2004);  // no multiple of 8: never cached
   CHECK(upstream.bytes() == 2048);
   memory.deallocate(other, 2048);
   CHECK(memory.trim() == 2048);
@@ -89,7 +89,7 @@ TEST_CASE("few large blocks are cached, and are evicted for small ones") {
   upstream.refill();
   take_and_give(90'000);  // all of them are evicted
   CHECK(memory.bytes_cached() == 90'000);
-  take_and_give(100'001);  // never kept
+  take_and_give(100'001);  // never cached
   CHECK(memory.bytes_cached() == 90'000);
   take_and_give(4096);
   CHECK(memory.bytes_cached() == 94'096);
@@ -139,7 +139,7 @@ TEST_CASE("[stats-upstream] upstream has given out the live and cached bytes, an
       CHECK(main.trim() == kept);
       CHECK(main.stats().bytes_cached == 0);
       exact();
-      // All have ended, and of each there is one block until its owner goes.
+      // All have ended. One block of each remains until its owner is destroyed.
       CHECK(main.stats().n_active == start.n_active);
       CHECK(upstream.blocks() == 1 + tealets.size());
       tealets.clear();

@@ -32,13 +32,13 @@ Node& make(Domain& domain, Function& function) {
   return *node;
 }
 
-// Here, not on the stack: tealets may have copies of that.
+// Not on the stack, since tealets may have copies of that.
 char* seen = nullptr;
 
 }  // namespace
 
-TEST_CASE("a stack that begins farther is asked for one tealet at a time") {
-  // Not on the stack, or a tealet that begins at `far` has a copy of its own.
+TEST_CASE("a farther end of the stack is set for one tealet at a time") {
+  // Not on the stack, since a tealet that begins at `far` has its own copy of that.
   const auto upstream_here = std::make_unique<Upstream>();
   Upstream& upstream = *upstream_here;
   const auto domain_here =
@@ -76,7 +76,7 @@ TEST_CASE(
   static Function opens_one = [](Node&) {
     inner = new Domain(hooks, tealet::malloc_resource(), tealet::CountingAllocator::no_limit);
     CHECK(inner->open(0) == Errc::ok);
-    // None that is closed with it.
+    // The API closes no domain with it.
     CHECK(outer->nesting().to_close_in(outer->current()) == nullptr);
     outer->exit_to(outer->main(), {}, true, false);
   };
@@ -116,7 +116,7 @@ TEST_CASE("the sums are right while a tealet is forked, shared and discarded") {
   CHECK(consistent(domain));
 }
 
-TEST_CASE("a thread's stack ends below what else lies at its top") {
+TEST_CASE("a thread's stack ends below the thread's own variables") {
   std::thread([] {
     thread_local char variable = 0;
     const char* top = tealet::port::top_of_this_stack();

@@ -43,7 +43,7 @@ TEST_CASE("[switch-1] a paused stack is grown step by step, as far as each switc
     CHECK(chunks_of_tall() == ++chunks);
     CHECK(consistent(main));
   };
-  // Runs on each rung in turn, and looks at what `tall` looks like from there.
+  // Runs on each step in turn, and checks `tall` there.
   int seen = 0;
   Tealet steps[3];
   auto begin_step = [&](int i) {
@@ -85,7 +85,7 @@ TEST_CASE("[switch-1] what is in place stays in place, and is complete when it i
       at_depth(20, [&] {
         ladder.next = main.self();
         for (Tealet& rung : ladder.rungs) {
-          // Straight back: one chunk, the rest never leaves the stack.
+          // Back at once: one chunk is saved, the rest stays in place.
           ladder.next = main.current();
           const Stats before = main.stats();
           rung.switch_to();
@@ -112,7 +112,7 @@ TEST_CASE("[switch-1] only what the next tealet needs is copied") {
   at_depth(10, [&] {
     near_one = main.create([&] {
       main.switch_to();
-      // Main is paused between here and the end of the stack; only up to our far end it was saved.
+      // Main is paused farther out. It was saved only up to our far end.
       CHECK(main.self().saved_bytes() ==
             between(node_of(main.self()).stack->near(), node_of(near_one).far));
       CHECK_FALSE(node_of(main.self()).stack->complete());
@@ -193,7 +193,7 @@ TEST_CASE("[switch-3] a tealet that ends is not saved") {
   main.memory().set_cache_bytes(0);
   for (int depth : {0, 20}) {
     Tealet tealet = main.create([&, depth] { at_depth(depth, [&] { main.switch_to(); }); });
-    at_depth(1, [&] { tealet.switch_to(); });  // begins nearer than all that main needs below
+    at_depth(1, [&] { tealet.switch_to(); });  // begins nearer than the frames that main has below
     const std::size_t before = main.stats().blocks_allocated_total;
     tealet.switch_to();
     CHECK_FALSE(tealet);
@@ -201,7 +201,7 @@ TEST_CASE("[switch-3] a tealet that ends is not saved") {
     CHECK(main.stats().stack_count == 0);
     CHECK(main.stats().n_active == (counting ? 1 : 0));
   }
-  // Neither is one that ends right away, nor when it cannot be: there is no memory at all.
+  // The same for one that ends at once, and without any memory.
   Tealet tealet = main.create([&] { upstream.run_dry_after(0); });
   tealet.switch_to();
   upstream.refill();

@@ -1,4 +1,4 @@
-// C++ exceptions belong to the execution that they are raised, caught or in flight in.
+// C++ exceptions belong to the execution that raises or handles them.
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -113,7 +113,7 @@ TEST_CASE("a switch in the middle of a catch block, and a rethrow later") {
   CHECK(std::current_exception() == nullptr);
 }
 
-TEST_CASE("a tealet begins with no exception in flight, whoever begins it") {
+TEST_CASE("a tealet begins without an exception in flight") {
   Main main;
   try {
     throw 1;

@@ -159,7 +159,7 @@ TEST_CASE("[switch-5] a forced switch makes the one tealet that cannot be saved 
   CHECK_THROWS_AS(victim.switch_to(), tealet::DefunctError);
   CHECK_THROWS_AS(victim.throw_into(std::make_exception_ptr(1)), tealet::DefunctError);
   CHECK_THROWS_AS(victim.duplicate(), tealet::DefunctError);
-  // What it was to give to its parent, or gets from a child, goes past it.
+  // The result of its child goes past it, to its parent.
   Tealet child = main.create([]() -> void* { return token(2); });
   domain.set_parent(node_of(child), node_of(victim));
   CHECK(child.switch_to() == token(2));
@@ -212,7 +212,7 @@ TEST_CASE(
   lower.close();
   CHECK(consistent(main));
 
-  // Main cannot be saved: then there is no switch, forced or not.
+  // Main cannot be saved: then no switch succeeds, forced or not.
   at_depth(10, [&] {
     upstream.run_dry_after(0);
     const Stats before = main.stats();

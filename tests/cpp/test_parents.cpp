@@ -1,4 +1,4 @@
-// Parents: who receives a tealet's end.
+// The parent of a tealet, which receives its result.
 #include <string>
 
 #include "helpers.hpp"

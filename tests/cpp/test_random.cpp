@@ -1,4 +1,4 @@
-// Many thousands of random operations, the figures compared with a walk after each.
+// Thousands of random operations. After each the figures are compared with a walk.
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -10,7 +10,7 @@ using namespace tealet_tests;
 
 namespace {
 
-// A crowd of tealets, of which whoever runs does the next thing that comes to mind.
+// A number of tealets. The one that runs does a random operation.
 class Crowd {
  public:
   Crowd(unsigned seed, int operations, std::size_t cache_bytes)

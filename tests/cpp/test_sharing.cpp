@@ -35,7 +35,7 @@ TEST_CASE("duplicates of a stub share its stack") {
       }
       CHECK(consistent(main));
 
-      // The chunk goes with its last owner, whichever that is.
+      // The last owner frees the chunk.
       stub.close();
       CHECK(main.stats().stack_count == (counting && count > 1 ? 1 : 0));
       while (!twins.empty()) {
@@ -112,7 +112,7 @@ TEST_CASE("a stub's function may be large, and is destroyed when the tealet ends
   CHECK(damaged == 0);
 }
 
-TEST_CASE("a function that cannot be moved to where it is kept") {
+TEST_CASE("a function whose move throws") {
   struct Once {
     explicit Once(int moves) : left(moves) {}
     Once(Once&& other) : left(other.left - 1) {
@@ -134,7 +134,7 @@ TEST_CASE("a function that cannot be moved to where it is kept") {
   CHECK(stub.run(Once(1)) == nullptr);
 }
 
-TEST_CASE("what a stub does not do") {
+TEST_CASE("misuse of a stub") {
   Main main;
   Tealet stub = main.stub();
   CHECK_THROWS_AS(stub.switch_to(), tealet::InvalidError);
@@ -188,7 +188,7 @@ TEST_CASE("[switch-4] a shared stack is completed before it is overwritten") {
     volatile int local = 1;
     Pattern<> pattern(9);
     domain.go(*watcher);
-    // Both owners come by here, each with `local` as it was when they parted.
+    // Both owners return here, each with the value of `local` at the time of duplication.
     CHECK(local == 1);
     local = 2;
     CHECK(pattern.intact());
@@ -242,7 +242,7 @@ TEST_CASE("[switch-4] a stack with one owner fewer, still in place, is saved whe
   CHECK(damaged == 0);
 }
 
-TEST_CASE("[switch-4] what is shared and complete is not copied again") {
+TEST_CASE("[switch-4] a shared stack that is complete is not copied again") {
   BareDomain domain;
   Node* twins[3] = {};
   int ends = 0;
@@ -265,7 +265,7 @@ TEST_CASE("[switch-4] what is shared and complete is not copied again") {
   CHECK(domain.stats().stack_count == 0);
 }
 
-TEST_CASE("capturing a stub is no switch to whoever captures it") {
+TEST_CASE("capturing a stub does not count as a switch") {
   Main main;
   Tealet stub = main.stub();
   CHECK(main.previous() == TealetRef());

@@ -49,7 +49,7 @@ void exhaust() {
   damaged = 0;
   Main main;
   Tower tower;
-  tower.floors.reserve(1 << 16);  // owners must not move to where another stack may be: the heap
+  tower.floors.reserve(1 << 16);  // on the heap from the start: owners must not move
   build(main, tower);
   CHECK(tower.code == Errc::stack_exhausted);
   CHECK(tower.stub_code == Errc::stack_exhausted);
@@ -87,7 +87,7 @@ TEST_CASE(
     "stack") {
   pthread_attr_t attributes;
   REQUIRE(pthread_attr_init(&attributes) == 0);
-  // Small, beside what the thread's own variables take of it: under ThreadSanitizer most of 1 MiB.
+  // Small, plus the thread's own variables: under ThreadSanitizer nearly 1 MiB.
   constexpr std::size_t size = 512 * 1024 + (TEALETPP_TSAN ? 1024 * 1024 : 0);
   REQUIRE(pthread_attr_setstacksize(&attributes, size) == 0);
   pthread_t thread;
@@ -120,7 +120,7 @@ TEST_CASE("the stack of the first thread ends where its limit is now") {
   const Limit lower(RLIMIT_STACK, known.size - less);
   rlimit now{};
   REQUIRE(getrlimit(RLIMIT_STACK, &now) == 0);
-  if (now.rlim_cur != known.size - less) return;  // an emulator leaves it to the system's
+  if (now.rlim_cur != known.size - less) return;  // an emulator may ignore it
   const auto shrunk = tealet::port::usable_stack_of_this_thread();
   CHECK(shrunk.low >= known.low + less);
   CHECK(shrunk.size <= known.size - less);

@@ -26,7 +26,7 @@ TEST_CASE("owners move while their tealet runs") {
   CHECK_FALSE(second);
 }
 
-TEST_CASE("an owner is moved, replaced or destroyed by what it ends") {
+TEST_CASE("an owner is moved, replaced or destroyed while it ends its tealet") {
   struct Last {
     std::function<void()> act;
     ~Last() { act(); }
@@ -124,7 +124,7 @@ TEST_CASE("a running tealet without an owner continues, owned by its Main") {
   CHECK(log == "unwound ");
 }
 
-TEST_CASE("an owner on a paused stack sees the end once it is back, wherever its bytes were") {
+TEST_CASE("an owner on a paused stack is updated when its tealet ends, wherever its bytes are") {
   damaged = 0;
   Main main;
   Tealet outer, sideways;
@@ -234,7 +234,7 @@ TEST_CASE("an owner on the stack of a defunct tealet is never written to") {
   CHECK(damaged == 0);
 }
 
-TEST_CASE("of two that close one owner, the first to begin does not touch what the other left") {
+TEST_CASE("two tealets close one owner at the same time") {
   Main main;
   auto owner = std::make_unique<Tealet>();
   struct Leave {

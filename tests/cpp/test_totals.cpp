@@ -112,7 +112,7 @@ TEST_CASE(
 
 namespace {
 
-// The counts kept in the plainest way.
+// The counts computed directly.
 struct PlainCounts {
   AllocationCounts counts;
 
@@ -150,7 +150,7 @@ struct Block {
 }  // namespace
 
 TEST_CASE(
-    "[stats-peaks][stats-upstream] the allocator's counts are those of who counts every block, "
+    "[stats-peaks][stats-upstream] the allocator's counts equal those of a direct count, "
     "peaks too") {
   std::mt19937 random(7);
   auto pick = [&](int below) { return std::uniform_int_distribution<int>(0, below - 1)(random); };
