@@ -123,9 +123,8 @@ def links(folder, name):
 def test_threads_are_linked_where_they_have_a_library(name, find_option, tmp_path):
     configure(PROJECTS / name, tmp_path, find_option, THREADS_APART)
     assert "-lpthread" in links(tmp_path, "with_static")
-    assert "-lpthread" not in links(
-        tmp_path, "with_shared"
-    )  # the shared library has linked it itself
+    # The shared library has linked it itself.
+    assert "-lpthread" not in links(tmp_path, "with_shared")
 
 
 @any_python
