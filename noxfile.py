@@ -1,4 +1,4 @@
-"""How everything is run: ``nox -s NAME``, and ``nox -l`` for the names.
+"""All development tasks: ``nox -s NAME`` runs one, ``nox -l`` lists them.
 
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
@@ -26,14 +26,14 @@ nox.options.sessions = ["tests"]
 nox.options.error_on_external_run = True
 
 PYTHONS = ("3.11", "3.12", "3.13")
-# One major version each, so that everybody gets the same layout and the same findings.
+# Pinned to one major version, so that everybody gets the same layout and the same warnings.
 CLANG_TOOLS = ("clang-format==21.*", "clang-tidy==21.*")
 PYTHON_CHECKERS = ("ruff==0.17.*", "mypy==2.*")
-# What of the ``test`` extra is for which tests.
+# Packages of the ``test`` extra that only some tests need.
 BUILD_TOOLS = ("cmake", "nanobind", "ninja")
-# And which tests do without where there is no wheel of it.
+# The tests that are skipped where such a package has no wheel.
 COMPILED = ("gevent", "greenlet")
-# What takes too long in an emulator, or depends on what a call takes of the C stack there.
+# Tests that take too long in an emulator, or depend on the C stack that a call takes.
 NOT_EMULATED = (
     "tests/test_c_stack.py",
     "tests/test_daemon_threads.py",
@@ -47,15 +47,15 @@ TESTS_THAT_BUILD = (
     "tests/test_overhead.py",
 )
 TESTS_NOT_SANITIZED = (
-    # Freed memory is kept for a while, so new pages are touched all the time.
+    # The sanitizer keeps freed memory for a while, so new pages are touched all the time.
     "tests/test_data_stack.py::test_a_thread_that_ends_leaves_no_chunk_behind",
     "tests/test_data_stack.py::test_calls_over_the_edge_of_the_first_chunk_map_no_memory_each_time",
     "tests/test_flat_memory.py",
-    # pthread_exit() unwinds frames without telling AddressSanitizer, which reports what is written
-    # there next, and may fail itself.
+    # pthread_exit() unwinds frames without telling AddressSanitizer. It reports the next writes
+    # there, and may crash.
     "tests/test_daemon_threads.py",
-    # greenlet copies frames of the module without telling AddressSanitizer either.
-    "tests/test_other_libraries.py",
+    # greenlet copies frames of the module without telling AddressSanitizer.
+    "tests/test_greenlet.py",
     "tests/test_wide_schedules.py",
 )
 DEBUG_PYTHON = "python3.11-dbg"
@@ -63,7 +63,7 @@ AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
 
 
 def other_pythons() -> Sequence[object]:
-    """The Pythons that can build the module, one for each version except the running one."""
+    """The Pythons that can build the module: one of each version, without the running one."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     question = (
         "import os, sys, sysconfig;"
@@ -77,7 +77,7 @@ def other_pythons() -> Sequence[object]:
         name = f"python{version}"
         in_pyenv = sorted(str(path) for path in pyenv.glob(f"versions/{version}.*/bin/{name}"))
         for candidate in filter(None, [shutil.which(name), *in_pyenv]):
-            # A pyenv shim may be on PATH and still refuse to run: ask.
+            # A pyenv shim on PATH may refuse to run, so it is started once.
             answer = subprocess.run(
                 [candidate, "-c", question], capture_output=True, text=True, check=False
             ).stdout.split()
@@ -101,7 +101,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("python", other_pythons())
 def tests_on(session: nox.Session) -> None:
-    """The same with every other supported Python on PATH or in pyenv, as far as that matters."""
+    """The same with every other supported Python on PATH or in pyenv, without any_python tests."""
     run_tests(session, "-m", "not any_python")
 
 
@@ -113,16 +113,16 @@ def demo(session: nox.Session) -> None:
 
 
 def this_python() -> object:
-    """The Python that runs nox, beside the others."""
+    """The Python that runs nox, and the others."""
     return nox.param(sys.executable, id=f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
 @nox.session
 @nox.parametrize("python", [this_python(), *other_pythons()])
 def benchmarks(session: nox.Session) -> None:
-    """Measure beside the peers, with every supported Python; ``-- --quick`` shows that all works.
+    """Measure and compare with every supported Python; ``-- --quick`` only shows that it works.
 
-    The report is of all Pythons that were measured, and of C++, which is measured with the first.
+    The report has all Pythons that were measured, and C++, which is measured with the first.
     """
     first = session.python == sys.executable
     if "--quick" in session.posargs and not first:
@@ -133,7 +133,7 @@ def benchmarks(session: nox.Session) -> None:
 
 
 def configure(session: nox.Session, *options: str) -> str:
-    """Configure a build folder of the session's own."""
+    """Configure a build folder for this session."""
     session.install("cmake>=3.29", "ninja")
     folder = f"build/{re.sub(r'[()]', ' ', session.name).strip().replace(' ', '-')}"
     session.run(
@@ -151,7 +151,7 @@ def pybind11_option(session: nox.Session) -> str:
 
 
 def install_module(session: nox.Session, folder: str) -> str:
-    """Build the module in a configured folder, and put together what a wheel would bring."""
+    """Build the module in a configured folder, and install the files of a wheel."""
     session.run("cmake", "--build", folder)
     site = Path(folder, "site").resolve()
     shutil.rmtree(site, ignore_errors=True)
@@ -161,7 +161,7 @@ def install_module(session: nox.Session, folder: str) -> str:
 
 
 def needed_by_tests() -> list[str]:
-    """What the ``test`` extra names."""
+    """The packages of the ``test`` extra."""
     metadata = nox.project.load_toml("pyproject.toml")["project"]
     return list(metadata["optional-dependencies"]["test"])
 
@@ -202,7 +202,7 @@ def cpp_no_stats(session: nox.Session) -> None:
 
 
 def clang() -> tuple[str, ...]:
-    """What has CMake build with clang."""
+    """The CMake options for clang."""
     return ("-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++")
 
 
@@ -256,10 +256,9 @@ def threads(session: nox.Session) -> None:
     build_and_test(session, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=thread")
 
 
-# What distributions harden with, and optimization across files.
+# The hardening options of distributions, and link-time optimization.
 HARDENING = "-O3 -fcf-protection=full -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"
-# Beside the option, the linker and what else can read intermediate code: compilers, and the tools
-# for static libraries.
+# Link-time optimization also needs a linker and archive tools that read intermediate code.
 LINK_TIME_OPTIMIZERS = {
     "gcc": ("-flto=auto", "bfd", "gcc", "g++", "gcc-ar", "gcc-ranlib"),
     "clang": ("-flto", "gold", "clang", "clang++", "llvm-ar", "llvm-ranlib"),
@@ -270,7 +269,7 @@ LINK_TIME_OPTIMIZERS = {
 @nox.session
 @nox.parametrize("optimizer", [nox.param(name, id=name) for name in LINK_TIME_OPTIMIZERS])
 def hardened(session: nox.Session, optimizer: str) -> None:
-    """The same with link-time optimization and what distributions harden with."""
+    """The same with link-time optimization and hardening options."""
     option, linker, *tools = LINK_TIME_OPTIMIZERS[optimizer]
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
@@ -296,7 +295,7 @@ def hardened_python(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Fuzz the C API with libFuzzer for an hour; ``-- --seconds 30`` for less.
 
-    What it finds goes on from one run to the next, in the build folder, and so do inputs that fail:
+    The build folder keeps the corpus for the next run, and inputs that fail.
     ``tests/fuzz/fuzz_replay`` there runs one.
     """
     options = argparse.ArgumentParser(prog="nox -s fuzz --")
@@ -321,8 +320,8 @@ def fuzz(session: nox.Session) -> None:
 def wide_schedules(session: nox.Session) -> None:
     """Play random schedules for an hour with every supported Python; ``-- --seconds 60`` for less.
 
-    It says in the end how many schedules and operations were played, and after a failure how to
-    play that schedule again.
+    It prints how many schedules and operations were played, and after a failure how to play that
+    schedule again.
     """
     options = argparse.ArgumentParser(prog="nox -s wide_schedules --")
     options.add_argument("--seconds", type=int, default=3600)
@@ -337,12 +336,12 @@ def sanitize_python(session: nox.Session) -> None:
     site = build_module(
         session,
         *("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DTEALETPP_SANITIZE=address,undefined"),
-        # With all optimisations the checks of pybind11's headers take minutes to compile.
+        # Fully optimised, pybind11's headers take minutes to compile with sanitizers.
         "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1",
     )
 
-    # The interpreter is built without: so the sanitizer comes first, and brings the C++ library
-    # whose exceptions it watches.
+    # The interpreter is built without the sanitizer, so that is loaded first, together with the
+    # C++ library whose exceptions it intercepts.
     def library(name: str) -> str:
         found = session.run("c++", f"-print-file-name={name}", external=True, silent=True)
         return str(Path(str(found).strip()).resolve())
@@ -353,9 +352,9 @@ def sanitize_python(session: nox.Session) -> None:
         *session.posargs,
         env={
             "PYTHONPATH": site,
-            "PYTHONMALLOC": "malloc",  # or it would not see what happens to Python's objects
+            "PYTHONMALLOC": "malloc",  # otherwise it does not see Python's objects
             "LD_PRELOAD": f"{library('libasan.so')}:{library('libstdc++.so')}",
-            # CPython leaves much at its exit: what stays behind is counted after every test.
+            # CPython leaks at its exit. A fixture looks for leaks after every test instead.
             "ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         },
@@ -379,8 +378,8 @@ def valgrind(session: nox.Session) -> None:
     """The same under Valgrind's memcheck."""
     memcheck = (
         *("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"),
-        # A switch may move the stack pointer farther than memcheck believes of one execution; and
-        # what a child says, tests read.
+        # A switch may move the stack pointer farther than memcheck expects on one stack. Tests
+        # read the output of child processes.
         *("--max-stackframe=8388608", "--child-silent-after-fork=yes"),
         f"--suppressions={Path('tests/valgrind.supp').resolve()}",
     )
@@ -410,12 +409,12 @@ def aarch64_python(session: nox.Session) -> None:
         )
 
     build = Path("build", session.name).resolve()
-    # The same Python stays there for the next run; remove it for a newer one.
+    # This Python is cached for the next run. Remove the folder for a newer one.
     session.run(".ci/aarch64-python", str(build / "root"), external=True)
     python = str(build / "root/usr/bin/python-qemu")
 
     session.install("pybind11>=3.0")
-    # In a cross build CMake does not ask an interpreter where its headers are.
+    # In a cross build CMake cannot ask the interpreter for its headers.
     ask = "import sysconfig; print(sysconfig.get_path('include'))"
     headers = str(session.run(python, "-c", ask, external=True, silent=True)).strip()
     folder = configure(
@@ -424,12 +423,12 @@ def aarch64_python(session: nox.Session) -> None:
         *("-DTEALETPP_BUILD_PYTHON=ON", pybind11_option(session)),
         *(f"-DPython_EXECUTABLE={python}", f"-DPython_INCLUDE_DIR={headers}"),
     )
-    # Not a wheel: pip builds for the machine that it runs on.
+    # Not a wheel, since pip builds for the machine that it runs on.
     site = install_module(session, folder)
 
-    # pip runs outside of the emulation, which would take it ten times as long. It may bring only
-    # what is made for any machine, and must be told for which Python. So it brings no tools to
-    # build with, and the tests that do are left out.
+    # pip runs outside the emulation, which would be ten times slower. So it can install only pure
+    # Python packages, and needs to know the version of Python. There are no build tools, and the
+    # tests that need them are left out.
     version = session.run(python, "--version", external=True, silent=True)
     session.run(
         *("pip", "install", "--quiet", f"--target={site}"),
@@ -465,7 +464,7 @@ def layout(session: nox.Session, *, fix: bool) -> None:
 
 @nox.session(name="format")
 def format_(session: nox.Session) -> None:
-    """Bring every source into the layout that ``lint`` asks for."""
+    """Format every source as ``lint`` requires."""
     session.install(*CLANG_TOOLS, *PYTHON_CHECKERS)
     layout(session, fix=True)
 
@@ -483,7 +482,7 @@ def lint(session: nox.Session) -> None:
         *("-DTEALETPP_BUILD_PYTHON=ON", pybind11_option(session)),
         *session.posargs,
     )
-    # What is built apart, by its own tests, is not in this build folder.
+    # Projects that tests build are not in this build folder.
     apart = (":!examples/python_capi", ":!tests/capsule", ":!tests/embedding")
     clang_tidy(session, folder, sources("*.c", "*.cpp", *apart))
 
@@ -496,7 +495,7 @@ def lint(session: nox.Session) -> None:
 
 
 def clang_tidy(session: nox.Session, folder: str, files: list[str]) -> None:
-    """clang-tidy looks at one file at a time and takes its time: keep every core busy."""
+    """Run clang-tidy on all cores. It is slow, and checks one file at a time."""
     command = [str(Path(session.bin) / "clang-tidy"), "--quiet", "-p", folder]
 
     def check(file: str) -> tuple[str, subprocess.CompletedProcess[str]]:

@@ -1,4 +1,4 @@
-"""What tealetpp costs, beside what a user would pick instead.
+"""The costs of tealetpp, compared with what a user would pick instead.
 
 One module for each question; its docstring says what it measures. ``python -m benchmarks`` runs
 them all and writes the report; docs/benchmarks.md tells how to read it.

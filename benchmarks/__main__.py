@@ -1,7 +1,7 @@
 """Run the benchmarks and write the report: ``python -m benchmarks --help``.
 
-Figures of each Python, and of C++, are kept in a folder of their own below the output; the report
-puts together all that are there. So whoever has several Pythons runs this once with each.
+The figures of each Python, and of C++, are in a folder of their own below the output. The report
+has all of them. For several Pythons, run this once with each.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ BEGIN, END = "<!-- benchmarks: begin -->\n", "<!-- benchmarks: end -->\n"
 
 
 def first_line(*command: str) -> str:
-    """What a program says first."""
+    """The first line that a program prints."""
     if shutil.which(command[0]) is None:
         return "unknown"
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -53,7 +53,7 @@ def first_line(*command: str) -> str:
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on besides the libraries."""
+    """The environment that the figures depend on, apart from the libraries."""
     known = pyperf.Run([1.0]).get_metadata()
     return {
         "processor": known.get("cpu_model_name", platform.machine()),
@@ -64,7 +64,7 @@ def machine() -> dict[str, str]:
 
 
 def python_environment() -> dict[str, str]:
-    """On what the figures of this Python were measured."""
+    """The environment of the figures of this Python."""
     versions = {"tealetpp": tealetpp.__version__} | {
         name: version(name) for name in ("greenlet", "tealet")
     }
@@ -102,7 +102,7 @@ def keep(found: dict[str, Any], file: Path, *, quick: bool) -> None:
 
 
 def report(output: Path, folder: Path) -> None:
-    """Put together what is there: JSON, Markdown and plots."""
+    """Write the report from all figures: JSON, Markdown and plots."""
     of_python = {
         file.parent.name.removeprefix("cpython-"): json.loads(file.read_text())
         for file in sorted(output.glob("cpython-*/figures.json"))
@@ -131,7 +131,7 @@ def show_in_readme(file: Path, table: str) -> None:
 
 
 def main() -> None:
-    """Measure what is asked for, and report."""
+    """Measure as the options say, and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short form: shows that all works")
     parser.add_argument("--output", type=Path, help="keep the figures there, not in build/")

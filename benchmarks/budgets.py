@@ -1,4 +1,4 @@
-"""What must be reached: the budgets, and whether a set of figures meets them."""
+"""The budgets, and whether a set of figures meets them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ US = "tealetpp"
 
 @dataclass(frozen=True)
 class Budget:
-    """One line of the table: at most so much, or so many times what another one takes."""
+    """A line of the table: an upper limit, absolute or relative to another library."""
 
     what: str
     figure: str
@@ -34,7 +34,7 @@ class Budget:
         return theirs / ours if self.at_least else ours / theirs
 
     def met(self, measured: float) -> bool:
-        """Whether that is good enough."""
+        """Whether the value meets the budget."""
         return measured >= self.limit if self.at_least else measured <= self.limit
 
 

@@ -1,7 +1,7 @@
 """Counting the instructions that something takes, with valgrind's callgrind.
 
-A program is given how often it shall do each thing. It runs once, and again with one of the numbers
-doubled: everything else is the same in both, so the difference is what that thing takes.
+A program gets the number of repetitions of each operation. It runs once, and again with one of the
+numbers doubled. Everything else is the same, so the difference is the cost of that operation.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 TIMES = 1000
-# What the programs of tests/overhead do, and how much of it in one time: a switch there, and back.
+# The operations of the programs in tests/overhead, and their number in one repetition: a switch
+# there and a switch back.
 WORKLOAD = {"switch": 2, "spawn": 1, "stats": 1}
 
 
@@ -35,7 +36,7 @@ def executed(command: Sequence[str], **environment: str) -> int:
 def instructions(
     program: Sequence[str], per_time: Mapping[str, int], **environment: str
 ) -> dict[str, float]:
-    """What each thing takes that the program does, by name.
+    """The instructions of each operation of the program, by name.
 
     Args:
         program: takes as many numbers as there are names, in that order.

@@ -1,4 +1,4 @@
-"""What do switches and parked tealets cost in C++, beside the fibers of Boost.Context?
+"""What do switches and parked tealets cost in C++, compared with the fibers of Boost.Context?
 
 The programs are in ``benchmarks/cpp``. Google Benchmark does the statistics of time: repetitions
 come in random order, and medians are taken of the processor's time.
@@ -103,5 +103,5 @@ def parked(program: Path, kind: str, count: int) -> dict[str, int]:
         done.stdin.flush()
         saved = int(done.stdout.readline())
         after = resident().rss
-        done.kill()  # how long they take to end is not the question
+        done.kill()  # how long they take to end does not matter
     return {"resident": after, "grown": after - before, "saved": saved}

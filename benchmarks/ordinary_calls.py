@@ -1,4 +1,4 @@
-"""Does ordinary Python code run as fast in a coroutine as outside of any?
+"""Does ordinary Python code run as fast in a coroutine as outside?
 
 A loop calls a small function: in the coroutine's own function (``shallow``), below 50 calls
 (``deep``), and where it hurts most (``edge``). Python frames lie on a data stack that is made of
@@ -28,7 +28,7 @@ Calls = Callable[[int], float]  # makes so many calls, returns the seconds that 
 
 
 def small(number: int) -> int:
-    """Be called."""
+    """The function that is called."""
     # More variables than its callers have, so that no depth steps over the edge.
     a = b = c = d = e = f = g = h = i = j = k = m = number
     return a + b + c + d + e + f + g + h + i + j + k + m
@@ -85,7 +85,7 @@ def at(depth: int) -> Callable[[Peer, int], float]:
 
 @cache
 def slowest(peer: Peer) -> Calls:
-    """A coroutine like the one that was slowest of all."""
+    """A coroutine of the slowest depth."""
     if is_outside(peer):
         return lambda rounds: outside(0, rounds)
 

@@ -1,6 +1,6 @@
 """How much resident memory does each of 100,000 coroutines take that pause in a small function?
 
-Beside them, as many asyncio tasks, all waiting for one ``asyncio.Event``.
+For comparison: as many asyncio tasks, all waiting for one ``asyncio.Event``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The program behind the questions of memory: it parks coroutines, and prints what they take.
+"""The program of the memory benchmarks: it parks coroutines, and prints the memory they take.
 
     python -m benchmarks.parking --library=greenlet --through=python --depth=0 1000 100000
 
@@ -84,7 +84,7 @@ def affordable(counts: Sequence[int], grown: Callable[[], int]) -> Iterator[int]
 
 
 def figures(count: int, base: int) -> dict[str, float]:
-    """What they take now; the first of them is part of the base."""
+    """The memory that they take now. The first one is part of the base."""
     gc.collect()
     total = resident()
     return {"count": count, "resident": total, "each": (total - base) / (count - 1)}
@@ -93,7 +93,7 @@ def figures(count: int, base: int) -> dict[str, float]:
 def park(peer: Peer, function: Callable[..., object], depth: int, counts: Sequence[int]) -> None:
     """Print the figures of one of the libraries that switch stacks."""
     parked: list[Any] = [None] * counts[-1]
-    parked[0] = peer.begin(function, depth)  # what is made once is made by now
+    parked[0] = peer.begin(function, depth)  # memory that is allocated only once is allocated now
     gc.collect()
     base, begun = resident(), 1
     for count in affordable(counts, lambda: resident() - base):
@@ -106,11 +106,11 @@ def park(peer: Peer, function: Callable[..., object], depth: int, counts: Sequen
             line["counted"] = stats().bytes_allocated
             line["stats_seconds"] = median(repeat(stats, number=1, repeat=5))
         print(json.dumps(line), flush=True)
-    os._exit(0)  # how long a million of them take to end is not the question
+    os._exit(0)  # how long a million of them take to end does not matter
 
 
 async def park_tasks(depth: int, counts: Sequence[int]) -> None:
-    """Print the figures of asyncio's tasks, which all wait for the same event."""
+    """Print the figures of asyncio tasks that all wait for the same event."""
     event = asyncio.Event()
     tasks: list[Any] = [None] * counts[-1]
     tasks[0] = asyncio.create_task(waiting(event, depth))
@@ -137,7 +137,7 @@ def ask(
 
 
 def main() -> None:
-    """Be that process."""
+    """The main program of that process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", choices=LIBRARIES, required=True)
     parser.add_argument("--through", choices=THROUGH, default=THROUGH[0], help="kind of calls")

@@ -15,11 +15,11 @@ class Coroutine(Protocol):
     """A greenlet or a tealet."""
 
     def switch(self, value: Any = ..., /) -> Any:
-        """Resume it; return what its next pause brings."""
+        """Resume it. Returns the value of its next pause."""
 
 
 class Peer(ABC):
-    """One library, as the benchmarks use it."""
+    """A library, as the benchmarks use it."""
 
     pause: Callable[..., Any]  # switches to the main coroutine
     create: Callable[..., Any]  # makes a coroutine; what it takes differs
@@ -52,7 +52,7 @@ class Tealetpp(Peer):
 
 
 class Greenlet(Peer):
-    """What gevent and SQLAlchemy stand on."""
+    """The basis of gevent and SQLAlchemy."""
 
     def __init__(self) -> None:
         from greenlet import getcurrent, greenlet

@@ -22,7 +22,7 @@ SPEED = {
     "round_robin_ring": "switch in a\nring of 10,000",
     "spawn": "create, run,\nend",
 }
-# The same figures give the same file, with nothing in it of when and where it was made.
+# The same figures give the same file: it has no dates and paths.
 mpl.rcParams.update({"svg.hashsalt": "tealetpp", "svg.fonttype": "none", "font.size": 9})
 WITHOUT_DATE = {"Date": None, "Creator": None}
 
@@ -49,7 +49,7 @@ def bars(axes: Any, values: Mapping[str, float], unit: str) -> None:
 
 
 def speed(figures: Figures, title: str, file: Path) -> None:
-    """Times beside the peers'."""
+    """Times compared with the peers."""
     shown = [name for name in SPEED if name in figures]
     figure, all_axes = plt.subplots(1, len(shown), figsize=(9, 2.8), squeeze=False)
     for axes, name in zip(all_axes[0], shown, strict=True):
@@ -63,7 +63,7 @@ def lines(axes: Any, by_library: Mapping[str, Sequence[Sequence[float]]]) -> Non
     """One line for each library."""
     for name, points in by_library.items():
         x, y = zip(*points, strict=True)
-        above = 3 if name == US else 2  # where lines lie on each other, ours is seen
+        above = 3 if name == US else 2  # draw ours on top of the others
         axes.plot(x, y, marker="o", markersize=3, color=COLOURS[name], label=name, zorder=above)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
@@ -102,7 +102,7 @@ def by_count(figures: Figures, title: str, file: Path) -> None:
 
 
 def memory(figures: Figures, title: str, file: Path) -> None:
-    """Memory of one beside the peers'."""
+    """Memory of one coroutine, compared with the peers."""
     figure, axes = plt.subplots(figsize=(4, 2.8))
     bars(axes, figures["parked_each"], "bytes")
     axes.set_title(f"Memory of one parked coroutine\n({title})", fontsize=9)
@@ -110,7 +110,7 @@ def memory(figures: Figures, title: str, file: Path) -> None:
 
 
 def draw(figures: Figures, title: str, folder: Path) -> None:
-    """All of them, as far as the figures are there."""
+    """All pictures for which there are figures."""
     for needed, plot, name in (
         ("switch_shallow", speed, "speed.svg"),
         ("parked_each", memory, "memory.svg"),

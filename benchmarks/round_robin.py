@@ -17,7 +17,7 @@ COUNT = 10_000
 
 
 def member(peer: Peer, switch: Callable[..., object]) -> Coroutine:
-    """Once begun, it hands on whenever it is resumed."""
+    """Switches on whenever it is resumed."""
     pause = peer.pause
 
     def run(*_: object) -> None:

@@ -59,7 +59,7 @@ def markdown(rows: Iterable[Sequence[object]], headers: Sequence[str]) -> str:
 
 
 def budgets(rows: Iterable[Budget], figures: Figures) -> str:
-    """Measured, allowed, met or not."""
+    """The budgets: measured, allowed, and whether they are met."""
     lines = []
     for row in rows:
         measured = row.measured(figures)
@@ -74,7 +74,7 @@ def budgets(rows: Iterable[Budget], figures: Figures) -> str:
 
 
 def figures_table(rows: Mapping[str, tuple[str, str]], figures: Figures) -> str:
-    """What each library takes."""
+    """The values of each library."""
     shown = [name for name in LIBRARIES if any(name in figures.get(row, {}) for row in rows)]
     lines = [
         (
@@ -88,7 +88,7 @@ def figures_table(rows: Mapping[str, tuple[str, str]], figures: Figures) -> str:
 
 
 def environment(of: Mapping[str, Any]) -> str:
-    """On what that was measured."""
+    """The environment of the measurement."""
     return "".join(f"- {name}: {value}\n" for name, value in of.items())
 
 

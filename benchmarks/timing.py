@@ -1,4 +1,4 @@
-"""How a question of time is asked: pyperf calibrates, warms up, measures, and keeps the values.
+"""Measuring times: pyperf calibrates, warms up, measures, and keeps the values.
 
 Each value comes from a process that pyperf starts for one case and one library. The runner asks
 for one process at a time, going round the libraries, so that a slow minute of the machine meets
@@ -42,7 +42,7 @@ def there_and_back(partner: Coroutine, rounds: int) -> float:
 
 
 def main(module: str, cases: list[Case]) -> None:
-    """Be the program that pyperf runs: ``python -m MODULE --case=NAME --library=NAME``."""
+    """The program that pyperf runs: ``python -m MODULE --case=NAME --library=NAME``."""
 
     def pass_on(command: list[str], args: object) -> None:
         command += [f"--{name}={getattr(args, name)}" for name in ("case", "library")]
@@ -112,7 +112,7 @@ def measure(module: str, case: Case, library: str, effort: Effort, file: Path) -
 
 
 def loops_so_far(file: Path, name: str) -> int | None:
-    """The rounds for one value that pyperf has chosen before, so that it need not do so again."""
+    """The rounds for one value that pyperf has chosen before, to skip the calibration."""
     if not file.exists():
         return None
     suite = pyperf.BenchmarkSuite.load(str(file))

@@ -1,4 +1,4 @@
-"""Building other people's projects: the tools for it, and what CMake is asked to do."""
+"""Building downstream projects: finding the tools, and running CMake."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ PROJECTS = ROOT / "tests" / "embedding"
 
 
 def tool(*names):
-    """The first of these programs that is there; without any, the test is skipped."""
+    """The first of these programs that is installed. Without any, the test is skipped."""
     for name in names:
         if found := shutil.which(name, path=SEARCH):
             return found
@@ -22,7 +22,7 @@ def tool(*names):
 
 
 def run(*command, **environment):
-    """Run a program that must end well and complain of nothing; return what it prints."""
+    """Run a program, which must succeed and write nothing to stderr. Returns its output."""
     done = subprocess.run(
         [str(word) for word in command],
         capture_output=True,
@@ -36,14 +36,14 @@ def run(*command, **environment):
 
 
 def code_blocks(document, begin, end):
-    """What a part of a document, between two texts in it, says to copy."""
+    """The code blocks of a document between two texts in it."""
     text = (ROOT / document).read_text()
     part = text[text.index(begin) : text.index(end)]
     return re.findall(r"^```\w*\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
 
 
 def builds_for_this_machine():
-    """Not if there is no compiler, nor where this Python is emulated."""
+    """Skip the test if there is no compiler, or if this Python is emulated."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         return False

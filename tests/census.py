@@ -1,4 +1,4 @@
-"""After every test: no tealet, no domain, no block and no reference stays behind."""
+"""A check after every test: no tealet, domain, block or reference is left."""
 
 import gc
 import sys
@@ -6,29 +6,30 @@ import sys
 import pytest
 
 import tealetpp
-import tealetpp._report  # imported by the first test that prints figures otherwise, and stays
+import tealetpp._report  # otherwise the first test that prints figures would import it
 from tealetpp import Status, Tealet, _tealetpp
 
-# Each instance refers to its type, so these count the objects, too.
+# Each instance refers to its type, so these references count the objects, too.
 COUNTED = [value for value in vars(tealetpp).values() if isinstance(value, type)] + list(Status)
 
 
 def census():
-    """What there is now, by name."""
+    """The current counts by name."""
     references = {f"references to {value}": sys.getrefcount(value) for value in COUNTED}
     return _tealetpp._census() | references
 
 
 def more_than(before):
-    """What there is now and was not, by name, with the numbers then and now."""
+    """The counts that have grown, by name, with the numbers before and now."""
     now = census()
     return {name: (before[name], now[name]) for name in now if now[name] > before[name]}
 
 
 def left_behind(before):
-    """The same, without garbage. Most tests leave no cycles, and so need no collection."""
+    """The same after a collection. Most tests leave no cycles and need no collection."""
     left = more_than(before)
-    for _ in range(3):  # what one collection finds ends after it, and frees what the next finds
+    # Tealets found by one collection end after it, and leave garbage for the next.
+    for _ in range(3):
         if not left:
             break
         gc.collect()
@@ -37,7 +38,7 @@ def left_behind(before):
 
 
 def pytest_collection_finish():
-    """What was imported stays: collections need not look at it again and again."""
+    """Exclude imported modules from all later collections."""
     gc.collect()
     gc.freeze()
 
@@ -46,7 +47,7 @@ def pytest_collection_finish():
 def nothing_stays_behind(request):
     before = census()
     yield
-    request.node.funcargs.clear()  # what other fixtures made: they are torn down before this one
+    request.node.funcargs.clear()  # objects of other fixtures: those are torn down before this one
     left = left_behind(before)
     mark = request.node.get_closest_marker("leaves_behind")
     if mark is None:

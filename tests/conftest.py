@@ -1,4 +1,4 @@
-"""What the tests share: a domain that is closed in the end, and a check of its statistics."""
+"""Shared fixtures and checks: a domain that is closed after the test, and its statistics."""
 
 import gc
 import sys
@@ -42,7 +42,7 @@ def main():
 
 @pytest.fixture(scope="session")
 def wheel():
-    """The folder of the installed package, with what other builds need."""
+    """The folder of the installed package, with headers, libraries and CMake files."""
     try:
         return Path(tealetpp.get_include()).parent
     except FileNotFoundError as error:
@@ -51,7 +51,7 @@ def wheel():
 
 @pytest.fixture
 def unraisable(monkeypatch):
-    """What reaches sys.unraisablehook, as (type, message); objects themselves are let go."""
+    """Calls of sys.unraisablehook as (type, message). Keeps no references to the objects."""
     seen = []
     monkeypatch.setattr(
         sys, "unraisablehook", lambda args: seen.append((args.exc_type, str(args.exc_value)))
@@ -68,24 +68,39 @@ def recursion_limit_stays():
 
 @pytest.fixture
 def eager_gc():
-    """Garbage is collected at nearly every allocation."""
+    """The garbage collector runs at nearly every allocation."""
     thresholds = gc.get_threshold()
     gc.set_threshold(1, 1, 1)
     yield
     gc.set_threshold(*thresholds)
 
 
+def domain_with_a_paused_tealet(log):
+    """A generator in the middle of its `with Main()`: closing or dropping it closes the domain."""
+    with Main() as main:
+
+        def body():
+            try:
+                main.switch()
+            finally:
+                log.append("unwound")
+
+        tealet = main.tealet(body)
+        tealet.switch()
+        yield main
+
+
 def verify(domain):
-    """End the process if an invariant of the engine is broken: in builds with checks."""
+    """In builds with checks: end the process if an invariant of the engine is broken."""
     if hasattr(domain, "_verify"):
         domain._verify()
 
 
 def check_stats(domain):
-    """The figures agree with a walk over everything, and with each other. Returns them."""
+    """Compare the figures with a walk over everything, and with each other. Returns them."""
     verify(domain)
     stats = domain.stats()
-    if not stats.enabled:  # there is no walk then
+    if not stats.enabled:  # without statistics there is no walk
         assert not any(getattr(stats, name) for name in _report.FIELDS)
         return stats
     walked = domain._stats_by_walk()

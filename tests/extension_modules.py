@@ -1,4 +1,4 @@
-"""Other people's extension modules, built with CMake as their authors would."""
+"""Downstream extension modules, built with CMake in the usual way."""
 
 import importlib.util
 import os
@@ -10,25 +10,25 @@ import pytest
 from building import ROOT, build, run
 from tealetpp import Status
 
-NULL = ...  # what the functions of tests/capsule pass on as NULL
+NULL = ...  # the functions of tests/capsule pass it on as NULL
 
 
 def build_module(source, folder, *options):
-    """Build it for this Python, whose headers may not be the usual ones."""
+    """Build it for this Python, whose headers may be in an unusual place."""
     variables = {
         "Python_EXECUTABLE": sys.executable,
         "Python_INCLUDE_DIR": sysconfig.get_path("include"),
     }
     flags = {}
     if hasattr(sys, "gettotalrefcount"):
-        # Debian's headers for its debug build are links to the others, and the compiler follows.
+        # Debian's headers for the debug build are symbolic links, which the compiler follows.
         flags = {"CFLAGS": "-DPy_DEBUG", "CXXFLAGS": "-DPy_DEBUG"}
     set_variables = (f"-D{name}={value}" for name, value in variables.items())
     return build(source, folder, *set_variables, *options, **flags)
 
 
 def run_python(folder, *args):
-    """Run this Python with the modules of that folder and what it can import now; the output."""
+    """Run this Python with the modules of that folder on its path. Returns the output."""
     search = os.pathsep.join(filter(None, [str(folder), *sys.path]))
     return run(sys.executable, *args, PYTHONPATH=search)
 
@@ -50,14 +50,14 @@ def capsule_calls(tmp_path_factory):
 
 @pytest.fixture
 def calls(capsule_calls):
-    """The same, with its count of clean-ups at zero."""
+    """The same module with its count of clean-ups reset."""
     capsule_calls.take_clean_ups()
     return capsule_calls
 
 
 @pytest.fixture
 def paused(main):
-    """A tealet that has begun with what is given, and paused."""
+    """Makes a tealet that has begun with the given function, and has paused."""
 
     def make(function, *args):
         t = main.tealet(function)

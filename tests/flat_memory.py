@@ -1,4 +1,4 @@
-"""Repeats one operation many times and prints, as JSON, what it left behind.
+"""Repeats one operation many times and prints as JSON what has grown.
 
 ``python flat_memory.py NAME COUNT``; tests/test_flat_memory.py does so for each of OPERATIONS.
 """
@@ -25,7 +25,7 @@ from tealetpp import (
 )
 
 OPERATIONS = {}
-LEAKS = {}  # to show that they are noticed
+LEAKS = {}  # leaks on purpose, to test the measurement
 CAPSULE_OPERATIONS = {}
 at_end = contextlib.ExitStack()
 TYPES = [value for value in vars(tealetpp).values() if isinstance(value, type)]
@@ -33,19 +33,19 @@ WATCHED = [None, True, False, ..., (), "", 0, 1, *TYPES, *Status, int, tuple, Ke
 
 
 def operation(function):
-    """``function(main)`` prepares, and returns what to repeat: a callable or several, by name."""
+    """``function(main)`` returns the operation to repeat: a callable, or a dict of several."""
     OPERATIONS[function.__name__] = function
     return function
 
 
 def leak(function):
-    """The same, for what does not stay flat."""
+    """The same for an operation that leaks on purpose."""
     LEAKS[function.__name__] = function
     return function
 
 
 def capsule_operation(function):
-    """``function(main, calls)``, the same with the module of tests/capsule."""
+    """The same for ``function(main, calls)``, where ``calls`` is the module of tests/capsule."""
     CAPSULE_OPERATIONS[function.__name__] = function
     return function
 
@@ -556,7 +556,7 @@ def domain_of_a_thread(main):
     return once
 
 
-# --- looking ---
+# --- attributes and statistics ---
 
 
 @operation
@@ -645,7 +645,7 @@ def profile_function_set_inside(main):
     return once
 
 
-# --- what is refused ---
+# --- misuse ---
 
 
 def raises(error, call, *args, **kwargs):
@@ -657,7 +657,7 @@ def raises(error, call, *args, **kwargs):
 
 
 def refusals(*rows):
-    """What to repeat, by name, of rows of an error, a call and its arguments."""
+    """Operations by name, from rows of an error, a call and its arguments."""
     return {
         f"{number}: {error.__name__} of {call}": lambda row=(error, call, *args): raises(*row)
         for number, (error, call, *args) in enumerate(rows)
@@ -827,7 +827,7 @@ def refused_for_want_of_memory(main):
     paused.switch(limited)
     empty, stub = limited.tealet(), limited.stub()
 
-    def large():  # with more data stack than a tealet takes
+    def large():  # needs more data stack than a tealet takes
         a = b = c = d = e = f = g = h = i = j = k = m = n = o = p = q = r = s = t = u = None
         v = w = x = y = z = aa = bb = cc = dd = ee = ff = gg = hh = ii = jj = kk = mm = None
         return locals()
@@ -876,7 +876,7 @@ def refused_while_collecting(main):
     return once
 
 
-# --- what does not stay flat ---
+# --- leaks on purpose ---
 
 
 @leak
@@ -936,11 +936,11 @@ def look():
 
 
 def growth(once, count):
-    """What is more after ``count`` times than before, when all caches are warm."""
+    """The growth over ``count`` repetitions, once all caches are warm."""
     for _ in range(2_000):
         once()
     before = look()
-    before = look()  # the first look needs something itself
+    before = look()  # the first measurement allocates something itself
     for _ in range(count):
         once()
     after = look()
@@ -948,7 +948,7 @@ def growth(once, count):
 
 
 def measure(name, count):
-    """The same for one operation, by what it repeats."""
+    """The same for each callable of one operation."""
     with Main() as main, at_end:
         if name in OPERATIONS | LEAKS:
             repeated = (OPERATIONS | LEAKS)[name](main)

@@ -1,9 +1,9 @@
-"""Random schedules of all that can be done to tealets, against a model of what must come of it.
+"""Random schedules of all operations on tealets, compared with a model.
 
-Every tealet, main included, is an actor that does random things at random depths of its stack. Each
-transfer of control is foretold by a model made of plain dicts; whoever gets control checks that it
-is the one foretold, with the value or exception foretold, and that nothing of its own has changed:
-its locals, its context variables, the exception that it handles.
+Every tealet, main included, is an actor that does random operations at random depths of its stack.
+A model of plain dicts predicts each transfer of control. The actor that gets control checks that
+the model predicted it, with this value or exception, and that its own state has not changed: its
+locals, its context variables, the exception that it handles.
 """
 
 import contextlib
@@ -15,6 +15,13 @@ import sys
 
 from conftest import check_stats, verify
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
+from wide_schedule.ways_down import (
+    directly,
+    in_generator,
+    while_mapping,
+    while_reducing,
+    while_sorting,
+)
 
 MAIN = 0
 whose = contextvars.ContextVar("whose", default=None)
@@ -27,12 +34,12 @@ class Boom(Exception):
 
 
 class Model:
-    """Who exists, who waits for whom, and who must get control next with what."""
+    """The expected state: the actors, what each of them waits for, and the next transfer."""
 
     def __init__(self):
         self.status = {MAIN: "running"}
         self.parent = {MAIN: None}
-        self.held = {}  # a paused actor -> the tealet whose method it is in, kept alive by that
+        self.held = {}  # a paused actor -> the tealet whose method it called, kept alive by it
         self.current = MAIN
         self.expected = None
         self.closer = {}
@@ -72,7 +79,7 @@ class Model:
             self.transfer(target, kind, token)
 
     def pass_on(self, x, kind, token):
-        """`x` ends; its result goes to its parent, which may not have begun."""
+        """`x` ends. Its result goes to its parent, which may be new."""
         parent = self.parent[x]
         self.remove(x)
         if self.status[parent] == "new" and kind == "error":
@@ -121,7 +128,7 @@ class Schedule:
             for x in self.model.alive("new", "stub"):
                 self.handles[x].close()
                 self.model.remove(x)
-            # Main is left with nobody, with everybody, or with some.
+            # Main is left with no tealets, with all of them, or with some.
             to_close = self.model.alive("suspended")
             self.rng.shuffle(to_close)
             for x in to_close[: self.rng.choice([0, len(to_close) // 2, len(to_close)])]:
@@ -163,7 +170,7 @@ class Schedule:
         return token
 
     def act(self, me, level):
-        """Does things until it is time to return to a less deep level."""
+        """Does operations until it is time to return to the next outer level."""
         canary = [me, level, self.rng.random()]
         copy = tuple(canary)
         while not self.done and me not in self.leaving:
@@ -193,14 +200,14 @@ class Schedule:
             self.done = True
 
     def exchange(self, me, target, call):
-        """Makes the call that the model has foretold, and checks what it brings."""
+        """Makes the call that the model has predicted, and checks its result."""
         handling = sys.exc_info()[1]
         self.model.held[me] = target
         try:
             got = ("value", call(self.handles[target]))
         except Boom as boom:
             got = ("error", boom.token)
-            # Who threw it is paused and holds it, and would hold these frames with it.
+            # The thrower is paused and refers to the exception, and so to these frames.
             boom.__traceback__ = boom.__context__ = None
         except TealetExit:
             got = ("exit", None)
@@ -227,10 +234,10 @@ class Schedule:
             return
         if expected != (me, *got):
             self.differences.append(
-                f"step {len(self.steps)}: {expected} foretold, {(me, *got)} came"
+                f"step {len(self.steps)}: {expected} predicted, {(me, *got)} came"
             )
         assert not self.differences
-        # One that ends because its last reference is gone has no handle.
+        # There is no handle to a tealet that ends with its last reference.
         assert me not in self.handles or self.main.current is self.handles[me]
 
     # --- what actors do ---
@@ -394,35 +401,10 @@ OPERATIONS = [
 # --- ways to get deeper ---
 
 
-def plainly(go):
-    go()
-
-
 def in_large_frame(go, a=1):
     b = c = d = e = f = g = h = i = j = k = a
     go()
     assert a == b == c == d == e == f == g == h == i == j == k == 1
-
-
-def while_sorting(go):
-    assert sorted([3, 2, 1], key=lambda n: (go() if n == 2 else None, n)[1]) == [1, 2, 3]
-
-
-def while_mapping(go):
-    assert list(map(lambda n: (go() if n == 1 else None, n)[1], range(3))) == [0, 1, 2]
-
-
-def while_reducing(go):
-    assert functools.reduce(lambda a, b: (go() if b == 2 else None, a + b)[1], [1, 2, 3]) == 6
-
-
-def in_generator(go):
-    def generate():
-        yield 1
-        go()
-        yield 2
-
-    assert list(generate()) == [1, 2]
 
 
 def in_comprehension(go):
@@ -471,7 +453,7 @@ def in_repr(go):
 
 
 WAYS_DOWN = [
-    plainly,
+    directly,
     in_large_frame,
     while_sorting,
     while_mapping,

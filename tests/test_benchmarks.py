@@ -1,4 +1,4 @@
-"""What the benchmarks say: the budgets, and the figures that are published."""
+"""The benchmarks: their budgets, and the published figures."""
 
 import json
 

@@ -1,6 +1,6 @@
-"""What a tealet may use of the C stack: RecursionError comes before its end.
+"""The C stack of tealets: RecursionError is raised before it ends.
 
-A program that fails here is killed by a signal, so most run in a process of their own.
+A failure would kill the process by a signal, so most programs run in a process of their own.
 """
 
 import functools
@@ -14,7 +14,7 @@ import pytest
 
 from tealetpp import Main
 
-# Recursions that take C stack with every level, from hardly any to as much as CPython ever takes.
+# Recursions that take C stack at every level, from very little to the most that CPython takes.
 PRELUDE = """
 import functools, json, sys, threading
 from tealetpp import Main
@@ -125,7 +125,7 @@ def at_depth(n, do):
 
 
 def run(program, *arguments, prelude=PRELUDE):
-    """The lines that the program prints; it must not fail otherwise."""
+    """Run a program, which must succeed. Returns the lines that it prints."""
     code = prelude + textwrap.dedent(program)
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -145,6 +145,7 @@ on_top_of_each_other = """
 """
 
 
+@pytest.mark.rule("misuse-stack")
 @pytest.mark.parametrize("levels", [3, 100, 200, 300, 800])
 def test_tealets_that_begin_on_top_of_each_other_each_a_little_deep(levels):
     lines = run(on_top_of_each_other, 1000, levels)
@@ -159,9 +160,10 @@ def test_and_with_another_recursion_limit(limit, levels):
     assert all(line.endswith(" True") for line in lines[::2]), lines
 
 
+@pytest.mark.rule("misuse-stack")
 @pytest.mark.parametrize("recurse", ["by_sorted", "by_map", "by_repr", "by_class"])
 def test_a_chain_in_which_the_last_one_recurses_without_end(recurse):
-    """Wherever on the stack a tealet begins, its own recursion ends before the stack does."""
+    """Wherever a tealet begins on the stack, its recursion ends before the stack does."""
     lines = run(
         """
         recurse = globals()[sys.argv[1]]
@@ -222,7 +224,7 @@ def test_a_stub_that_is_captured_deep_and_run_from_shallow(limit):
     )
     assert lines[-1] == str(list("still works"))
     deep, half = lines[0:-1:2], lines[1:-1:2]
-    if limit > 1000:  # otherwise it begins with the whole limit, on most of the stack
+    if limit > 1000:  # otherwise it begins with the whole limit and most of the stack
         assert set(deep) == {"True"}, lines
     assert set(half[:6]) == {"True"}, lines
 
@@ -256,11 +258,11 @@ def test_a_stub_begins_with_the_limit_as_it_is_then():
     assert int(usual) - int(lowered) == int(raised) - int(usual) == 500
 
 
-# --- what begins otherwise ---
+# --- other ways to begin ---
 
 
 def test_where_another_one_has_ended():
-    """A parent that has not begun gets its child's result, and begins in the child's place."""
+    """A new parent gets its child's result, and begins at the place of the child."""
     lines = run(
         """
         sys.setrecursionlimit(100_000)
@@ -337,7 +339,7 @@ def test_the_depth_is_what_it_was_after_every_switch():
     assert lines == ["done"]
 
 
-# --- as much as without tealets ---
+# --- the limits of plain Python ---
 
 
 def test_a_tealet_that_begins_near_the_top_has_what_plain_python_has():
@@ -443,7 +445,7 @@ def test_python_recurses_as_far_in_a_thread_with_a_small_stack(size):
 
 @pytest.mark.parametrize("size", [256, 512, 1024, 4096])
 def test_calls_through_c_in_a_thread_with_a_small_stack(size):
-    """3.11 has one limit for all calls, which plain Python does not lower for such a thread."""
+    """3.11 has one limit for all calls. Plain Python does not lower it for such a thread."""
     lines = run(
         on_a_small_stack
         + """
@@ -503,6 +505,7 @@ def test_containers_are_freed_at_once_even_where_the_c_stack_is_nearly_used_up()
     assert lines == ["True"]
 
 
+@pytest.mark.rule("pending-deep")
 @pytest.mark.parametrize(
     "function",
     [
@@ -514,7 +517,7 @@ def test_containers_are_freed_at_once_even_where_the_c_stack_is_nearly_used_up()
 )
 @pytest.mark.parametrize("stack", [None, 4 << 20], ids=["main thread", "4 MB"])
 def test_a_long_chain_of_tealets_that_have_not_begun_can_be_dropped(function, stack):
-    """Each one's function refers to the next."""
+    """The function of each tealet refers to the next tealet."""
 
     def run():
         main = Main()
@@ -522,7 +525,7 @@ def test_a_long_chain_of_tealets_that_have_not_begun_can_be_dropped(function, st
         for _ in range(60_000):
             t = main.tealet(function(t))
         del t
-        main.tealet(int).switch()  # an occasion for what has to wait
+        main.tealet(int).switch()  # a safe point
         left.append(main.stats().n_active)
         main.close()
 

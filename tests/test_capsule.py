@@ -1,4 +1,4 @@
-"""C functions of another extension module that pause in the middle of their work."""
+"""The Python C API: C functions of another extension module that pause."""
 
 import gc
 import sys
@@ -186,7 +186,7 @@ def test_no_reference_is_lost_or_left(main, calls, paused):
         with pytest.raises(TypeError):
             calls.switch_to(value, value)
     error.__traceback__ = None
-    t.switch(None)  # it holds what it was handed last
+    t.switch(None)  # it refers to the last value that it received
     after = references(main, t, ended, value, error, calls.hold)
     assert after == before
 
@@ -221,7 +221,7 @@ def test_nothing_grows(calls):
 
 
 def test_a_switch_holds_the_tealet_until_it_returns(main, calls):
-    """As a Python frame does, whatever becomes of the caller's own reference meanwhile."""
+    """As a Python frame does. The caller's own reference may go meanwhile."""
     log = []
 
     def run():

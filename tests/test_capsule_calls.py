@@ -1,4 +1,4 @@
-"""The functions of the C API one by one: what they return, and what comes of bad use."""
+"""Each function of the Python C API: its results, and its errors on misuse."""
 
 import threading
 
@@ -39,7 +39,7 @@ def test_new_inside_a_tealet_has_that_as_its_parent(main, calls):
     assert t.switch() is True
 
 
-# --- who is who ---
+# --- current, main and parent ---
 
 
 def test_types(main, calls):
@@ -108,7 +108,7 @@ def test_current_of_the_innermost_domain(calls):
 
         t = outer.tealet(run)
         t.switch()
-        # What was opened in a paused tealet cannot be used here.
+        # A domain that was opened in a paused tealet cannot be used here.
         assert calls.current(NULL) is outer
         with Main() as beside:
             assert calls.current(NULL) is beside

@@ -1,4 +1,4 @@
-"""How other modules come by the C API, and the examples of such modules."""
+"""How other modules import the Python C API, and the examples of such modules."""
 
 import sys
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_without_tealetpp_there_is_an_import_error(calls, tmp_path, package, mes
 
 @pytest.fixture(scope="module")
 def example(wheel, tmp_path_factory):
-    """It asks the installed package where the header is, and so does the one of the document."""
+    """It asks the installed package where the header is, as the documented project does."""
     return build_module(ROOT / "examples" / "python_capi", tmp_path_factory.mktemp("example"))
 
 
@@ -82,7 +82,7 @@ def test_what_the_document_says_to_copy(wheel, tmp_path):
 
 
 def test_the_examples_parser(example):
-    """Cut in two at every place; then what is no text, or goes wrong in the middle."""
+    """Input cut in two at every place, then invalid input and an error in the middle."""
     program = """
 import sexpr, sys
 from tealetpp import Main, Status, TealetExit

@@ -1,4 +1,4 @@
-"""What the fixture nothing_stays_behind would find."""
+"""The counts that the fixture nothing_stays_behind compares."""
 
 import threading
 

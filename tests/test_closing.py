@@ -1,4 +1,4 @@
-"""close(), in every status, in every order, from everywhere."""
+"""close(): in every status, in every order, from every place."""
 
 import itertools
 
@@ -83,6 +83,7 @@ def test_parents_and_children_in_every_order(main, order):
     assert main.stats().n_active == 1
 
 
+@pytest.mark.rule("closing-parent")
 def test_from_inside_another(main):
     log = []
     victim = paused(main, log, "victim")
@@ -100,17 +101,40 @@ def test_from_a_descendant(main):
         return "from below"
 
     top = main.tealet(descend)
-    # With its ancestor gone, the next one up is the parent of what the descendant returns to.
+    # The ancestor has ended, so the result of the descendant goes to its parent.
     assert top.switch(1) == "from below"
     assert main.stats().n_active == 1
 
 
+@pytest.mark.rule("closing-order")
 def test_main_closes_what_is_left_with_the_newest_first():
     log = []
     with Main() as main:
         ts = [paused(main, log, n) for n in range(5)]
-    assert sorted(log) == list(range(5))
+    assert log == [4, 3, 2, 1, 0]
     assert all(t.status is Status.EXITED for t in ts)
+
+
+@pytest.mark.rule("closing-order")
+def test_main_closes_children_before_their_parents():
+    log = []
+
+    def run(name, generations):
+        try:
+            if generations:
+                child = main.tealet(run)
+                child.switch(f"{name}'s child", generations - 1)
+            main.switch()
+        finally:
+            log.append(name)
+
+    with Main() as main:
+        ts = [main.tealet(run) for _ in range(2)]
+        for t, name in zip(ts, "ab", strict=True):
+            t.switch(name, 2)
+    for name in "ab":
+        family = [entry for entry in log if entry.startswith(name)]
+        assert family == [f"{name}'s child's child", f"{name}'s child", name]
 
 
 def test_a_context_manager_closes_its_tealet(main):
@@ -129,6 +153,7 @@ def test_a_context_manager_does_not_swallow_exceptions(main):
         raise Boom
 
 
+@pytest.mark.rule("closing-raise")
 def test_what_else_leaves_the_function_is_raised(main):
     def run():
         try:
@@ -156,6 +181,7 @@ def test_returning_instead_is_a_normal_end(main):
     assert t.status is Status.EXITED
 
 
+@pytest.mark.rule("closing-refuse")
 def test_refusing_to_end_is_an_error_and_it_goes_on(main):
     def run():
         try:
@@ -172,6 +198,7 @@ def test_refusing_to_end_is_an_error_and_it_goes_on(main):
     assert t.switch() == "ended later"
 
 
+@pytest.mark.rule("closing-once")
 def test_main_does_not_wait_for_one_that_refuses():
     def run():
         while True:
@@ -259,7 +286,7 @@ def test_two_that_close_each_other(main):
     ts = [main.tealet(run) for _ in range(2)]
     for n, t in enumerate(ts):
         t.switch(n)
-    # The second asks the first, which waits for it, to end a second time: that is its TealetExit.
+    # The first waits for the second, which asks it to end again: that raises its TealetExit.
     ts[0].close()
     assert log == [0, 1]
     assert all(t.status is Status.EXITED for t in ts)

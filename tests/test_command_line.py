@@ -1,4 +1,4 @@
-"""How the command line ends when it cannot write, or is interrupted: one line, no traceback."""
+"""The command line when it cannot write or is interrupted: one line, no traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 COMMANDS = [["demo", "folder"], ["demo", "--json", "folder"], ["--version"], ["--help"]]
 CLOSED = "tealetpp: cannot write the output: Bad file descriptor\n"
 FULL = "tealetpp: cannot write the output: No space left on device\n"
-# As a session of a shell has it, whoever runs the tests.
+# As in a session of a shell, whatever runs the tests.
 RUN = """
 import signal, sys
 from tealetpp import __main__
@@ -123,7 +123,7 @@ def test_interrupted(where: str) -> None:
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:
-    """So does nohup, or a shell that starts a job in the background."""
+    """As under nohup, or in a background job of a shell."""
     ignored = "signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + IN_A_TEALET
     done = interrupted(ignored)
     assert (done.returncode, done.stderr) == (0, "")

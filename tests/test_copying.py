@@ -1,4 +1,4 @@
-"""Pickling and copying; no way makes an object without a value."""
+"""Pickling and copying. No way of construction makes an object without a value."""
 
 import copy
 import copyreg
@@ -162,7 +162,7 @@ def test_a_status_is_the_same_one(status, protocol):
 # --- ways around the constructors ---
 
 
-# Types that pybind11 makes objects of, without a value of C++.
+# pybind11 can make objects of these types without a C++ value.
 BASES = [
     PYBIND11_OBJECT,
     type("Bare", (PYBIND11_OBJECT,), {}),

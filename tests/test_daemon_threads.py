@@ -1,8 +1,8 @@
 """Daemon threads that use tealets while the process ends.
 
-CPython up to 3.13 ends such a thread wherever it waits for the global interpreter lock, by
-unwinding its C stack: see cpp/python/guarded.hpp. The place is a matter of chance. So each program
-runs several times, and most of them wait in the middle of what they test. Ask for more runs with
+CPython up to 3.13 ends such a thread where it waits for the global interpreter lock, by unwinding
+its C stack: see cpp/python/guarded.hpp. The place is random. So each program runs several times,
+and most of them wait in the middle of the call that they test. For more runs:
 
     nox -s tests -- tests/test_daemon_threads.py --daemon-runs=100
 """
@@ -396,7 +396,7 @@ time.sleep(float(sys.argv[1]))
 
 
 def end_a_process_in(body, runs, *args):
-    """Run the program so many times: it ends well each time, and has nothing to say."""
+    """Run the program several times. It must succeed each time, and print nothing."""
     body = textwrap.indent(textwrap.dedent(body), "    ").strip()
     for _ in range(runs):
         end_a_process(FRAME.replace("{body}", body), *args)

@@ -1,6 +1,7 @@
 """Kept apart per tealet: the data stack, where Python frames lie."""
 
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tealetpp import Main
 
 
 def make_large(size):
-    """A function whose frame takes about `size` words, and which pauses in the middle."""
+    """A function with a frame of about `size` words that pauses in the middle."""
     names = [f"v{n}" for n in range(size)]
     source = ["def large(main, depth):"]
     source += [f"    {name} = depth + {n}" for n, name in enumerate(names)]
@@ -35,7 +36,7 @@ def test_frames_of_every_size(main, size):
 
 @pytest.mark.parametrize("size", [0, 7, 50, 300])
 def test_recursion_across_the_first_chunks_edge(main, size):
-    """To and fro over the edge, with others in between: chunks come and go."""
+    """Calls cross the end of the first chunk in both directions, with other tealets in between."""
     large = make_large(size)
 
     def run():
@@ -66,7 +67,7 @@ def test_many_small_steps_over_the_edge(main):
 
 
 def test_a_function_that_needed_more_gets_more_next_time(main):
-    """Its first chunk is sized by what it needed before: a hint that must never do harm."""
+    """The first chunk has the size that the function needed before. A wrong guess is harmless."""
     large = make_large(30)
     begun = current_figures(main.stats())
     for depth in (0, 1, 5, 40, 40, 3, 0, 200, 200):
@@ -178,12 +179,12 @@ def test_calls_over_the_edge_of_the_first_chunk_map_no_memory_each_time(main):
         main.tealet(calls).switch(count)
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-    # A chunk that is mapped anew is touched for the first time.
+    # Each newly mapped chunk causes a page fault.
     assert faults(20_000) < 2_000
 
 
 def anonymous_bytes():
-    """Of what is mapped without a file and can be written to: data-stack chunks are."""
+    """Bytes of anonymous writable mappings. Data-stack chunks are such mappings."""
     total = 0
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, access, _, _, inode = line.split()[:5]
@@ -195,7 +196,7 @@ def anonymous_bytes():
 
 @pytest.fixture
 def small_thread_stacks():
-    """Some of which are kept for threads to come, or not: that must not count."""
+    """The C library may cache stacks of ended threads. Small ones hardly count."""
     before = threading.stack_size(256 * 1024)
     yield
     threading.stack_size(before)
@@ -216,7 +217,29 @@ def test_a_thread_that_ends_leaves_no_chunk_behind():
             thread.start()
             thread.join()
 
-    threads(20)  # what else they need is there for the next
+    threads(20)  # other memory that threads need is cached now
     before = anonymous_bytes()
     threads(200)
     assert anonymous_bytes() - before < 100 * 16 * 1024
+
+
+def test_a_tealet_may_drop_at_its_end_what_switches(main):
+    class SwitchesWhenDropped:
+        def __del__(self):
+            # Its frames do not fit into the first chunk of the data stack.
+            def many(x):
+                return (x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x)[0]
+
+            a = b = c = d = e = f = g = h = None
+            seen.append((main.tealet(many).switch(1), a, b, c, d, e, f, g, h)[0])
+
+    def short(owned=None):
+        pass
+
+    seen = []
+    for _ in range(50):
+        function = types.FunctionType(short.__code__, {}, "short", (SwitchesWhenDropped(),))
+        tealet = main.tealet(function)
+        del function
+        tealet.switch()
+    assert seen == [1] * 50

@@ -1,10 +1,10 @@
-"""Deeply nested deallocation, which CPython spreads over time, with switches in its midst."""
+"""Deeply nested deallocation, which CPython defers, with switches in the middle."""
 
 import gc
 
 
 class Pauses:
-    """Switches when it goes, and remembers that it came back."""
+    """Switches when it is deleted, and records that the switch returned."""
 
     def __init__(self, main, log):
         self.main, self.log = main, log
@@ -33,7 +33,7 @@ def test_a_tealet_pauses_deep_inside_a_deallocation(main):
     ts = [main.tealet(run) for _ in range(5)]
     for depth, t in zip((0, 10, 45, 60, 500), ts, strict=True):
         assert t.switch(depth) == "in __del__"
-        # What is freed in the meantime is freed at once, as it must.
+        # Objects that are freed meanwhile are freed at once.
         freed = []
         witness = nested(200, Freed(freed))
         del witness
@@ -52,7 +52,7 @@ class Freed:
 
 
 def test_many_pause_at_increasing_depths_of_deallocation(main):
-    """Were the depth not kept apart, it would add up, and objects would be freed too late."""
+    """With one depth for all tealets, it would add up, and objects would be freed too late."""
 
     def run(n):
         chain = nested(20, Pauses(main, []))

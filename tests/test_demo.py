@@ -33,7 +33,7 @@ ODD_FILES = {
 
 @pytest.fixture
 def odd_directory(tmp_path: Path) -> Path:
-    """Files of all kinds, and what is no file or cannot be read."""
+    """Files of all kinds, and entries that are no files or cannot be read."""
     root = tmp_path / "odd"
     (root / "folder").mkdir(parents=True)
     for name, data in ODD_FILES.items():
@@ -49,7 +49,7 @@ def plain(data: bytes) -> _walk.Result:
 
 
 def recursive_levels(data: bytes) -> int:
-    """The deepest level, worked out in another way: from each line back to what it belongs to."""
+    """The deepest level, computed in another way: from each line back to its outer lines."""
     margins = [
         len(line.expandtabs(8)) - len(line.expandtabs(8).lstrip()) if line.strip() else None
         for line in data.splitlines()
@@ -83,7 +83,7 @@ def test_walk_flattens_what_is_too_deep() -> None:
     assert result.lines == 3000
     assert result.levels == _walk.DEEPEST
     assert result.flattened == 3000 - _walk.DEEPEST
-    # As deep as can be, and not one deeper.
+    # The deepest possible level, and one more.
     just_fits = b"\n".join(
         [*NESTED.splitlines()[: _walk.DEEPEST], b" " * (_walk.DEEPEST - 1) + b"x"]
     )
@@ -132,7 +132,7 @@ def test_run_is_the_same_with_and_without_tealets(odd_directory: Path) -> None:
 
 
 def test_a_wrong_figure_is_noticed(odd_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A walk that is not the same the second time, as a broken stack would make it."""
+    """A walk with another result the second time, as after a corrupted stack."""
     calls: list[bytes] = []
 
     def walk(data: bytes, pause: Any) -> _walk.Result:

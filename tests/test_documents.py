@@ -1,4 +1,4 @@
-"""What documents show out of files is what is in these files, which are built and run."""
+"""Code that documents show is in files that are built and run."""
 
 import re
 

@@ -32,6 +32,7 @@ def test_domains_closed_out_of_order():
     assert [t.status for t in ts] == [Status.EXITED] * 3
 
 
+@pytest.mark.rule("misuse-domain")
 def test_tealets_of_another_domain_are_refused_with_both_named():
     with Main() as a, Main() as b:
         ta, tb = a.tealet(print), b.tealet(print)
@@ -58,6 +59,7 @@ def test_a_domain_inside_a_tealet_moves_with_it(main):
     assert [t.switch() for t in reversed(ts)] == [[None] * 4] * 3
 
 
+@pytest.mark.rule("misuse-domain", "nesting-usable")
 def test_a_domain_outside_its_tealet_is_refused(main):
     inside = []
 
@@ -82,6 +84,7 @@ def test_a_domain_outside_its_tealet_is_refused(main):
     assert t.status is inner.status is Status.EXITED
 
 
+@pytest.mark.rule("nesting-inside")
 def test_the_outer_domain_can_be_used_from_an_inner_tealet(main):
     def run():
         with Main() as inner:
@@ -98,6 +101,7 @@ def test_the_outer_domain_can_be_used_from_an_inner_tealet(main):
     assert outer.switch("back") == ("to inner", ("back", "last"))
 
 
+@pytest.mark.rule("nesting-closed")
 def test_an_inner_domain_is_closed_when_its_tealet_ends(main):
     log, kept = [], []
 
@@ -221,7 +225,7 @@ def test_the_interpreter_ends_cleanly_from_inside_a_tealet():
 
 
 def test_two_domains_in_a_tealet_that_is_gone(main, unraisable):
-    """It refuses to end, and is dropped: what was opened in it is over, too."""
+    """A tealet that refuses to end is discarded, and so are the domains that were opened in it."""
     kept = []
 
     def outer(domain):
@@ -266,6 +270,7 @@ def on_thread(call):
     return result[0]
 
 
+@pytest.mark.rule("misuse-thread")
 def test_another_thread_is_refused(main):
     t = main.tealet(lambda: main.switch("paused"))
     t.switch()
@@ -483,7 +488,7 @@ def test_a_domain_opened_by_what_is_dropped_at_the_end(main):
         if n:
             deep(n - 1)
         else:
-            # These must not get the data stack of the tealet that is at its end here.
+            # These must not get the data stack of the tealet that is ending here.
             kept.extend(main.tealet(lambda *numbers: numbers) for _ in range(3))
             for t in kept[-3:]:
                 assert t.switch(1, 2, 3) == (1, 2, 3)
@@ -573,8 +578,8 @@ def test_both_an_inner_tealet_and_its_outer_one_are_closed(main):
     assert log == []
 
 
-def test_a_domain_opened_later_is_an_occasion_to_close_what_waits():
-    """On a thread of its own, where no pending call does it."""
+def test_opening_a_domain_is_a_safe_point():
+    """On another thread than the main one, so no pending call closes it."""
     log = []
 
     def generate():

@@ -1,4 +1,4 @@
-"""A Main that nobody closes: wherever its last reference goes, it is closed and freed, silently."""
+"""A Main that is dropped instead of closed: it is closed and freed on any thread, silently."""
 
 import contextlib
 import gc
@@ -54,6 +54,7 @@ def test_in_a_cycle(pause, unraisable):
     assert unraisable == []
 
 
+@pytest.mark.rule("garbage-main")
 def test_in_a_cycle_that_another_thread_collects(unraisable):
     log = []
     app = App(log)
@@ -67,6 +68,7 @@ def test_in_a_cycle_that_another_thread_collects(unraisable):
     assert unraisable == []
 
 
+@pytest.mark.rule("pending-with")
 @pytest.mark.parametrize("pause", [False, True])
 @pytest.mark.parametrize(
     "drop", [lambda walks: walks.clear(), lambda walks: in_a_thread(walks.clear)]
@@ -108,6 +110,7 @@ def test_in_a_dropped_generator(pause, drop, cycle, unraisable):
     assert unraisable == []
 
 
+@pytest.mark.rule("pending-with")
 def test_a_tealet_in_a_dropped_generator(main, unraisable):
     log = []
 
@@ -134,6 +137,7 @@ def test_a_tealet_in_a_dropped_generator(main, unraisable):
     assert main.stats().n_active == 1
 
 
+@pytest.mark.rule("garbage-main")
 def test_on_another_thread_while_its_own_goes_on(unraisable):
     box = [Main() for _ in range(50)]
     gone = [weakref.ref(main) for main in box]
@@ -239,8 +243,8 @@ def instructions_can_be_counted():
     return builds_for_this_machine()
 
 
-def test_a_stranded_domain_whose_tealet_hosts_another():
-    """Ending the inner one comes by the outer one again, which is being ended already."""
+def test_an_orphaned_domain_whose_tealet_hosts_another():
+    """Ending the inner domain reaches the outer one, which is being ended already."""
     kept = []
 
     def outer(outermost):

@@ -1,4 +1,4 @@
-"""Other people's builds: projects as strangers would write them, built with the library and run."""
+"""Downstream projects, built with the library and run."""
 
 import importlib.metadata
 import json
@@ -14,7 +14,7 @@ from extension_modules import build_module, run_python
 from tealetpp import _tealetpp
 from tealetpp.__main__ import main as run_command
 
-# What no version of Python changes: enough to build it with one of them.
+# The version of Python makes no difference: one of them is enough.
 any_python = pytest.mark.any_python
 
 LINES = {
@@ -31,7 +31,7 @@ FOLDERS = {
 
 @pytest.fixture(scope="session")
 def build_tree(tmp_path_factory):
-    # Not optimised: what is inlined cannot be exported by mistake.
+    # Not optimised: inlined functions could not be exported by mistake.
     return build(
         *(ROOT, tmp_path_factory.mktemp("build_tree")),
         *("-DTEALETPP_BUILD_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Debug"),
@@ -40,7 +40,7 @@ def build_tree(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def installed(build_tree, tmp_path_factory):
-    """Moved after it was installed: nothing in it may say where it was."""
+    """An installation that was moved afterwards: no file may contain the old path."""
     folder = tmp_path_factory.mktemp("installed")
     run(tool("cmake"), "--install", build_tree, "--prefix", folder / "first")
     return (folder / "first").rename(folder / "tree")
@@ -55,7 +55,7 @@ def installed(build_tree, tmp_path_factory):
     ],
 )
 def find_option(request):
-    """What tells find_package() where the library is."""
+    """Options that tell find_package() where the library is."""
     folder = request.getfixturevalue(request.param)
     if request.param == "wheel":
         return f"-Dtealetpp_DIR={tealetpp.get_cmake_dir()}"
@@ -64,7 +64,7 @@ def find_option(request):
 
 @pytest.mark.parametrize("name", LINES)
 def test_a_project_that_finds_the_package(name, find_option, tmp_path):
-    # Without a C++ compiler, where the project says that it is in C.
+    # Without a C++ compiler if the project is in C.
     cxx = {"CXX": "/there/is/no/c++"} if name == "c_program" else {}
     build(PROJECTS / name, tmp_path, find_option, **cxx)
     for linked in ("with_static", "with_shared"):
@@ -108,7 +108,7 @@ def test_required_components_that_the_package_does_not_have(find_option, tmp_pat
         )
 
 
-# CMake is told that the C library has no threads, which is so before glibc 2.34.
+# Makes CMake believe that the C library has no threads, as before glibc 2.34.
 THREADS_APART = "-DCMAKE_HAVE_LIBC_PTHREAD=OFF"
 
 
@@ -123,7 +123,8 @@ def links(folder, name):
 def test_threads_are_linked_where_they_have_a_library(name, find_option, tmp_path):
     configure(PROJECTS / name, tmp_path, find_option, THREADS_APART)
     assert "-lpthread" in links(tmp_path, "with_static")
-    assert "-lpthread" not in links(tmp_path, "with_shared")  # that has linked it itself
+    # The shared library has linked it itself.
+    assert "-lpthread" not in links(tmp_path, "with_shared")
 
 
 @any_python
@@ -148,7 +149,7 @@ def test_a_project_that_adds_the_sources(tmp_path):
     folder = build(PROJECTS / "add_subdirectory", tmp_path, f"-DTEALETPP_SOURCE={ROOT}")
     assert run(folder / "with_static") == LINES["cpp_application"]
     assert run(folder / "with_shared") == LINES["c_program"]
-    # It gets what it asked for: no tests of ours, no build type, nothing installed along.
+    # It gets only the library: no tests, no build type, no files installed.
     assert "Total Tests: 0" in run(tool("ctest"), "-N", "--test-dir", folder / "tealetpp")
     assert "CMAKE_BUILD_TYPE:STRING=\n" in (folder / "CMakeCache.txt").read_text()
     run(tool("cmake"), "--install", folder, "--prefix", tmp_path / "prefix")
@@ -201,7 +202,7 @@ def test_the_library_is_optimised_below_a_parent_without_a_build_type(options, e
         flags = re.findall(r" (-O\S*|-DNDEBUG|-fno-plt)", entry["command"])
         words[Path(entry["file"]).name] = " ".join(flags)
     assert words["domain_switch.cpp"] == words["lifecycle.cpp"] == expected
-    # What is the parent's has what the parent says.
+    # Settings of the parent project stay as they are.
     assert ("-O3" in words["empty.cpp"]) is False
 
 
@@ -232,7 +233,7 @@ def test_an_extension_module_and_this_one_in_one_process(wheel, tmp_path):
     [module] = folder.glob("walks.*.so")
     printed = run_python(folder, PROJECTS / "nanobind_module" / "check.py")
     assert printed == "nanobind_module: 19 checks, 0 walks left open\n"
-    # Its copy of the library is its own.
+    # The project has its own copy of the library.
     exported = run(tool("nm"), "-D", "--defined-only", module)
     assert "PyInit_walks" in exported
     assert "tealet" not in exported
@@ -249,7 +250,7 @@ def test_the_extension_module_that_the_document_says_to_copy(wheel, tmp_path):
     assert run_python(folder, "-c", program) == printed
 
 
-# --- what is exported ---
+# --- exported symbols ---
 
 
 def exported_names(library, *options):
@@ -267,7 +268,6 @@ def test_the_shared_library_exports_what_the_c_headers_declare(installed):
     assert {name for name in names if not name.startswith("_Z")} == declared
 
 
-# Used by what the headers define.
 @any_python
 def test_headers_do_not_shadow_those_of_a_program(installed, tmp_path):
     """Programs for libtealet put the folder of tealet.h itself on the path, before their own."""
@@ -289,6 +289,7 @@ def test_headers_do_not_shadow_those_of_a_program(installed, tmp_path):
     run(tool("cc"), "-fsyntax-only", f"-I{folder}", f"-I{own}", source)
 
 
+# Inline functions of the headers use these.
 OF_THE_CORE = {
     "tealet::core::extra_of(tealet::core::Node&)",
     "tealet::core::set_operate(tealet::core::Node&, "
@@ -305,7 +306,7 @@ def test_the_shared_library_exports_the_cpp_api_and_nothing_else(installed):
     names = {name for name in exported_names(library, "--demangle") if "::" in name}
     ours = re.compile(r"((typeinfo|typeinfo name|vtable) for )?tealet::(?!core::)")
     assert {name for name in names if not ours.match(name)} == OF_THE_CORE
-    # To catch an exception, its type must be one and the same on both sides.
+    # An exception can be caught only if both sides share its type information.
     for error in ("Exit", "Error", "InvalidError", "DefunctError", "ThreadError", "MemoryError"):
         assert f"typeinfo for tealet::{error}" in names
 
@@ -321,11 +322,11 @@ def test_what_links_the_static_library_exports_nothing_of_it(installed):
         binding, visibility, section = fields[4:7]
         if binding != "LOCAL" and section != "UND" and visibility == "DEFAULT":
             visible.append(fields[7])
-    # Instances of templates of the standard library are everybody's.
+    # Template instances of the standard library are exported by every library.
     assert [name for name in visible if not name.startswith(("_ZNSt", "_ZNKSt", "_ZSt"))] == []
 
 
-# Compiled without optimisation, what the headers define inline is there as functions.
+# Without optimisation, inline functions of the headers are compiled as functions.
 USES_THE_HEADERS = """
 #include <tealet/tealet.hpp>
 
@@ -348,7 +349,7 @@ def test_a_module_calls_the_copy_that_it_was_linked_with(installed, tmp_path):
     assert [name for name in names if "switch_to" in name or "value_of" in name] == []
 
 
-# --- what is installed ---
+# --- installed files ---
 
 
 @any_python

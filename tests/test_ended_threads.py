@@ -1,6 +1,6 @@
-"""Threads that end with domains open, and processes that have lost their threads by fork().
+"""Threads that end with open domains, and fork() in a process with threads.
 
-Nothing can unwind there. What the tealets own is given back all the same.
+These tealets cannot unwind. What they own is released all the same.
 """
 
 import contextvars
@@ -23,7 +23,7 @@ class Thing:
 
 
 def in_a_thread(call):
-    """The result of `call` on a thread that ends then, and the warnings of its end."""
+    """The result of `call` on a new thread, and the warnings at the end of the thread."""
     result = []
     thread = threading.Thread(target=lambda: result.append(call()))
     with warnings.catch_warnings(record=True) as caught:
@@ -35,7 +35,7 @@ def in_a_thread(call):
     return result[0], [(w.category, str(w.message)) for w in caught]
 
 
-def pauses_plainly(main, thing):
+def pauses_directly(main, thing):
     return main.switch(thing)
 
 
@@ -78,7 +78,7 @@ def pauses_in_a_context(main, thing):
 
 
 PAUSES = [
-    pauses_plainly,
+    pauses_directly,
     pauses_deep,
     pauses_below_c,
     pauses_in_a_generator,
@@ -89,12 +89,13 @@ PAUSES = [
 
 
 BELOW_C = (pauses_below_c, pauses_in_a_generator, pauses_in_a_context)
-LOSES = pytest.mark.leaves_behind("what C functions on an ended thread's stack own is lost")
+LEAKS = pytest.mark.leaves_behind("C functions on an ended thread's stack leak what they own")
 
 
+@pytest.mark.rule("discard-owned", "discard-thread")
 @pytest.mark.parametrize(
     "pause",
-    [pytest.param(pause, marks=LOSES) if pause in BELOW_C else pause for pause in PAUSES],
+    [pytest.param(pause, marks=LEAKS) if pause in BELOW_C else pause for pause in PAUSES],
     ids=lambda pause: pause.__name__,
 )
 def test_what_its_tealets_own_is_given_back(pause):
@@ -109,7 +110,7 @@ def test_what_its_tealets_own_is_given_back(pause):
     assert told == [(ResourceWarning, told[0][1])]
     assert "1 open domain of tealets, which was closed without unwinding" in told[0][1]
     gc.collect()
-    # What C functions on the stack own is lost, and what was computed to call them.
+    # C functions on the stack leak what they own, and so do the expressions that called them.
     if pause not in BELOW_C:
         assert thing() is None
     assert [t.status for t in (main, *ts)] == [Status.EXITED] * 4
@@ -171,9 +172,10 @@ def test_nested_domains_end_too():
     assert thing() is None
 
 
+@pytest.mark.rule("discard-order")
 @pytest.mark.parametrize("ends", [False, True])
 def test_domains_in_one_tealet_that_pause_each_other(ends):
-    """Each pauses frames of a tealet of the next: their data stack goes back to that one."""
+    """Each domain has paused frames of the next one, which takes their data stack back."""
 
     def opens(outermost, thing):
         older, younger = Main(), Main()
@@ -209,6 +211,7 @@ def test_domains_in_one_tealet_that_pause_each_other(ends):
     assert thing() is None
 
 
+@pytest.mark.rule("discard-frames")
 def test_frames_that_somebody_holds_stay_whole():
     frames = []
 
@@ -226,9 +229,12 @@ def test_frames_that_somebody_holds_stay_whole():
             innermost(b + 1)
             return mine
 
-        main.tealet(outermost).switch(1)
+        t = main.tealet(outermost)
+        t.switch(1)
+        return t  # dropped before the thread ends, it would unwind
 
-    in_a_thread(work)
+    t, _ = in_a_thread(work)
+    assert t.status is Status.EXITED
     (frame,) = frames
     gc.collect()
     assert frame.f_locals["mine"] == ["innermost", 2]
@@ -239,6 +245,8 @@ def test_frames_that_somebody_holds_stay_whole():
     frame.clear()
 
 
+@pytest.mark.rule("discard-generator")
+@LEAKS
 def test_a_generator_in_the_middle_of_running_is_over():
     kept = []
 
@@ -252,12 +260,14 @@ def test_a_generator_in_the_middle_of_running_is_over():
 
         def run():
             kept.append(generate())
-            for _ in kept[0]:
-                pass
+            return list(kept[0])
 
-        main.tealet(run).switch()
+        t = main.tealet(run)
+        t.switch()
+        return t  # dropped before the thread ends, it would unwind
 
-    in_a_thread(work)
+    t, _ = in_a_thread(work)
+    assert t.status is Status.EXITED
     gc.collect()
     assert list(kept[0]) == []
     assert kept[0].gi_frame is None or kept[0].gi_frame.f_code.co_name == "generate"
@@ -354,6 +364,7 @@ print("parent", box[1].status.name)
 """
 
 
+@pytest.mark.rule("discard-thread")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork()")
 def test_after_a_fork_the_child_can_drop_what_its_lost_threads_had():
     done = subprocess.run(
@@ -393,7 +404,7 @@ go_on.set(); thread.join()
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork()")
 def test_a_fork_on_a_thread_that_never_opened_a_domain():
-    """The domains lie in each other, and each is ended once."""
+    """The domains are nested, and each is ended once."""
     command = [sys.executable, "-X", "faulthandler", "-c", FORKS_ON_A_THREAD_WITHOUT_DOMAINS]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "7\n", ""), done.stderr
@@ -420,7 +431,7 @@ def test_nothing_unwinds_that_only_another_one_refers_to():
 
 
 def test_two_threads_may_end_at_the_same_time():
-    """What the second one drops after the first is gone still belongs to the second."""
+    """What the second thread drops after the end of the first one still belongs to the second."""
     first_ends, second_ends, first_is_gone = (threading.Event() for _ in range(3))
     opened, ts, overlaps = [], [], []
 
@@ -490,9 +501,10 @@ del kept, main
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.rule("discard-outer")
 def test_what_is_dropped_may_switch_to_a_tealet_that_is_left(monkeypatch):
-    """It has paused the running tealet of a domain of its own, and goes on in that one."""
-    # Beside greenlet it would be refused: no frame is left to tell whose C stack this is.
+    """It has paused the running tealet of an inner domain, and continues there."""
+    # With greenlet it would be refused: no frame is left that tells whose C stack this is.
     monkeypatch.delitem(sys.modules, "greenlet", raising=False)
     log = []
 

@@ -1,4 +1,4 @@
-"""What closing raises does not hide what happened before, and groups of TealetExit are an end."""
+"""Contexts of exceptions that close() raises, and groups of TealetExit."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ from tealetpp import Main, TealetError, TealetExit
 
 
 def chain(exception):
-    """The exceptions by their contexts; fails if they form a cycle."""
+    """The chain of contexts. Fails if it is a cycle."""
     seen = []
     while exception is not None:
         assert not any(exception is one for one in seen)
@@ -29,7 +29,7 @@ def fails_to_clean_up(switch):
 
 
 def raises_anew(switch):
-    """What it raises has no context of its own."""
+    """Raises an exception without a context."""
     with contextlib.suppress(TealetExit):
         switch()
     raise KeyError("clean-up failed")
@@ -37,7 +37,7 @@ def raises_anew(switch):
 
 @pytest.fixture(params=["with Main", "with tealet", "ExitStack", "close", "unwound by hand"])
 def closing(request):
-    """Runs `body` with a paused tealet, which is closed while what `body` raised is handled."""
+    """Runs `body` with a paused tealet, and closes that while handling an exception of `body`."""
 
     def run(function, body):
         if request.param == "with Main":
@@ -129,7 +129,7 @@ def test_a_tealet_that_refuses():
     def refuses(switch):
         with contextlib.suppress(TealetExit):
             switch()
-        switch()  # which the next one to ask ends
+        switch()  # the next close() ends it
 
     main = Main()
     with pytest.raises(TealetError) as caught:
@@ -141,7 +141,7 @@ def test_a_tealet_that_refuses():
 
 
 def test_the_tealet_raises_the_exception_of_the_body():
-    """An exception is never its own context, nor is what is raised while it is handled."""
+    """An exception is never its own context, directly or through its chain."""
     error = ValueError("the same")
 
     def run(switch):
@@ -325,7 +325,7 @@ def test_a_group_whose_split_goes_wrong(main):
 
 @pytest.mark.parametrize("together", [False, True])
 def test_through_a_domain_within(main, together):
-    """The exit of an outer tealet passes the inner domain's main, also as a group."""
+    """The exit of an outer tealet passes through the inner domain's main, also in a group."""
     log = []
 
     def inner(outer_switch):

@@ -1,4 +1,4 @@
-"""Nothing grows, however often a public operation is repeated."""
+"""Memory does not grow when a public operation is repeated."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from extension_modules import run_python
 
 # A debug build is slow, but counts every reference.
 COUNT = 2_000 if hasattr(sys, "gettotalrefcount") else 20_000
-# One object or reference that stayed each time would be COUNT of them, and 300 KiB at least.
+# A leak of one object or reference each time makes COUNT of them, or at least 300 KiB.
 TOLERATED_BYTES = 64 * 1024
 TOLERATED_OBJECTS = 300
 OURS = ("domains", "open domains", "tealets", "blocks", "bytes")
 
 
 def repeat(name, search=""):
-    """What has grown, for each call that the operation repeats."""
+    """The growth for each call that the operation repeats."""
     program = os.path.abspath(flat_memory.__file__)
     return json.loads(run_python(search, program, name, str(COUNT)))
 
@@ -50,7 +50,7 @@ def test_the_c_api_is_flat(name, capsule_calls):
 @pytest.mark.parametrize("name", flat_memory.LEAKS)
 def test_a_leak_is_noticed(name):
     (grown,) = repeat(name).values()
-    # Caches may have given some back meanwhile.
+    # Caches may have returned some meanwhile.
     assert grown["Python's blocks"] > COUNT - TOLERATED_OBJECTS
     assert grown["resident bytes"] > TOLERATED_BYTES
     if name == "a_tealet_each_time":

@@ -1,4 +1,4 @@
-"""Frame objects and tracebacks, held from elsewhere than the tealet that they belong to."""
+"""Frame objects and tracebacks of tealets, read from outside."""
 
 import faulthandler
 import gc
@@ -12,7 +12,7 @@ import pytest
 
 
 def names(frame):
-    """The functions on a chain of frames, innermost first; reads what can be read on the way."""
+    """The function names of a chain of frames, innermost first. Reads other attributes, too."""
     found = []
     while frame is not None:
         found.append(frame.f_code.co_name)
@@ -46,7 +46,7 @@ def test_the_chain_through_c_calls(main):
     frame = t.switch(main)
     expected = ["hand_out_frame", "<lambda>", "<lambda>", "through_c"]
     assert names(frame) == expected
-    # Other bytes have been where its C stack was.
+    # Its place on the C stack has been overwritten.
     others = [main.tealet(through_c) for _ in range(5)]
     for other in others:
         other.switch(main)

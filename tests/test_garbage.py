@@ -1,4 +1,4 @@
-"""Tealets in reference cycles, and the garbage collector at work while they are paused."""
+"""Tealets in reference cycles, and collections while tealets are paused."""
 
 import functools
 import gc
@@ -12,6 +12,22 @@ import pytest
 
 import tealetpp
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
+
+
+@pytest.mark.rule("garbage-clear")
+def test_a_cycle_that_only_a_new_tealet_can_break_is_collected(main):
+    """Neither a builtin method nor the reference to a parent can be cleared."""
+
+    def cycle():
+        child = main.tealet(int)
+        parent = main.tealet(child.switch)
+        child.parent = parent
+        return weakref.ref(parent)
+
+    gone = cycle()
+    gc.collect()
+    assert gone() is None
+    assert main.stats().n_active == 1
 
 
 def test_a_new_tealet_in_a_cycle_with_its_function_is_collected(main):
@@ -47,6 +63,7 @@ def test_a_paused_tealet_that_only_garbage_refers_to_is_closed(main):
     assert main.stats().n_active == 1
 
 
+@pytest.mark.rule("garbage-traverse")
 def test_a_paused_tealet_that_its_own_frames_refer_to_is_closed(main):
     unwound = []
 
@@ -113,6 +130,7 @@ def test_a_paused_tealet_in_a_cycle_is_closed_on_its_own_thread(main):
     assert unwound == [(True, threading.current_thread())]
 
 
+@pytest.mark.rule("garbage-traverse")
 def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes():
     unwound = []
     with Main() as main:
@@ -134,8 +152,9 @@ def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes
     assert unwound == [True]
 
 
+@pytest.mark.rule("garbage-finalize")
 def test_what_paused_c_code_borrows_is_not_cleared(main, unraisable):
-    """filter() goes on, while it is closed, to call a function that only the cycle owns."""
+    """filter() is being closed, and still calls a function that only the cycle owns."""
     calls = []
 
     def pause(x):
@@ -187,7 +206,8 @@ def test_everything_works_while_garbage_is_collected_all_the_time(main, eager_gc
 
 
 def test_nothing_is_ended_while_finalizers_make_pending_calls(main, unraisable):
-    """The tealet waits for the main thread's next pending call, and a `__del__` makes those."""
+    """The tealet waits for the main thread's next pending call. A `__del__` in the same cycle
+    runs code that makes pending calls."""
     unwound = []
     source = """
 def run():
@@ -221,6 +241,7 @@ offset = 10
     assert unraisable == []
 
 
+@pytest.mark.rule("garbage-switch")
 def test_a_finalizer_can_switch_but_not_while_garbage_is_collected(main, unraisable):
     log = []
 
@@ -254,8 +275,9 @@ def callbacks():
     gc.callbacks[:] = before
 
 
+@pytest.mark.rule("garbage-switch")
 def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, callbacks):
-    """As CPython 3.12 does when one is pending and Python code runs: here, a callback."""
+    """CPython 3.12 does so if a collection is pending and Python code runs: here, a callback."""
 
     class Switches:
         def __del__(self):
@@ -269,10 +291,10 @@ def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, ca
     for one in garbage:
         one.itself = one
     del one
-    gc.collect()  # so that only a full collection finds them
+    gc.collect()  # now only a full collection finds them
     garbage.clear()
     callbacks.append(lambda phase, info: None)
-    # Enough new lists to make a collection pending, and then no step at which it could be made.
+    # Enough new lists to make a collection pending, with no step between them to run it.
     collect = eval(f"lambda: [{'[], ' * 300} gc.collect()]", {"gc": gc})
     threshold = gc.get_threshold()
     gc.set_threshold(1, 1000, 1000)
@@ -283,8 +305,9 @@ def test_nothing_switches_in_a_collection_in_which_another_one_was_made(main, ca
     assert log == [True] * 3
 
 
+@pytest.mark.rule("garbage-switch")
 def test_nothing_switches_in_the_last_collection_of_the_interpreter():
-    """gc.callbacks are not told of it."""
+    """It does not call gc.callbacks."""
     program = """
         import builtins, os
         from tealetpp import InvalidError, Main
@@ -316,7 +339,7 @@ def test_nothing_switches_in_the_last_collection_of_the_interpreter():
     assert (done.returncode, done.stdout) == (0, "refused " * 3), done.stderr
 
 
-def test_switching_goes_on_when_the_end_of_a_collection_is_not_told(main, callbacks):
+def test_a_switch_works_when_the_end_of_a_collection_is_not_reported(main, callbacks):
     callbacks.append(lambda phase, info: callbacks.clear())
     gc.collect()
     assert main.tealet(lambda: "begun").switch() == "begun"

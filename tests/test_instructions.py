@@ -1,12 +1,12 @@
-"""How many instructions a switch, a spawn and a look at the statistics take: no more than before.
+"""Instructions of a switch, of a spawn and of a call of stats(): no more than recorded.
 
-The figures of today are in instructions.json. One that moves by more than a twentieth, up or down,
-must be recorded on purpose, together with what made it move:
+The recorded figures are in instructions.json. One that changes by more than 5 %, up or down, must
+be recorded again on purpose, together with the change that causes it:
 
     nox -s tests -- tests/test_instructions.py --record-instructions
 
-They depend on compiler and interpreter, so they are recorded for each; a test is skipped where its
-own are not.
+They depend on compiler and interpreter, so they are recorded for each. Without a record the test is
+skipped.
 """
 
 import json
@@ -23,12 +23,12 @@ from building import ROOT, build, builds_for_this_machine, run, tool
 
 RECORDED = ROOT / "tests" / "instructions.json"
 ALLOWED = 0.05
-# Functions of another build of CPython take other numbers of instructions.
+# Another build of CPython takes other numbers of instructions.
 OPTIMISED = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
 
 
 def compiler_of(file):
-    """What the compiler has written into a program or library: its name and version."""
+    """The name and version of the compiler that built a program or library."""
     tool("readelf")
     written = run(tool("readelf"), "--string-dump=.comment", file)
     return " + ".join(sorted(set(re.findall(r"\]  (.*)", written))))
@@ -54,7 +54,7 @@ def programs(tmp_path_factory):
 
 @pytest.fixture
 def compare_with_recorded(request):
-    """Compare with what is recorded under this name, or record it if that is asked for."""
+    """Compare with the record of this name, or write it with --record-instructions."""
 
     def compare(counted, language, build_name):
         counted = {name: round(number, 1) for name, number in counted.items()}
@@ -91,6 +91,6 @@ def test_the_module_takes_as_many_instructions_as_recorded(compare_with_recorded
     if not builds_for_this_machine():
         pytest.skip("this Python is emulated")
     program = [sys.executable, str(ROOT / "tests" / "overhead" / "workload.py")]
-    # Otherwise sets and dictionaries are laid out anew in each run.
+    # Otherwise the layout of sets and dictionaries differs from run to run.
     counted = instructions(program, WORKLOAD, PYTHONHASHSEED="0")
     compare_with_recorded(counted, "python", name_of_module_build())

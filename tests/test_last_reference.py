@@ -14,7 +14,7 @@ from tealetpp import Main, Status, TealetError, TealetExit, ThreadError
 
 @pytest.fixture
 def paused(main):
-    """Makes a paused tealet; what happens to it is in paused.log."""
+    """Makes a paused tealet, which writes to paused.log."""
 
     def make(after=lambda: None):
         def run():
@@ -33,6 +33,7 @@ def paused(main):
     return make
 
 
+@pytest.mark.rule("garbage-dealloc", "misuse-dropped")
 def test_a_paused_one_is_unwound_at_once(main, paused):
     t = paused()
     del t
@@ -73,6 +74,7 @@ def test_by_an_assignment_from_within_a_switch(main, paused):
     assert t.switch() == "end"
 
 
+@pytest.mark.rule("ends-kept")
 def test_a_child_keeps_its_parent(main):
     def end_with_child(child):
         return "parent got " + child.switch()
@@ -105,7 +107,7 @@ def test_of_the_running_tealet_it_goes_on_until_it_pauses(main):
     def run():
         children.append(main.tealet(child))
         children[0].switch()
-        # Only the domain refers to this one now.
+        # Only the domain refers to this tealet now.
         log.append("resumed")
         try:
             main.switch()
@@ -122,7 +124,7 @@ def test_of_the_running_tealet_it_goes_on_until_it_pauses(main):
 
 
 def test_of_a_tealet_that_begins_another_the_arguments_live(main):
-    """The one that passes them is closed before the other begins."""
+    """The tealet that passes them is closed before the other begins."""
 
     class Value:
         pass
@@ -134,7 +136,7 @@ def test_of_a_tealet_that_begins_another_the_arguments_live(main):
     def run():
         children.append(main.tealet(lambda: main.switch()))
         children[0].switch()
-        # Only the domain refers to this one now, so that it ends when it begins another.
+        # Only the domain refers to this tealet now, so it ends when it begins another.
         main.tealet(receive, parent=main).switch(Value(), Value())
 
     children = []
@@ -144,6 +146,7 @@ def test_of_a_tealet_that_begins_another_the_arguments_live(main):
     assert children[0].switch() == "received"
 
 
+@pytest.mark.rule("misuse-dropped")
 def test_what_goes_wrong_reaches_the_unraisablehook(main, paused, unraisable):
     def fail():
         raise KeyError("while unwinding")
@@ -180,6 +183,7 @@ def test_the_unraisablehook_may_close_the_domain(monkeypatch, collected):
     assert [t.status for t in (main, *others)] == [Status.EXITED] * 4
 
 
+@pytest.mark.rule("pending-refuse", "misuse-dropped")
 def test_refusing_to_end_reaches_the_unraisablehook(main, unraisable):
     def refuse():
         try:
@@ -201,6 +205,7 @@ def slow_to_end(main):
         main.switch("ends")
 
 
+@pytest.mark.rule("pending-exit")
 @pytest.mark.parametrize("dropped", [1, 3])
 def test_one_that_is_closed_while_it_drops_others_ends_at_its_next_pause(main, unraisable, dropped):
     def drop(others):
@@ -208,7 +213,7 @@ def test_one_that_is_closed_while_it_drops_others_ends_at_its_next_pause(main, u
             while others:
                 others.pop()
             log.append("goes on")
-            main.switch("lost")
+            main.switch("never received")
             log.append("never")
         finally:
             log.append("unwound")
@@ -225,6 +230,7 @@ def test_one_that_is_closed_while_it_drops_others_ends_at_its_next_pause(main, u
     main.close()
 
 
+@pytest.mark.rule("pending-exit")
 def test_one_that_goes_on_dropping_others_refuses_to_end(main, unraisable):
     def drop_for_ever():
         while not stop:
@@ -239,11 +245,12 @@ def test_one_that_goes_on_dropping_others_refuses_to_end(main, unraisable):
     with pytest.raises(TealetError, match="refuses to end"):
         t.close()
     stop.append(True)
-    t.switch()  # back from the middle of an end: that one has not ended either
+    t.switch()  # returns from the middle of an end: the other tealet has not ended either
     assert t.status is Status.EXITED
     assert [error for error, _ in unraisable] == [TealetError]
 
 
+@pytest.mark.rule("pending-exit")
 def test_one_that_is_closed_while_a_domain_inside_of_it_drops_another_ends_at_its_next_pause(
     main, unraisable
 ):
@@ -261,7 +268,7 @@ def test_one_that_is_closed_while_a_domain_inside_of_it_drops_another_ends_at_it
             try:
                 del other
                 log.append("goes on")
-                main.switch("lost")
+                main.switch("never received")
             finally:
                 log.append("unwound")
 
@@ -287,6 +294,7 @@ def test_the_exception_being_raised_is_kept(main, paused):
     assert paused.log == ["unwound"]
 
 
+@pytest.mark.rule("garbage-dealloc", "pending-call")
 def test_dropped_on_another_thread_it_is_closed_on_its_own(main, paused):
     where = []
     holder = [paused(after=lambda: where.append(threading.current_thread()))]
@@ -297,6 +305,7 @@ def test_dropped_on_another_thread_it_is_closed_on_its_own(main, paused):
     assert where == [threading.current_thread()]
 
 
+@pytest.mark.rule("garbage-dealloc", "pending-use")
 def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
     log, holder = [], []
     begun, dropped = threading.Event(), threading.Event()
@@ -315,7 +324,7 @@ def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
             begun.set()
             dropped.wait()
             assert log == []
-            second.tealet(int).switch()  # in whichever of its domains
+            second.tealet(int).switch()  # in any of its domains
             log.append("after")
 
     worker = threading.Thread(target=work)
@@ -327,8 +336,9 @@ def test_dropped_on_another_thread_it_is_closed_at_the_next_switch_on_its_own():
     assert log == [worker, "after"]
 
 
+@pytest.mark.rule("pending-call")
 def test_pending_calls_go_on_when_one_that_was_dropped_elsewhere_refuses_to_end():
-    """It was ended in the middle of one, in a tealet that was then ended without unwinding."""
+    """It was ended in a pending call, in a tealet that was discarded meanwhile."""
     program = """
         import ctypes, threading
         from tealetpp import Main, TealetError, TealetExit
@@ -420,6 +430,7 @@ def test_on_another_thread_it_is_closed_with_its_main():
     assert log == ["unwound"]
 
 
+@pytest.mark.rule("garbage-dealloc", "pending-inner")
 def test_of_an_inner_domains_tealet_from_outside_it_waits(main):
     log = []
     holder = []
@@ -472,3 +483,34 @@ def test_weak_references_die_with_it(main, paused):
     del t
     assert ref() is None
     assert dead == [ref]
+
+
+def test_a_tealet_that_a_returning_function_drops_is_closed_while_the_collector_looks(main):
+    """C code called that function, so the newest frame is a frame on the C stack."""
+    collected = []
+
+    def deep(n):
+        return list(map(deep, [n - 1])) if n else []
+
+    def paused(back):
+        try:
+            back.switch()
+        finally:
+            deep(20)
+            collected.append(gc.collect())
+
+    def drops(_):
+        t = ts.pop()
+        assert t
+
+    def run():
+        itself = main.current
+        for call in (lambda: list(map(drops, [0])), lambda: sorted([1], key=drops)):
+            ts.append(main.tealet(paused))  # begins farther out than it is closed
+            ts[0].switch(itself)
+            call()
+        return itself
+
+    ts = []
+    main.tealet(run).switch()
+    assert len(collected) == 2

@@ -1,4 +1,4 @@
-"""What depends on CPython's version lies in one folder, and one file asks for the version."""
+"""Code that depends on CPython's version is in one folder. One file asks for the version."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A limit on a domain's memory: MemoryError where it is reached, and nothing lost."""
+"""The memory limit of a domain: past it, calls raise MemoryError and change nothing."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def echo_at_depth(main, depth):
 
 
 class Scenario:
-    """Does one thing after the other; what fails for want of memory must have changed nothing."""
+    """Does one operation after the other. One that fails for lack of memory changes nothing."""
 
     def __init__(self, main):
         self.main = main
@@ -62,7 +62,7 @@ class Scenario:
         for t in self.ts:
             if t.status is Status.SUSPENDED:
                 self.attempt(t.switch)
-                # From deep inside main, which must then be saved to make room.
+                # Called from deep inside main, so main must be saved first.
                 self.attempt(lambda: nested(10, t.switch))
         t = self.attempt(lambda: self.main.tealet(self.sideways))
         if t is not None:
@@ -73,7 +73,7 @@ class Scenario:
         for t in self.ts:
             if t.status is Status.SUSPENDED:
                 try:
-                    # It goes on in main, and never here.
+                    # It continues in main, never here.
                     t.switch()
                 except MemoryError:
                     self.refusals += 1
@@ -89,6 +89,7 @@ def peak_of_the_scenario():
         return main.stats().bytes_allocated_peak
 
 
+@pytest.mark.rule("switch-5", "memory-limit", "misuse-memory")
 def test_a_sweep_of_limits_from_nothing_to_enough():
     peak = peak_of_the_scenario()
     refused = 0
@@ -110,7 +111,7 @@ def test_a_sweep_of_limits_from_nothing_to_enough():
 
 def test_what_was_refused_works_once_there_is_memory():
     with Main(memory_limit=32_000) as main:
-        # Ending a tealet takes some memory too: to save who ends it.
+        # Ending a tealet takes memory, too: its closer is saved.
         spare = [main.tealet() for _ in range(20)]
         ts = []
         with pytest.raises(MemoryError):
@@ -164,6 +165,7 @@ def test_a_function_that_could_not_be_run_is_not_kept():
         assert t.run(str) == ""
 
 
+@pytest.mark.rule("memory-limit")
 def test_the_limit_includes_blocks_that_are_kept():
     with Main(memory_limit=20_000) as main:
         for _ in range(20):
@@ -182,8 +184,9 @@ def test_the_message_tells_the_limit():
                 ts.append(main.tealet())
 
 
+@pytest.mark.rule("switch-5")
 def test_a_tealet_that_ends_always_reaches_main():
-    """Its end is not refused, whatever the limit: there is nobody that could be told."""
+    """Its end is not refused, whatever the limit: nobody could receive the error."""
     for limit in range(2_000, 20_000, 256):
         with Main(memory_limit=limit) as main:
             ends = []
@@ -206,6 +209,7 @@ def test_a_tealet_that_ends_always_reaches_main():
             check_stats(main)
 
 
+@pytest.mark.rule("memory-closing")
 def test_closing_a_domain_at_its_limit_unwinds_everybody():
     log = []
     with Main(memory_limit=12_000) as main:
@@ -230,6 +234,7 @@ def test_closing_a_domain_at_its_limit_unwinds_everybody():
     assert len(log) == len(ts) > 2
 
 
+@pytest.mark.rule("memory-closing")
 def test_tealets_can_be_closed_at_the_limit():
     with Main(memory_limit=20_000) as main:
         ts = []
@@ -243,7 +248,7 @@ def test_tealets_can_be_closed_at_the_limit():
         def deep(n):
             if n:
                 return list(map(deep, [n - 1]))
-            # Saving this deep a stack takes more than is left.
+            # To save such a deep stack takes more than is left.
             with pytest.raises(MemoryError):
                 ts[0].switch()
             return ts[0].close()
@@ -270,6 +275,7 @@ def test_a_main_for_which_python_has_no_memory():
     Main().close()
 
 
+@pytest.mark.rule("misuse-limit")
 @pytest.mark.parametrize("limit", [0, 10, 100])
 def test_a_limit_that_is_too_low_for_a_domain(limit):
     with pytest.raises(MemoryError, match=rf"limit of {limit} bytes .* takes \d+$") as refused:

@@ -1,4 +1,4 @@
-"""What a package index shows of the package: it has none of the files beside the README."""
+"""The metadata that a package index shows. The other files of the sources are not there."""
 
 import importlib.metadata
 import re
@@ -28,7 +28,7 @@ def targets(text):
 def test_the_description_points_to_nothing_that_is_not_there(metadata):
     description = metadata.get_payload()
     assert metadata["Description-Content-Type"] == "text/markdown"
-    # Each of these is a page of somebody else's.
+    # External pages.
     assert [name for name in targets(description) if not name.startswith("https://")] == []
     assert "![" not in description
 

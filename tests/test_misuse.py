@@ -1,4 +1,4 @@
-"""What comes of bad use: a clear exception, and every tealet as it was."""
+"""Misuse raises a clear exception, and leaves every tealet as it was."""
 
 import contextlib
 import functools
@@ -27,7 +27,7 @@ def echo(main):
 
 @pytest.fixture
 def cast(main):
-    """One tealet in every status that there is without misfortune."""
+    """One tealet in every status but defunct."""
     new, paused, ended = main.tealet(echo), main.tealet(echo), main.tealet(int)
     paused.switch(main)
     ended.switch()
@@ -61,6 +61,7 @@ def test_the_exceptions_are_as_documented():
     assert issubclass(TealetExit, BaseException) and not issubclass(TealetExit, Exception)
 
 
+@pytest.mark.rule("misuse-status")
 def test_an_ended_tealet(cast, refused):
     ended = cast["ended"]
     refused(InvalidError, ended.switch, match="has ended")
@@ -70,6 +71,7 @@ def test_an_ended_tealet(cast, refused):
     refused(InvalidError, setattr, ended, "parent", cast["new"], match="has ended")
 
 
+@pytest.mark.rule("misuse-status")
 def test_a_closed_tealet(main, cast, refused):
     for t in list(cast.values()):
         t.close()
@@ -77,6 +79,7 @@ def test_a_closed_tealet(main, cast, refused):
         refused(InvalidError, t.run, print, match="has ended")
 
 
+@pytest.mark.rule("misuse-status")
 def test_running_one_twice(cast, refused):
     refused(InvalidError, cast["paused"].run, print, match="begun already")
 
@@ -95,12 +98,14 @@ def test_beginning_one_without_a_function(main, cast, refused):
     refused(InvalidError, cast["stub"].switch, match="no function")
 
 
+@pytest.mark.rule("misuse-status")
 def test_duplicating_what_is_not_a_stub(main, cast, refused):
     refused(InvalidError, cast["paused"].duplicate, match="Python frames")
     refused(InvalidError, main.duplicate, match="Python frames")
     refused(InvalidError, cast["new"].duplicate, match="only a stub")
 
 
+@pytest.mark.rule("misuse-status")
 def test_more_than_one_value_to_a_paused_tealet(main, cast, refused):
     refused(InvalidError, cast["paused"].switch, 1, 2, match="one value")
     refused(InvalidError, cast["paused"].switch, value=1, match="one value")
@@ -108,6 +113,7 @@ def test_more_than_one_value_to_a_paused_tealet(main, cast, refused):
     refused(InvalidError, main.switch, 1, 2, match="one value")
 
 
+@pytest.mark.rule("misuse-status")
 def test_keyword_arguments_for_a_paused_tealet(main, cast, refused):
     for args in ((), (1,)):
         refused(
@@ -116,11 +122,13 @@ def test_keyword_arguments_for_a_paused_tealet(main, cast, refused):
     refused(InvalidError, main.switch, value=1, match="keyword arguments .* value")
 
 
+@pytest.mark.rule("misuse-status")
 def test_a_parent_cycle(main, cast, refused):
     refused(InvalidError, setattr, cast["new"], "parent", cast["new"], match="descends")
     refused(InvalidError, setattr, main, "parent", cast["new"])
 
 
+@pytest.mark.rule("misuse-callable")
 @pytest.mark.parametrize("wrong", [1, "print", object(), []])
 def test_a_run_that_is_not_callable(main, cast, refused, wrong):
     cast["no function"] = main.tealet()
@@ -178,6 +186,7 @@ RUN_NOTHING = [
 ]
 
 
+@pytest.mark.rule("misuse-generator")
 @pytest.mark.parametrize(("wrong", "kind"), RUN_NOTHING)
 def test_a_run_that_runs_nothing(main, cast, refused, wrong, kind):
     cast["no function"] = main.tealet()
@@ -248,6 +257,7 @@ def test_attributes_cannot_be_set_or_deleted(main, cast, refused):
 HOW_TEALETS_ARE_MADE = r"use Main\.tealet\(\) or Main\.stub\(\)"
 
 
+@pytest.mark.rule("misuse-construct")
 def test_a_tealet_cannot_be_constructed():
     for arguments in ((), (print,)):
         with pytest.raises(TypeError, match=HOW_TEALETS_ARE_MADE):

@@ -1,7 +1,7 @@
-"""What the statistics cost: nothing when compiled out, and a few instructions when not.
+"""The cost of the statistics: a few instructions, and nothing at all when compiled out.
 
-The library is built both ways. What is compared does not vary from run to run: instructions, bytes,
-symbols.
+The library is built both ways. The test compares figures that are the same in each run:
+instructions, bytes, symbols.
 """
 
 import re
@@ -11,12 +11,12 @@ import pytest
 from benchmarks.callgrind import WORKLOAD, instructions
 from building import ROOT, build, run, tool
 
-# What no version of Python changes.
+# The version of Python makes no difference.
 pytestmark = pytest.mark.any_python
 
 ALLOWED_PER_SWITCH = 30
 
-# A symbol that is there for the statistics has one of these in its name.
+# Symbols of the statistics have one of these in their names.
 STATISTICS = re.compile(
     r"stats|by_walk|total|peak|counts\b|count_|chunk_count|naive|expanded|efficiency|sharing"
     r"|fixed_stack|in_place",
@@ -24,24 +24,24 @@ STATISTICS = re.compile(
 )
 # The functions of libtealet's API, which report zeros.
 TWO_FUNCTIONS = {"tealet_get_stats", "tealet_reset_peak_stats"}
-# What stays besides, so that programs compile and link with either library.
+# These exist in both libraries, so programs compile and link with either.
 PUBLIC_API = {
     # The same two in the C++ API.
     "tealet::Main::stats() const",
     "tealet::Main::reset_peak_stats()",
-    # What a program may compute from any snapshot, also from one that it put together itself.
+    # Computed from any snapshot, also from one that a program has made itself.
     "tealet::Stats::sharing_ratio() const",
     "tealet::Stats::memory_efficiency() const",
     "tealet::Stats::fixed_stack_bytes(unsigned long) const",
     "tealet::Stats::efficiency_vs(unsigned long) const",
     "tealet::operator-(tealet::Stats const&, tealet::Stats const&)",
-    # Sets up an allocator of libtealet's extras that counts by itself, for who asks for it.
+    # Sets up the allocator of libtealet's extras, which counts by itself.
     "tealet_statsalloc_init",
 }
 
 
 class Build:
-    """The library with the statistics compiled in or out, and what is compared of it."""
+    """The library with the statistics compiled in or out, and its compared figures."""
 
     def __init__(self, folder, statistics):
         build(
@@ -66,7 +66,7 @@ def object_bytes(library):
 
 
 def symbols(library):
-    """What its objects define or ask for, whole functions and parts that compilers split off."""
+    """The symbols that its objects define or need, also of parts that compilers split off."""
     listed = run(tool("nm"), "-C", library)
     names = re.findall(r"^(?:[0-9a-f]{16}| {16}) [A-Za-z] (.+)$", listed, re.MULTILINE)
     return {re.sub(r" \[clone .*", "", name) for name in names}
@@ -89,12 +89,13 @@ def test_without_statistics_the_objects_are_smaller(builds):
     assert builds["off"].object_bytes < builds["on"].object_bytes
 
 
+@pytest.mark.rule("stats-off")
 def test_without_statistics_nothing_of_them_is_left_but_functions_of_the_api(builds):
     assert builds["off"].statistics_symbols == TWO_FUNCTIONS | PUBLIC_API
 
 
 def test_with_statistics_there_is_more(builds):
-    """The names that are looked for do find something."""
+    """The searched names exist in the build with statistics."""
     assert builds["on"].statistics_symbols > builds["off"].statistics_symbols
     assert "tealet::core::Domain::stats_by_walk() const" in builds["on"].statistics_symbols
 

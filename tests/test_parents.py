@@ -1,4 +1,4 @@
-"""Who receives the result of a tealet."""
+"""The parent of a tealet, which receives its result."""
 
 import pytest
 
@@ -58,6 +58,7 @@ def test_a_running_tealet_can_change_its_parent(main):
     assert main.tealet(run).switch() == "parent got result"
 
 
+@pytest.mark.rule("misuse-uncaught")
 def test_an_exception_goes_to_the_parent(main):
     def fail():
         raise Boom
@@ -73,6 +74,7 @@ def test_an_exception_goes_to_the_parent(main):
     assert main.tealet(fail, parent=parent).switch() == "parent caught"
 
 
+@pytest.mark.rule("misuse-status")
 def test_cycles_are_refused(main):
     a = main.tealet()
     b = main.tealet(parent=a)
@@ -120,6 +122,7 @@ def test_one_that_ended_and_a_stub_are_refused(main):
     assert t.parent is main
 
 
+@pytest.mark.rule("ends-children")
 def test_the_children_of_one_that_ends_go_to_its_parent(main):
     a = main.tealet(int)
     b = main.tealet(int, parent=a)
@@ -131,6 +134,7 @@ def test_the_children_of_one_that_ends_go_to_its_parent(main):
     assert c.switch() == "result"
 
 
+@pytest.mark.rule("ends-unbegun")
 def test_a_parent_that_has_not_begun_begins_with_the_result(main):
     parent = main.tealet(lambda result: ("parent began with", result))
     child = main.tealet(lambda: "result", parent=parent)
@@ -146,6 +150,7 @@ def test_a_chain_of_parents_that_have_not_begun(main):
     assert main.stats().n_active == 1
 
 
+@pytest.mark.rule("ends-unbegun")
 def test_a_parent_that_has_not_begun_ends_with_the_exception_and_passes_it_on(main):
     def fail():
         raise Boom
@@ -168,6 +173,7 @@ def test_a_parent_that_has_not_begun_and_has_no_function(main):
     assert parent.status is Status.EXITED
 
 
+@pytest.mark.rule("closing-parent")
 def test_the_end_of_one_that_is_closed_goes_to_who_closes_it(main):
     log = []
 
@@ -183,6 +189,7 @@ def test_the_end_of_one_that_is_closed_goes_to_who_closes_it(main):
     assert parent.status is Status.SUSPENDED
 
 
+@pytest.mark.rule("misuse-uncaught")
 def test_tealet_exit_out_of_the_function_delivers_none(main):
     def leave():
         raise TealetExit("value")

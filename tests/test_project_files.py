@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md and its like name is there, and can be run."""
+"""Files, sessions and presets that CONTRIBUTING.md and other documents name exist."""
 
 import ast
 import json
@@ -9,7 +9,7 @@ import pytest
 from building import ROOT, run, tool
 
 DOCUMENTS = ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "README.md", "docs/versioning.md")
-# What the name of a new file is made of.
+# Placeholders in the names of new files.
 PLACEHOLDERS = re.compile(r"ARCH_ABI_FORMAT|ARCH_ABI|XX")
 FOLDERS_WITH_FILES = ("", "cpp/**/", "tests/**/")
 
@@ -25,7 +25,7 @@ def exists(name):
 
 
 def files_named_in(text):
-    """Everything set as code that has a folder or a suffix."""
+    """Names in code format that have a folder or a suffix."""
     names = re.findall(r"`([\w.-]*(?:/[\w.-]*)+|[\w-]+\.(?:S|h|hpp|json|md|py|toml))`", text)
     return [name for name in names if not name.startswith("tealet/")]
 

@@ -23,7 +23,7 @@ def run(seed, **sizes):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_everybody_receives_what_the_model_foretells(seed):
+def test_everybody_receives_what_the_model_predicts(seed):
     assert run(seed) >= 300
 
 

@@ -9,7 +9,7 @@ from tealetpp import Main
 
 
 def depth_left():
-    """How many Python calls are possible from here."""
+    """The number of nested Python calls that are possible from here."""
 
     def go(n):
         try:
@@ -125,7 +125,7 @@ def test_the_depth_of_c_calls_of_one_is_not_counted_for_another(main):
     ts = [main.tealet(through_c) for _ in range(1500)]
     for t in ts:
         t.switch(20)
-    # Together they are beyond every limit.
+    # Added up they are beyond every limit.
     assert main.tealet(through_c).switch(20) is None
     for t in ts:
         t.switch()

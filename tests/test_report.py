@@ -1,4 +1,4 @@
-"""How statistics read: every form against the fields."""
+"""The forms of the statistics (text, HTML, dict, JSON), compared with the fields."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ class Cells(HTMLParser):
 
 
 def cells(text: str) -> list[list[str]]:
-    """The columns of a text report, which are two or more blanks apart."""
+    """The columns of a text report, separated by two or more blanks."""
     return [re.split(r" {2,}", line) for line in text.splitlines() if line]
 
 
 def test_figures_keep_their_names_and_their_order() -> None:
-    """Programs read them from JSON; further ones come after these."""
+    """Programs read them from JSON. New ones are added at the end."""
     assert FIELDS[:13] == (
         *("n_active", "n_total"),
         *("bytes_allocated", "bytes_allocated_peak"),

@@ -33,7 +33,7 @@ def test_duplicates_of_duplicates_share_the_same_stack(main):
     twins = [t := t.duplicate() for _ in range(5)]
     stub_stats = check_stats(main)
     assert stub_stats.stack_count == 1
-    # The first was dropped when its name was given to its duplicate.
+    # The first stub was dropped when the variable was assigned its duplicate.
     assert stub_stats.sharing_ratio == len(twins)
 
 

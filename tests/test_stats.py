@@ -24,8 +24,8 @@ def through_sorted(main, depth):
     return main.switch()
 
 
-def plainly(main, depth):
-    return plainly(main, depth - 1) if depth else main.switch()
+def directly(main, depth):
+    return directly(main, depth - 1) if depth else main.switch()
 
 
 def paused(main, depth=0, how=through_map):
@@ -83,6 +83,7 @@ def test_blocks_and_bytes_follow_every_tealet(main):
     assert main.stats().blocks_allocated_total >= begun.blocks_allocated_total
 
 
+@pytest.mark.rule("stats-peaks")
 def test_peaks_stay_until_they_are_reset(main):
     base = main.stats()
     ts = [paused(main, 3) for _ in range(10)]
@@ -102,10 +103,10 @@ def test_peaks_stay_until_they_are_reset(main):
     assert main.stats().bytes_allocated_peak > reset.bytes_allocated_peak
 
 
-@pytest.mark.parametrize("how", [through_map, through_sorted, plainly])
+@pytest.mark.parametrize("how", [through_map, through_sorted, directly])
 def test_the_saved_bytes_of_tealets_of_varying_depth_add_up(main, how):
     for _ in range(10):
-        paused(main, 0, how).close()  # the interpreter has learned to call main.switch() by now
+        paused(main, 0, how).close()  # now the call of main.switch() is specialised
     ts = [paused(main, depth, how) for depth in (0, 1, 2, 5, 10, 20)]
     stats = check_stats(main)
     assert stats.stack_count == stats.stack_chunk_count == len(ts)
@@ -113,7 +114,7 @@ def test_the_saved_bytes_of_tealets_of_varying_depth_add_up(main, how):
     assert stats.stack_bytes_expanded == stats.stack_bytes
     assert stats.stack_bytes_naive == sum(t.extent for t in ts)
     sizes = [t.extent for t in ts]
-    if how is plainly:
+    if how is directly:
         # Python calls Python without using the C stack: depth is on the data stack.
         assert len(set(sizes)) == 1
     else:
@@ -121,7 +122,7 @@ def test_the_saved_bytes_of_tealets_of_varying_depth_add_up(main, how):
 
 
 def test_what_is_in_place_is_not_on_the_heap(main):
-    """A tealet begun inside another leaves that one's bytes where they are."""
+    """A tealet that begins inside another leaves the bytes of that one in place."""
 
     def outer():
         inner = main.tealet(lambda: outer_stats.append(check_stats(main)))
@@ -145,7 +146,7 @@ def test_naive_counts_what_is_in_place_too(main):
 
     seen = []
     a = main.tealet(run)
-    # Begun below main like `a`, but resumed by `a`: only what both need is copied.
+    # It began below main like `a`, but `a` resumes it: only the overlap is copied.
     b = main.tealet(lambda: seen.append(check_stats(main)) or main.switch())
     a.switch(20, b)
     assert seen[0].stack_bytes < seen[0].stack_bytes_naive
@@ -155,7 +156,7 @@ def test_naive_counts_what_is_in_place_too(main):
 
 def test_the_main_tealet_counts_with_what_was_saved_of_it(main):
     inside = main.tealet(lambda: check_stats(main))
-    # From deeper in main than the tealet began at first, main must be saved.
+    # Resumed from deeper in main than where the tealet began: main must be saved.
     t = main.tealet(lambda: [main.switch(), check_stats(main)][1])
     t.switch()
 
@@ -169,6 +170,7 @@ def test_the_main_tealet_counts_with_what_was_saved_of_it(main):
     assert inside.switch().stack_bytes == 0
 
 
+@pytest.mark.rule("stats-return")
 def test_everything_returns_to_where_it_began(main):
     begun = current_figures(main.stats())
     ts = [paused(main, depth % 7) for depth in range(50)]
@@ -182,6 +184,7 @@ def test_everything_returns_to_where_it_began(main):
     assert current_figures(main.stats()) == begun
 
 
+@pytest.mark.rule("stats-zero")
 def test_after_close_nothing_is_left_and_the_final_figures_stay():
     main = Main()
     ts = [paused(main, 3) for _ in range(5)]
@@ -219,6 +222,7 @@ def test_the_ratios_follow_from_the_figures(main):
     assert stats.efficiency_vs(stack_size=4096) < stats.efficiency_vs(8192)
 
 
+@pytest.mark.rule("misuse-stack-size")
 def test_wrong_stack_sizes_are_refused(main):
     stats = main.stats()
     for call in (stats.fixed_stack_bytes, stats.efficiency_vs):
@@ -297,6 +301,7 @@ def test_a_difference_needs_two_snapshots(main):
             main.stats() - wrong
 
 
+@pytest.mark.rule("stats-upstream")
 def test_kept_blocks_are_reported_apart_and_can_be_given_back(main):
     assert main.stats().bytes_cached == 0
     ts = [paused(main, 1) for _ in range(5)]
@@ -336,7 +341,7 @@ def random_operations(seed, count):
             operation = rng.random()
             if operation < 0.25 and len(ts) < 40:
                 t = main.tealet(functools.partial(loop, rng.randrange(12)))
-                t.switch(rng.choice([through_map, plainly]))
+                t.switch(rng.choice([through_map, directly]))
                 ts.append(t)
             elif operation < 0.3:
                 stubs.append(main.stub())
@@ -365,6 +370,7 @@ def random_operations(seed, count):
         assert current_figures(main.stats()) == base
 
 
+@pytest.mark.rule("stats-order", "stats-walk")
 @pytest.mark.parametrize("seed", range(6))
 def test_after_each_of_thousands_of_operations_the_figures_agree_with_a_walk(seed):
     random_operations(seed, 5000)
@@ -389,7 +395,7 @@ def test_switching_from_within_the_methods_of_a_snapshot(main):
         for t in ts:
             t.switch()
         sys.setprofile(None)
-        # Not in the order opposite to that in which they entered.
+        # They do not leave in the reverse order of entry.
         results = []
         for t in ts:
             while t:

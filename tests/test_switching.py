@@ -125,7 +125,7 @@ def test_a_chain_of_tealets_each_beginning_the_next(main):
     t = main.tealet(link)
     assert t.switch(100) == "all begun"
     assert main.stats().n_active == 102
-    # The innermost is what waits: it is the last that switched.
+    # The innermost one is paused: it was the last that switched.
     assert main.previous.switch(0) == 100
 
 

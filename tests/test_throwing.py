@@ -117,6 +117,7 @@ def test_a_subclass_of_tealet_exit_is_a_normal_end_too(main):
     assert main.tealet(leave).switch() is None
 
 
+@pytest.mark.rule("misuse-uncaught")
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration])
 def test_every_other_exception_arrives_in_the_parent(main, error):
     def fail():

@@ -1,4 +1,4 @@
-"""Coverage and cProfile, which keep a stack of calls of their own, see what really happened."""
+"""Coverage and cProfile, which have their own stacks of calls, report what happened."""
 
 import cProfile
 import ctypes
@@ -204,7 +204,7 @@ CALL, RETURN = 0, 3
 
 @pytest.fixture(params=["PyEval_SetTrace", "PyEval_SetProfile"])
 def native_tracer(request):
-    """A C function that keeps a stack of code objects. Returns what went wrong with it."""
+    """A C trace function that keeps a stack of code objects. Returns the errors that it found."""
     stack, wrong, names = [], [], []
 
     def trace(_, frame, what, __):
@@ -216,7 +216,7 @@ def native_tracer(request):
             wrong.append(name)
         elif what not in (CALL, RETURN) and stack and stack[-1] != name:
             wrong.append(name)
-        if sys._getframe(1) is not frame:  # memray ignores what it is told of others
+        if sys._getframe(1) is not frame:  # memray ignores other frames
             wrong.append(f"{name} does not run")
         return 0
 
@@ -258,7 +258,7 @@ def test_a_native_trace_function_sees_frames_leave_and_enter(native_tracer):
 
 
 def test_a_switch_that_fails_leaves_the_stack_as_it_is(native_tracer):
-    """A tealet that begins takes memory: past the limit it does not begin."""
+    """Beginning a tealet takes memory. Past the limit the switch fails."""
     wrong, names = native_tracer
 
     def fails(main):
@@ -346,7 +346,7 @@ def test_a_profile_counts_each_call_once(profile):
 
 
 def test_a_profile_that_begins_and_ends_in_tealets(profile, main):
-    """Each call returns on top of other calls than it began on."""
+    """Each call returns to another stack of calls than it began on."""
 
     def first(switch):
         profile.enable()
@@ -379,7 +379,7 @@ def test_a_profile_of_dropped_tealets(profile):
 
 
 def test_calls_that_return_out_of_order_do_no_harm(tmp_path):
-    """A call ends on top of another function than the one that called it."""
+    """A call returns on top of another function than its caller."""
     (tmp_path / "program.py").write_text(
         textwrap.dedent("""\
         from tealetpp import Main

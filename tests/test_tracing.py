@@ -128,7 +128,7 @@ def test_lines_are_traced_after_each_switch(main):
 
 
 def test_switching_from_inside_a_trace_function(main):
-    """While it is paused there, other tealets are traced as ever."""
+    """While a tealet is paused there, others are traced as usual."""
     events = []
 
     def tracer(frame, event, arg):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SCHEDULES = 24
-# What must have occurred in them, so that they are as wide as they claim.
+# Each of these must have occurred in some schedule.
 OCCURS = [
     "__del__ that switches",
     "collect",
@@ -41,7 +41,7 @@ OCCURS = [
 
 @pytest.fixture(scope="module")
 def played():
-    """What was played, and how often each thing occurred."""
+    """The schedules that were played, and how often each event occurred."""
     program = Path(__file__).parent / "wide_schedule"
     done = subprocess.run(
         [sys.executable, program, "--seed=1", f"--count={SCHEDULES}", "--repeatable"],
@@ -52,7 +52,7 @@ def played():
     return done.stdout
 
 
-def test_everything_is_as_foretold(played):
+def test_everything_is_as_predicted(played):
     assert f"{SCHEDULES} schedules, " in played
     assert played.endswith(" operations, 0 failed\n")
 

@@ -1,4 +1,4 @@
-"""Three texts arrive piece by piece, in turns; each has a C parser that waits in a tealet."""
+"""Three texts arrive in pieces, in turns. Each has a C parser that pauses in a tealet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS = (
 
 
 def pieces(text: bytes, size: int) -> Iterator[bytes]:
-    """What a connection would bring: a few bytes at a time."""
+    """The data of a connection: a few bytes at a time."""
     for begin in range(0, len(text), size):
         yield text[begin : begin + size]
 
@@ -29,7 +29,7 @@ def feed(main: Main) -> list[object]:
     while waiting:
         i, parser, rest = waiting.pop(0)
         result = parser.switch(next(rest, b""))
-        if parser:  # it waits for more
+        if parser:  # it needs more data
             waiting.append((i, parser, rest))
         else:
             print(f"text {i} is complete: {result}")

@@ -24,13 +24,13 @@ EXIT_BAD_INPUT = 2
 
 
 class OutputError(Exception):
-    """The output cannot be written; the cause says why."""
+    """The output cannot be written. The cause says why."""
 
 
 def command() -> NoReturn:
     """Run the command line as a process of its own. Ctrl-C ends it as SIGINT does."""
-    # Python's own handler raises an exception, which would be lost in a finalizer. A shell that
-    # starts this in the background may have SIGINT ignored; then it stays ignored.
+    # Python's own handler raises an exception, and a finalizer would drop that. In a background job
+    # of a shell SIGINT may be ignored, and stays so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _die_interrupted)
     sys.exit(main())
@@ -59,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare_output() -> None:
-    """Let the standard output take any text; if it is closed, writing raises OSError."""
-    # A file name may hold what the terminal's encoding has not.
+    """Make the standard output accept any text. If it is closed, writing raises OSError."""
+    # A file name may contain characters that the terminal's encoding does not have.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    # Python has None for what is closed.
+    # Python sets a closed stream to None.
     if sys.stdout is None:
         sys.stdout = _open_null(os.O_RDONLY)
     if sys.stderr is None:
@@ -71,14 +71,14 @@ def _prepare_output() -> None:
 
 
 def _open_null(flags: int) -> TextIO:
-    """A text stream that nobody has to close, as Python's own standard streams are."""
+    """A text stream that need not be closed, like Python's own standard streams."""
     return os.fdopen(os.open(os.devnull, flags), "w", encoding="utf-8", closefd=False)
 
 
 def _write(text: str) -> None:
     """Write to the standard output at once. Raises OutputError if that fails."""
     try:
-        if text:  # unbuffered, even nothing is written
+        if text:  # without a buffer, even an empty string is written
             sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
@@ -86,7 +86,7 @@ def _write(text: str) -> None:
 
 
 def _complain(*lines: str) -> None:
-    """Write to the standard error. If that fails too, there is nobody to tell."""
+    """Write to the standard error. Errors are ignored: nobody could be told."""
     try:
         for line in lines:
             sys.stderr.write(f"{line}\n")
@@ -96,7 +96,7 @@ def _complain(*lines: str) -> None:
 
 
 def _drop(stream: TextIO) -> None:
-    """Discard what is left in the stream: the interpreter flushes it once more at its end."""
+    """Discard buffered output, which the interpreter would flush at its end."""
     with contextlib.suppress(OSError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -135,7 +135,7 @@ def _demo(directory: str | None, limit: int | None, as_json: bool) -> int:
     return 0
 
 
-# For builds that use the library out of this package.
+# For builds that use the library of this package.
 _FOLDERS = (
     ("--include-dir", get_include, "the C and C++ headers"),
     ("--cmake-dir", get_cmake_dir, "the CMake package"),
@@ -144,7 +144,7 @@ _FOLDERS = (
 
 
 class _Print(argparse.Action):
-    """Print a line and exit. It is never folded, since a program may read it."""
+    """Print a line and exit. The line is never wrapped, since programs read it."""
 
     def __init__(self, *, get_line: Callable[[], str], **keywords: Any) -> None:
         super().__init__(nargs=0, default=argparse.SUPPRESS, **keywords)
@@ -166,7 +166,7 @@ class _Parser(argparse.ArgumentParser):
         _write(self.format_help())
 
     def error(self, message: str) -> NoReturn:
-        # argparse of CPython 3.11.2 raises OSError if nobody can be told.
+        # argparse of CPython 3.11.2 raises OSError if it cannot write its message.
         _complain(f"{self.format_usage()}{self.prog}: error: {message}")
         sys.exit(EXIT_BAD_INPUT)
 
@@ -185,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             option, action=_Print, get_line=get_folder, help=f"print the folder of {what}"
         )
-    # With required=True argparse would ask for it rather than name an option that it knows not.
+    # With required=True, argparse would report a missing command instead of an unknown option.
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     demo = commands.add_parser(
         "demo",

@@ -1,6 +1,6 @@
 """The demo's run: one tealet for each file, each paused in the middle of a walk over its file.
 
-Every figure that it takes is checked against another way to get it.
+Each figure is checked against the same figure computed in another way.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Paused(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """All results in one, to be compared at a glance."""
+    """The results of all files in one value, to be compared."""
 
     files: int
     lines: int
@@ -49,7 +49,7 @@ class Totals(NamedTuple):
 
 @dataclass
 class Demo:
-    """What a run of the demo found."""
+    """The result of a run."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     stats: dict[str, Stats] = field(default_factory=dict)
@@ -142,7 +142,7 @@ def _check_results(demo: Demo) -> None:
 
 
 def _check_statistics(demo: Demo) -> None:
-    """What the API reports against sums over the tealets, and against what must be left."""
+    """Checks of the statistics: against sums over the tealets, and after the end."""
     count = len(demo.paused)
     opened, shared, fullest, finished, closed = demo.stats.values()
     demo.check("n_active, shared", count + 1, shared.n_active)

@@ -1,4 +1,4 @@
-"""How the demo's figures read: as text for a terminal, and as JSON."""
+"""The demo's figures as text for a terminal, and as JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WIDEST_NAME = 44
 
 def demo_text(sources: Sources, demo: Demo) -> str:
     """The report for people: at most 100 columns if the directory's name is not longer."""
-    counted = demo.stats["fullest"].enabled  # if not, the fullest moment says so
+    counted = demo.stats["fullest"].enabled  # otherwise the fullest moment says so
     sections = [
         _input_lines(sources, demo),
         _phase_lines(demo),
@@ -70,7 +70,7 @@ def demo_json(sources: Sources, demo: Demo) -> str:
 
 
 def failed_text(demo: Demo) -> str:
-    """What did not hold, with both values."""
+    """The checks that failed, with both values."""
     lines = [f"{len(demo.failed)} of {len(demo.checks)} checks failed:"]
     for what, expected, found in demo.failed:
         lines.append(f"  {what}: {expected} expected, {found} found")

@@ -1,4 +1,4 @@
-"""Where this package keeps what other people's builds need; docs/embedding.md shows its use."""
+"""The folders of this package for other builds: docs/embedding.md shows their use."""
 
 # No pathlib: it takes most of the time that `import tealetpp` takes.
 import os
@@ -7,7 +7,7 @@ from . import _tealetpp
 
 
 def get_include() -> str:
-    """The folder to compile with: ``<tealet/tealet.h>`` and the C++ headers are below it.
+    """The folder of ``<tealet/tealet.h>`` and the C++ headers, for the include path.
 
     Raises FileNotFoundError if this package was not installed but put together by hand.
     """

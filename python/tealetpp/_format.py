@@ -1,4 +1,4 @@
-"""How a number reads: one place, so that every report of the package writes it the same way."""
+"""Numbers as text, the same in every report of the package."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ def count(number: int, *, signed: bool = False) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """So many of what a regular noun names: "1 file", "2,000 files"."""
+    """A count with a regular noun: "1 file", "2,000 files"."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def size(number: int, *, signed: bool = False) -> str:
-    """So many bytes in the unit that suits them, to a tenth; less than 1 KiB stays in bytes."""
+    """Bytes in a suitable unit, to a tenth. Less than 1 KiB stays in bytes."""
     if abs(number) < _KIBI:
         return f"{count(number, signed=signed)} B"
     value = float(number)
     for unit in _UNITS:
         value /= _KIBI
-        # What would be rounded up to 1024.0 belongs to the next unit.
+        # A value that is rounded up to 1024.0 gets the next unit.
         if abs(value) < _KIBI - 0.05 or unit == _UNITS[-1]:
             break
     return f"{value:+,.1f} {unit}" if signed else f"{value:,.1f} {unit}"
 
 
 def exact_size(number: int) -> str:
-    """Bytes to the last one and, where that helps, in a larger unit as well."""
+    """The exact number of bytes and, from 1 KiB, the same in a larger unit."""
     digits = plural(number, "byte")
     return digits if number < _KIBI else f"{digits} ({size(number)})"
 
 
 def ratio(value: float) -> str:
-    """How many times as much; NaN, the ratio to no bytes at all, is said in words."""
+    """A ratio. NaN, the ratio to no bytes at all, is said in words."""
     if math.isnan(value):
         return NOTHING_SAVED
     return f"{value:,.2f}x" if value < 100 else f"{value:,.0f}x"
 
 
 def seconds(value: float) -> str:
-    """A duration in the unit that suits it."""
+    """A duration in a suitable unit."""
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.1f} ms"
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:
-    """Lines of aligned columns: the first to the left, the others to the right.
+    """Lines of aligned columns: the first column left, the others right.
 
     An empty row is an empty line.
     """

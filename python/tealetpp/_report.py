@@ -1,6 +1,6 @@
-"""How statistics read: as a dict, as JSON, as text, as HTML.
+"""The forms of the statistics: dict, JSON, text and HTML.
 
-The types Stats and StatsDifference call these functions; nobody else needs to.
+The types Stats and StatsDifference call these functions.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import NamedTuple
 from . import _format
 from ._tealetpp import Stats, StatsDifference, _figures
 
-# What users would otherwise give each coroutine, and what the system gives each thread.
+# A usual stack of a coroutine, and the default stack of a thread.
 FIXED_STACK_SIZES = (64 * 1024, 8 * 1024 * 1024)
 
 COMPILED_OUT = "Statistics are compiled out (TEALET_WITH_STATS=0): every figure reads as zero."
 
 
 class Figure(NamedTuple):
-    """An entry of the table of figures, include/tealet/stats_figures.def, which says more."""
+    """An entry of the table of figures: see include/tealet/stats_figures.def."""
 
     name: str
     unit: str
@@ -36,16 +36,16 @@ FIELDS = tuple(figure.name for figure in FIGURES)
 _LABELS = {figure.name: figure.label for figure in FIGURES}
 _SIZES = {figure.name for figure in FIGURES if figure.unit == "bytes"}
 
-# How the readable forms group them.
+# Their groups in text and HTML.
 _GROUPS: dict[str, list[str]] = {}
 for _figure in FIGURES:
     _GROUPS.setdefault(_figure.group, []).append(_figure.name)
-# What other ways of keeping the saved stacks would take: last, and of a snapshot with ratios.
+# The alternatives to the saved stacks. They come last, in a snapshot with ratios.
 _COMPARED = _GROUPS.pop("compared")
 
 
 class Row(NamedTuple):
-    """A line of the readable forms; what does not apply is empty."""
+    """A line of text or HTML. A value that does not apply is empty."""
 
     label: str
     exact: str
@@ -64,7 +64,7 @@ def to_dict(stats: Stats | StatsDifference) -> dict[str, int | float | bool]:
 
 
 def to_json_values(stats: Stats | StatsDifference) -> dict[str, int | float | bool | None]:
-    """The same as to_dict() in what JSON has: None, which is ``null`` there, for NaN."""
+    """The same as to_dict(), with None for NaN, which JSON does not have."""
     return {
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in to_dict(stats).items()
@@ -77,7 +77,7 @@ def to_json(stats: Stats | StatsDifference) -> str:
 
 
 def reduce(stats: Stats | StatsDifference) -> tuple[object, ...]:
-    """What pickle needs: figures by name, so that versions with other figures can exchange them."""
+    """For pickle: figures by name, so that versions with other figures can exchange them."""
     figures = {name: getattr(stats, name) for name in FIELDS}
     if isinstance(stats, StatsDifference):
         return restore_difference, (figures,)
@@ -85,7 +85,7 @@ def reduce(stats: Stats | StatsDifference) -> tuple[object, ...]:
 
 
 def restore(figures: dict[str, int]) -> Stats:
-    """The Stats that reduce() took apart. Pickles refer to this function by its name."""
+    """Make the Stats again. Pickles refer to this function by its name."""
     return Stats._from_figures(figures)  # noqa: SLF001
 
 
@@ -101,7 +101,7 @@ def to_repr(stats: Stats | StatsDifference) -> str:
 
 
 def to_text(stats: Stats | StatsDifference) -> str:
-    """A table for people: exact figures, and larger units beside the bytes."""
+    """The table as text: exact figures, and bytes also in larger units."""
     sections = _sections(stats)
     if not sections:
         return COMPILED_OUT
@@ -125,7 +125,7 @@ def _html_row(row: Row) -> str:
 
 
 def _sections(stats: Stats | StatsDifference) -> list[list[Row]]:
-    """The table in parts; none if there is nothing to tell."""
+    """The parts of the table: no parts if the statistics are compiled out."""
     if isinstance(stats, StatsDifference):
         return list(_difference_sections(stats))
     return list(_snapshot_sections(stats)) if stats.enabled else []

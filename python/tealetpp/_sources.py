@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-# A file above this is skipped: the outlines of all files are in memory at once.
+# Larger files are skipped: the outlines of all files are in memory at once.
 LARGEST_FILE = 16 * 1024 * 1024
 
-# Installed packages are no part of the standard library, though they live inside it.
+# Installed packages are in folders of the standard library, but not part of it.
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
@@ -38,7 +38,7 @@ class Sources(NamedTuple):
 
 
 class SourceError(Exception):
-    """There is nothing to walk; the message says why."""
+    """There is no file to walk. The message says why."""
 
 
 def read_sources(directory: str | None = None, limit: int | None = None) -> Sources:
@@ -72,7 +72,7 @@ def read_sources(directory: str | None = None, limit: int | None = None) -> Sour
 
 
 def printable(name: str) -> str:
-    """A file name as it can be shown in a line: what is not printable, or no text, is escaped."""
+    """A file name to show in a line. Characters that cannot be printed are escaped."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
 
 
@@ -91,7 +91,7 @@ def _files(
 
 
 def _read(path: Path) -> bytes:
-    # Asked before it is opened: opening a named pipe would wait for a writer.
+    # Checked first, since opening a named pipe would block until it has a writer.
     if not path.is_file():
         raise SourceError("not a regular file" if path.exists() else "a broken link")
     with path.open("rb") as file:

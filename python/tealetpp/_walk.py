@@ -1,8 +1,8 @@
 """An ordinary recursive walk, for the demo: it knows nothing of tealets.
 
 A file is read as an outline: a line belongs to the nearest line above it that is less indented.
-That makes a tree of any file, even of one that is no text. The walk visits it line by line and
-calls ``pause`` at the middle line, however deep it is there.
+That makes a tree of any file, even of binary data. The walk visits it line by line and calls
+``pause`` at the middle line, at any depth.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import reduce
 from typing import NamedTuple
 from zlib import crc32
 
-# Levels of an outline. Deeper lines are taken as if they were on this one: indentation is data, and
-# must not decide whether the interpreter's recursion limit is hit.
+# Levels of an outline. Deeper lines count as on the deepest level: the indentation of a file must
+# not exceed the recursion limit.
 DEEPEST = 200
 
 _TAB = 8
@@ -36,11 +36,11 @@ class Line:
 
 
 class Outline(NamedTuple):
-    """A file as a tree. ``top`` stands for the file and is no line of it."""
+    """A file as a tree. ``top`` is the file itself, not a line."""
 
     top: Line
     lines: int
-    flattened: int  # lines that are nested deeper than DEEPEST
+    flattened: int  # lines deeper than DEEPEST
 
 
 class Tally(NamedTuple):
@@ -71,7 +71,7 @@ def walk(data: bytes, pause: Callable[[int], object]) -> Result:
 
 
 def middle_line(lines: int) -> int:
-    """The number of the middle one of so many lines, the first being 1."""
+    """The number of the middle line. The first line is 1."""
     return (lines + 1) // 2
 
 
@@ -86,7 +86,7 @@ def make_outline(data: bytes) -> Outline:
         unindented = text.lstrip()
         margin = text[: len(text) - len(unindented)]
         indentation = len(margin) + (_TAB - 1) * margin.count(b"\t")
-        # An empty line does not end what it is in.
+        # An empty line does not end a block.
         while unindented and open_lines[-1][0] >= indentation:
             open_lines.pop()
         level = len(open_lines)

@@ -1,4 +1,4 @@
-/* What the tests in C share. */
+/* Helpers of the C tests. */
 #ifndef TESTS_C_SUPPORT_H
 #define TESTS_C_SUPPORT_H
 
@@ -8,7 +8,7 @@
 
 #include "check.h"
 
-/* Small numbers as what a transfer hands over. */
+/* Small numbers as arguments of transfers. */
 void* token(long value);
 long number(void* value);
 
@@ -31,7 +31,7 @@ void upstream_init(upstream_t* upstream);
  */
 void at_depth(int depth, void (*function)(void* arg), void* arg);
 
-/* An address that many bytes away, of which the compiler knows nothing. */
+/* An address that many bytes away, hidden from the compiler. */
 void* away(void* address, ptrdiff_t bytes);
 
 /* Bytes on a stack that must be found as they were left. */
@@ -45,7 +45,7 @@ int pattern_intact(const pattern_t* pattern);
 /* Whether the library keeps statistics: all figures are zero otherwise. */
 int counting(tealet_t* tealet);
 tealet_stats_t stats_of(tealet_t* tealet);
-/* Whether two snapshots tell the same of what exists now; peaks and totals apart. */
+/* Whether the current figures of two snapshots are equal. Peaks and totals may differ. */
 int same_now(const tealet_stats_t* one, const tealet_stats_t* other);
 /* Whether the figures obey what is always true of them, and agree with what the domain took from
  * `upstream`.
@@ -55,7 +55,7 @@ int figures_hold(tealet_t* tealet, const upstream_t* upstream);
 /* Aborts if an invariant of the domain is broken; does nothing in builds without checks. */
 void verify(tealet_t* tealet);
 
-/* A run function that hands every value that it gets, plus one, back to main, for ever. */
+/* A run function that returns every value plus one to main, forever. */
 tealet_t* echo(tealet_t* current, void* arg);
 /* One that ends at once, and goes to main. */
 tealet_t* end_at_once(tealet_t* current, void* arg);

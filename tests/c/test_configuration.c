@@ -75,10 +75,10 @@ static void test_canonical_forms(void) {
       {INTEGRITY | GUARD, 64, 0, 2, INTEGRITY | GUARD, 64, 2, 2},       /* a guard, no mode */
       {INTEGRITY | GUARD, 64, 1, 1, INTEGRITY | GUARD, 64, 1, 1},
       {INTEGRITY | GUARD, 64, 2, 1, INTEGRITY | GUARD, 64, 2, 1},
-      {INTEGRITY | GUARD, 64, 3, 1, INTEGRITY | GUARD, 64, 2, 1}, /* no mode there is */
-      {ALL, 5, 1, 3, ALL, 5, 1, 0},                               /* no policy there is */
+      {INTEGRITY | GUARD, 64, 3, 1, INTEGRITY | GUARD, 64, 2, 1}, /* an unknown mode */
+      {ALL, 5, 1, 3, ALL, 5, 1, 0},                               /* an unknown policy */
       {ALL, 5, 1, -1, ALL, 5, 1, 0},
-      {ALL | 8U, 5, 1, 1, ALL, 5, 1, 1}, /* no flag there is */
+      {ALL | 8U, 5, 1, 1, ALL, 5, 1, 1}, /* an unknown flag */
       {8U, 5, 1, 1, 0, 0, 0, 1}};
   size_t i;
 
@@ -124,7 +124,7 @@ static void test_structures_of_other_sizes(void) {
   CHECK(tealet_configure_set(main_tealet, &newer.config) == 0);
   CHECK(newer.config.size == sizeof newer && newer.further[0] == 0x77);
 
-  /* Also where a member is cut in half: it does not fit. */
+  /* Also if a member is cut in half. */
   for (size = offsetof(tealet_config_t, flags); size <= sizeof older; ++size) {
     memset(&older, 0x77, sizeof older);
     older.size = size;
@@ -142,7 +142,7 @@ static void test_structures_of_other_sizes(void) {
           (FITS(max_stack_size) ? (size_t)1 << 21 : (size_t)0x7777777777777777ULL));
   }
 
-  /* What a caller does not know has its default value in what is put in force. */
+  /* Members that the caller does not know get their defaults. */
   for (size = offsetof(tealet_config_t, flags); size <= sizeof older; ++size) {
     tealet_config_t got = TEALET_CONFIG_INIT;
     memset(&older, 0, sizeof older);
@@ -207,7 +207,7 @@ static void test_no_memory_for_the_copy(void) {
   after = stats_of(main_tealet);
   CHECK(!counting(main_tealet) || after.bytes_allocated == before.bytes_allocated + 300);
   CHECK(figures_hold(main_tealet, &upstream));
-  /* Beside guarded pages there is less than a page on each side. */
+  /* Less than a page on each side is not guarded. */
   config.flags = ALL;
   config.stack_integrity_bytes = 100 * page;
   CHECK(tealet_configure_set(main_tealet, &config) == 0);
@@ -335,7 +335,7 @@ static tealet_t* touches_and_returns(tealet_t* current, void* arg) {
   return current->main;
 }
 
-/* What runs here has `mine` beyond its far end. */
+/* `mine` is beyond the far end of the tealets that run here. */
 static void run_and_touch(int policy) {
   volatile char mine[256];
   tealet_t* t = tealet_new(main_tealet);
@@ -347,7 +347,7 @@ static void run_and_touch(int policy) {
   watch(4000, policy, NULL);
   CHECK(tealet_run(t, touches_and_switches, &arg, NULL, TEALET_START_SWITCH) == 0);
   for (i = 0; i < 5; ++i) {
-    touch(); /* in main nobody minds */
+    touch(); /* main is not watched */
     CHECK(tealet_switch(t, &arg, TEALET_XFER_DEFAULT) == 0);
   }
   CHECK(arg == token(9) && tealet_status(t) == TEALET_STATUS_EXITED);
@@ -366,7 +366,7 @@ static void test_what_is_watched(void) {
 
   memset((void*)mine, 0, sizeof mine);
   watch(1024, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
-  touched = &mine[4000]; /* further away than what is watched */
+  touched = &mine[4000]; /* farther than the watched bytes */
   run_once(touches_and_returns, 0);
   watch(4096 + 8192, TEALET_STACK_INTEGRITY_FAIL_ERROR, NULL);
   run_once(touches_and_returns, TEALET_ERR_PANIC);
@@ -520,6 +520,7 @@ static int signal_of(int policy, tealet_run_t run) {
   return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* [c-integrity] */
 static void test_policies(void) {
   const int abort_policy = TEALET_STACK_INTEGRITY_FAIL_ABORT;
   const int assert_policy = TEALET_STACK_INTEGRITY_FAIL_ASSERT;

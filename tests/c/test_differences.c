@@ -91,10 +91,10 @@ static void test_from_main_without_memory(void) {
   begin();
   t = tealet_new(main_tealet);
   at_depth(5, begin_nearer, t);
-  /* Here main's frames lie farther than all of the tealet's: nothing of main has to be saved. */
+  /* Main's frames are farther than those of the tealet, so main needs no saving. */
   switch_without_memory(t, TEALET_XFER_FORCE, 0);
   switch_without_memory(t, TEALET_XFER_DEFAULT, 0);
-  /* There they lie where the tealet's belong. */
+  /* Here they are at the place of the tealet. */
   at_depth(10, switch_from_nearer, t);
   tealet_delete(t);
   finish();
@@ -114,7 +114,7 @@ static tealet_t* panics_at_first(tealet_t* current, void* arg) {
   return current->main;
 }
 
-/* It is paused, as after any other switch, and goes on from there. */
+/* It is paused, as after any other switch, and can be resumed. */
 static void goes_on(tealet_t* t) {
   void* arg = token(5);
 

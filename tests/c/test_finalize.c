@@ -1,4 +1,4 @@
-/* Where a domain may be finalized, and what becomes of a program that does so elsewhere. POSIX. */
+/* Where a domain may be finalized. Elsewhere that ends the program. POSIX. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
@@ -61,7 +61,7 @@ static tealet_t* goes_out(tealet_t* current, void* arg) {
   return current->main;
 }
 
-/* In a tealet of the inner domain, of which nothing is gone: the enclosing tealet is paused. */
+/* In a tealet of the inner domain, while the enclosing tealet is paused. */
 static tealet_t* begins_and_goes_out(tealet_t* current, void* arg) {
   arg = current->main;
   inner = tealet_initialize(&upstream.alloc, 0);
@@ -89,6 +89,7 @@ static void in_a_fork_of_main(void) {
   forks_main_and_finalizes(tealet_new(main_tealet), &far[1]);
 }
 
+/* [nesting-finalize] */
 static void test_what_ends_the_program(void) {
   CHECK(aborts(in_a_tealet));
   CHECK(strstr(said, "tealet_finalize") != NULL && strstr(said, "runs;") != NULL);
@@ -113,7 +114,7 @@ static void test_after_its_thread_has_ended(void) {
   CHECK(upstream.blocks == 0);
 }
 
-/* Its thread waits, and may have another domain then. */
+/* The thread of the domain blocks, and may use another domain then. */
 static void test_on_another_thread(void) {
   begin();
   paused_echo(main_tealet);
@@ -151,7 +152,8 @@ static void* finalizes_inner(void* arg) {
   return arg;
 }
 
-/* The enclosing tealet is gone, or what that one was begun in; a tealet of it ran last. */
+/* The enclosing tealet, or one farther out, has ended. A tealet of the domain ran last. */
+/* [nesting-finalize] */
 static void test_what_can_never_run_again(void) {
   tealet_t* host;
   int i;
@@ -222,7 +224,7 @@ static tealet_t* begins_middle_that_hosts(tealet_t* current, void* arg) {
   return current->main;
 }
 
-/* What is asked of the innermost one looks no further than the one that is stranded. */
+/* A use of the innermost domain climbs no farther than the orphaned one. */
 static void test_use_two_deep_in_what_is_gone(void) {
   begin();
   CHECK(tealet_run(tealet_new(main_tealet), begins_middle_that_hosts, NULL, NULL,
@@ -234,7 +236,7 @@ static void test_use_two_deep_in_what_is_gone(void) {
   CHECK(upstream.blocks == 0);
 }
 
-/* A forced switch gives up the enclosing tealet. */
+/* A forced switch makes the enclosing tealet defunct. */
 static tealet_t* goes_out_by_force(tealet_t* current, void* arg) {
   upstream.left = 0;
   tealet_switch((tealet_t*)arg, NULL, TEALET_XFER_FORCE);

@@ -48,7 +48,7 @@ static void test_only_into_a_new_tealet(void* far) {
 
 /* --- main ------------------------------------------------------------------------------------- */
 
-/* What a copy of main does, told by its own variables: goes back to main and ends then. */
+/* A copy of main, as its own variables tell: it switches to main, then ends. */
 static void be_a_copy(tealet_t* copy, void* arg, volatile long* mine) {
   CHECK(tealet_current(copy) == copy);
   CHECK(tealet_get_origin(copy) == (TEALET_ORIGIN_MAIN_LINEAGE | TEALET_ORIGIN_FORK));
@@ -157,7 +157,7 @@ static void fork_again(void* arg) {
   }
   CHECK(generation == i);
   if (i > 0) {
-    /* Each ends into the one that it was copied from. */
+    /* Each exits to its original. */
     tealet_t* origin = i == 1 ? main_tealet : copies[i - 2];
     CHECK(i < 3 || tealet_previous(main_tealet) == origin);
     tealet_exit(origin, NULL, TEALET_XFER_DEFAULT);
@@ -239,7 +239,7 @@ static void test_copies_return_through_the_function(void) {
   finish(&at_first);
 }
 
-/* The original and its copy note how they will end, each for itself. */
+/* The original and its copy defer different exits. */
 static tealet_t* defers_in_a_copy(tealet_t* current, void* arg) {
   tealet_t* copy = tealet_new(current);
 
@@ -269,8 +269,7 @@ static void test_deferred_exit_in_a_copy(void) {
   finish(&at_first);
 }
 
-/* An exit that was noted before the copy was made holds for the copy too; to itself it cannot go.
- */
+/* A deferred exit is copied, too. But a copy cannot exit to itself. */
 static tealet_t* defers_before_the_copy(tealet_t* current, void* arg) {
   tealet_t* copy = (tealet_t*)arg;
 
@@ -290,7 +289,7 @@ static void test_deferred_exit_to_the_copy(void) {
   ends = 0;
   t = tealet_new(main_tealet);
   arg = copy = tealet_new(main_tealet);
-  /* t ends into its copy, and that cannot end into itself. */
+  /* t exits to its copy, which cannot exit to itself. */
   CHECK(tealet_run(t, defers_before_the_copy, &arg, NULL, TEALET_START_SWITCH) == TEALET_ERR_PANIC);
   CHECK(ends == 2);
   CHECK(tealet_status(t) == TEALET_STATUS_EXITED && tealet_status(copy) == TEALET_STATUS_EXITED);

@@ -109,7 +109,7 @@ static void guard(char* pages) {
   watch(TEALET_CONFIGF_STACK_GUARD, 3 * page, TEALET_STACK_GUARD_MODE_READONLY, NULL);
   CHECK(touch(touches, far, first, 1) == FAULT);
   CHECK(touch(touches, far, first + 2 * page - 1, 1) == FAULT);
-  CHECK(touch(touches, far, first, 0) == NO_FAULT); /* to read is no harm */
+  CHECK(touch(touches, far, first, 0) == NO_FAULT); /* reading is allowed */
   CHECK(seen->result == 0);
   CHECK(touch(touches, far, first - 1, 1) == NO_FAULT); /* not a full page of the window */
   CHECK(seen->result == 0);                             /* and no snapshot */
@@ -144,7 +144,7 @@ static void guard_up_to_a_limit(char* pages) {
   CHECK(touch(touches, first, first + 2 * page, 0) == NO_FAULT);
 }
 
-/* A snapshot keeps what is not guarded, on both sides. */
+/* A snapshot has the bytes on both sides that are not guarded. */
 static void guard_and_snapshot(char* pages) {
   char* far = pages + page / 2;
   char* first = pages + page;
@@ -176,7 +176,7 @@ static void guard_and_snapshot(char* pages) {
   CHECK(seen->result == TEALET_ERR_PANIC);
 }
 
-/* While main or another tealet runs, the pages are its own again. */
+/* While main or another tealet runs, the pages are not guarded. */
 static tealet_t* copy_of_it;
 
 static tealet_t* pauses_and_touches(tealet_t* current, void* arg) {
@@ -184,7 +184,7 @@ static tealet_t* pauses_and_touches(tealet_t* current, void* arg) {
 
   if (copy_of_it != NULL) CHECK(tealet_fork(copy_of_it, NULL, TEALET_START_DEFAULT) == 0);
   tealet_switch(current->main, NULL, TEALET_XFER_DEFAULT);
-  /* One that it starts lies on top of it, and is watched from there. */
+  /* A tealet that it starts is on top of it, and is watched from there. */
   CHECK(tealet_run(other, echo, NULL, NULL, TEALET_START_SWITCH) == 0);
   return touches(current, arg);
 }

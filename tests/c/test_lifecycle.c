@@ -1,4 +1,4 @@
-/* How domains and tealets come and go, and what can be asked of them. */
+/* Creation and destruction of domains and tealets, and queries. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +160,7 @@ static tealet_t* tries_to_vanish(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [c-delete][c-duplicate] */
 static void test_delete(void) {
   tealet_t* main_tealet;
   tealet_t* t;

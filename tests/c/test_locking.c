@@ -1,5 +1,4 @@
-/* When a domain's lock is held: in which calls it is taken once, and that it is always given back.
- */
+/* The lock of a domain: which calls take it, and that each releases it. */
 #include <string.h>
 
 #include "support.h"

@@ -1,4 +1,4 @@
-/* Domains that are begun in tealets of other domains. */
+/* Domains that are opened in tealets of other domains. */
 #include "support.h"
 
 static upstream_t upstream;
@@ -62,6 +62,7 @@ static tealet_t* hosts_a_domain(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [c-elsewhere][nesting-usable] */
 static void test_usable_while_its_tealet_runs(void) {
   tealet_t* host;
 
@@ -75,6 +76,7 @@ static void test_usable_while_its_tealet_runs(void) {
   finish();
 }
 
+/* [nesting-orphaned] */
 static void test_it_outlives_its_tealet(void) {
   tealet_t* host;
   void* arg = token(1);
@@ -112,7 +114,7 @@ static tealet_t* fails_to_exit(tealet_t* current, void* arg) {
   return NULL;
 }
 
-/* Lies in place when the one that it starts wants to exit. */
+/* In place when the tealet that it starts tries to exit. */
 static tealet_t* starts_it(tealet_t* current, void* arg) {
   tealet_t* host = tealet_new(current);
   tealet_t* fresh_one = tealet_new(current);
@@ -171,7 +173,7 @@ static void test_the_outer_domain_from_within(void) {
   finish();
 }
 
-/* A fork of the tealet in which a domain was begun does not have that domain. */
+/* A fork of the enclosing tealet does not have the inner domain. */
 static tealet_t* forks_with_a_domain(tealet_t* current, void* arg) {
   begin_inner();
   CHECK(tealet_fork((tealet_t*)arg, NULL, TEALET_START_SWITCH) == 0);
@@ -197,7 +199,7 @@ static void test_a_fork_has_no_inner_domain(void) {
   finish();
 }
 
-/* What fails in one place leaves nothing behind for the next. */
+/* A failed use has no effect on the next one. */
 static tealet_t* fails_and_is_gone(tealet_t* current, void* arg) {
   CHECK(tealet_switch((tealet_t*)arg, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_INVAL);
   tealet_exit(current->main, NULL, TEALET_EXIT_DELETE);
@@ -221,7 +223,7 @@ static void test_a_failed_use_from_a_tealet_that_is_gone(void) {
   finish();
 }
 
-/* The same in a tealet of that domain: neither a fork nor a duplicate goes on in it. */
+/* The same in a tealet of that domain: neither a fork nor a duplicate continues in it. */
 static tealet_t* forks_the_outer_tealet(tealet_t* current, void* arg) {
   tealet_t* const host = tealet_current(outer);
 
@@ -272,7 +274,7 @@ static void test_copies_made_inside_an_inner_domain(void) {
   finish();
 }
 
-/* Two are begun one after the other in a tealet that is deleted then, or ends. */
+/* Two domains are opened in a tealet that is then deleted, or ends. */
 static tealet_t* first;
 
 static tealet_t* hosts_two_domains(tealet_t* current, void* arg) {

@@ -13,7 +13,7 @@
 
 typedef enum state_t { NONE, NEW, LATER, PAUSED, RUNNING, EXITED, DEFUNCT } state_t;
 
-/* What the model knows of a tealet; slot 0 is main. */
+/* A tealet of the model. Slot 0 is main. */
 typedef struct model_t {
   tealet_t* tealet;
   state_t state;
@@ -31,7 +31,7 @@ static unsigned long state_of_chance;
 static long steps_left;
 static size_t made; /* tealets ever */
 
-/* What the next to run gets. */
+/* The value for the next tealet that runs. */
 static void* sent;
 static int sent_panic;
 static long next_token;
@@ -101,7 +101,7 @@ static void check_the_model(void) {
   if (counting(main_tealet)) {
     const tealet_stats_t stats = stats_of(main_tealet);
     CHECK(stats.n_active == count && stats.n_total == made);
-    /* What a defunct one has on the heap is nobody's stack. */
+    /* The saved bytes of a defunct tealet do not count as a stack. */
     CHECK(defunct != 0 ? stats.stack_bytes_expanded >= expanded
                        : stats.stack_bytes_expanded == expanded);
   }
@@ -109,7 +109,7 @@ static void check_the_model(void) {
 
 /* --- transfers -------------------------------------------------------------------------------- */
 
-/* Says in the model that the running tealet goes, to be in `left`, and `to` runs. */
+/* In the model, the running tealet gets the status `left`, and `to` runs. */
 static void move_to(int to, state_t left) {
   slots[current].state = left;
   slots[to].state = RUNNING;
@@ -229,7 +229,7 @@ static void fork_here(int slot, int leave) {
   check_arrival(result, arg);
 }
 
-/* Everything that must fail, and change nothing. */
+/* Calls that must fail and change nothing. */
 static void fail(void) {
   const tealet_stats_t before = stats_of(main_tealet);
   tealet_stats_t after;
@@ -266,7 +266,7 @@ static void fail(void) {
   CHECK(same_now(&before, &after) && before.n_total == after.n_total);
 }
 
-/* Goes to main with force and no memory: whoever is in the way is defunct afterwards. */
+/* A forced switch to main without memory: tealets in the way become defunct. */
 static void force_to_main(void) {
   void* arg;
   int result;
@@ -333,7 +333,7 @@ static int step(unsigned int chain, int depth, char* in_this_frame) {
         slots[current].chain = further;
         slots[current].depth = depth + 1;
         live(further, depth + 1);
-        /* Whoever this is now, it is on this level again. */
+        /* The current tealet is on this level again. */
         slots[current].chain = chain;
         slots[current].depth = depth;
       }

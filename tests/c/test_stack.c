@@ -1,4 +1,4 @@
-/* Where stacks begin and end, what is saved of them, and that all of it comes back. */
+/* The ends of stacks, and that all saved bytes are restored. */
 #include <stdint.h>
 
 #include "support.h"
@@ -63,7 +63,7 @@ static void test_probe(void) {
 static void test_diff_and_further(void) {
   char stack[64];
 
-  /* The stack grows downwards: what is deeper has the lower address. */
+  /* The stack grows downwards: deeper means a lower address. */
   CHECK(tealet_stack_diff(stack + 40, stack + 8) == 32);
   CHECK(tealet_stack_diff(stack + 8, stack + 40) == -32);
   CHECK(tealet_stack_further(stack + 8, stack + 40) == stack + 40);
@@ -90,7 +90,7 @@ static tealet_t* counts_in_its_creators_frame(tealet_t* current, void* arg) {
   return NULL;
 }
 
-/* Starts two tealets which both believe that they have the only `mine`. */
+/* Starts two tealets that have copies of `mine`. */
 static void run_with_a_copy_of_a_variable(int flags) {
   frame_t mine;
   tealet_t* one = tealet_new(main_tealet);
@@ -100,7 +100,7 @@ static void run_with_a_copy_of_a_variable(int flags) {
 
   frame = &mine;
   mine.value = 10;
-  /* Also where no stack could begin. */
+  /* Also for an address where no stack could begin. */
   CHECK(tealet_run(one, counts_in_its_creators_frame, &arg, &mine.unaligned[5], flags) == 0);
   CHECK(tealet_get_far(one) == (void*)&mine.unaligned[5]);
   mine.value = 20;
@@ -247,6 +247,7 @@ static tealet_t* sets_mains_far_end(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [c-far] */
 static void test_set_far(void* far) {
   tealet_t* t = tealet_new(main_tealet);
   char here = 0;

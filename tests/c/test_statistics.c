@@ -1,9 +1,9 @@
-/* The twelve figures, worked out by hand. */
+/* The twelve figures, computed by hand. */
 #include <string.h>
 
 #include "support.h"
 
-/* What the library takes beside the stack data: docs/statistics.md and docs/c-api.md. */
+/* Sizes of headers and nodes: see docs/statistics.md and docs/c-api.md. */
 #define NODE_BYTES 96
 #define STACK_BYTES 40
 #define CHUNK_BYTES 16
@@ -28,7 +28,7 @@ static void finish(void) {
   CHECK(upstream.blocks == 0 && upstream.bytes == 0);
 }
 
-/* What exists beyond what was there at first: tealets, their memory, and what is saved. */
+/* The difference to the first snapshot: tealets, their memory, and saved stacks. */
 static void expect(size_t tealets, size_t bytes, size_t blocks, size_t stacks, size_t chunks,
                    size_t saved, size_t expanded, size_t naive) {
   const tealet_stats_t stats = stats_of(main_tealet);
@@ -285,6 +285,7 @@ static void test_a_fork(void* far) {
 
 /* --- peaks and totals ------------------------------------------------------------------------- */
 
+/* [stats-peaks] */
 static void test_peaks(void) {
   tealet_t* several[5];
   tealet_stats_t stats;

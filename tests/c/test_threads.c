@@ -1,6 +1,4 @@
-/* A domain on each of several threads, and what other threads than its own get from it. POSIX
- * threads.
- */
+/* A domain on each of several threads, and its use on other threads. POSIX threads. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_getattr_np() */
 #endif
@@ -57,6 +55,7 @@ static tealet_t* stays_while_another_thread_tries(tealet_t* current, void* arg) 
   return current->main;
 }
 
+/* [c-elsewhere] */
 static void test_another_thread(void) {
   tealet_t* t;
 
@@ -159,9 +158,9 @@ static void* watches_as_much_as_there_is(void* arg) {
   return arg;
 }
 
-/* --- room ------------------------------------------------------------------------------------- */
+/* --- stack space ------------------------------------------------------------------------------ */
 
-/* Some of which are the thread's own variables: under ThreadSanitizer the most of 1 MiB. */
+/* Contains the thread's own variables: under ThreadSanitizer nearly 1 MiB. */
 #define STACK_SIZE ((size_t)4 << 20)
 
 /* The lower end of this thread's stack. */
@@ -176,7 +175,7 @@ static void* end_of_stack(void) {
   return lowest;
 }
 
-/* Calls `function` where 128 KiB of the stack are left. */
+/* Calls `function` with 128 KiB of stack space left. */
 static void near_the_end(void* end, void (*function)(void)) {
   pattern_t pattern;
 
@@ -206,6 +205,7 @@ static void* uses_all_of_its_stack(void* arg) {
   return arg;
 }
 
+/* [c-stack] */
 static void test_room_to_start(void) {
   pthread_attr_t attributes;
   pthread_t thread;

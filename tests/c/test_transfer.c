@@ -1,4 +1,4 @@
-/* What transfers hand over, how tealets end, and what every flag does. */
+/* Transfers: arguments, ends and flags. */
 #include "support.h"
 
 static tealet_t* main_tealet;
@@ -108,6 +108,7 @@ static void test_panic(void) {
   tealet_delete(other);
 }
 
+/* [c-panic] */
 static void test_panic_before_it_began(void) {
   tealet_t* t = tealet_new(main_tealet);
 
@@ -139,6 +140,7 @@ static void test_wrong_targets(void) {
   tealet_delete(ended);
 }
 
+/* [c-arguments] */
 static void test_unknown_flags(void) {
   tealet_t* fresh = tealet_new(main_tealet);
   tealet_t* paused = paused_echo(main_tealet);
@@ -153,6 +155,7 @@ static void test_unknown_flags(void) {
   tealet_delete(paused);
 }
 
+/* [c-arguments] */
 static void test_run_wants_a_new_tealet_and_a_function(void) {
   tealet_t* fresh = tealet_new(main_tealet);
   tealet_t* paused = paused_echo(main_tealet);
@@ -180,7 +183,7 @@ static void test_run_wants_a_new_tealet_and_a_function(void) {
 static tealet_t* exit_target;
 static int exit_flags;
 
-/* Exits as it is told; the panic tells main if it comes back from that. */
+/* Exits as exit_flags says. If tealet_exit() returns, a panic tells main. */
 static tealet_t* exits(tealet_t* current, void* arg) {
   (void)arg;
   result = tealet_exit(exit_target, token(12), exit_flags);
@@ -233,7 +236,7 @@ static void test_exit_to_another_tealet(void) {
   CHECK(received == token(12) && result == 0);
   CHECK(tealet_previous(main_tealet) == exit_target);
 
-  /* Also one that waits to begin. */
+  /* The same with a captured tealet. */
   t = tealet_new(main_tealet);
   tealet_delete(exit_target);
   exit_target = tealet_new(main_tealet);
@@ -256,6 +259,7 @@ static void exit_fails(tealet_t* target, int flags) {
   tealet_delete(t);
 }
 
+/* [c-arguments] */
 static void test_exit_to_the_wrong_target(void) {
   tealet_t* fresh = tealet_new(main_tealet);
   tealet_t* ended = tealet_new(main_tealet);
@@ -304,7 +308,7 @@ static void test_the_last_deferred_exit_counts(void) {
   tealet_delete(other);
 }
 
-/* Where to go is for the function to say in the end; how, was said before. */
+/* The return value decides the target, the deferred exit the flags. */
 static tealet_t* defers_and_returns(tealet_t* current, void* arg) {
   CHECK(tealet_exit((tealet_t*)arg, token(4), TEALET_EXIT_DEFER | TEALET_EXIT_DELETE) == 0);
   return current->main;
@@ -320,7 +324,7 @@ static void test_what_is_returned_goes_before_a_deferred_target(void) {
   tealet_delete(other);
 }
 
-/* A deferred exit to a tealet that has ended by then. */
+/* A deferred exit to a tealet that ends before. */
 static tealet_t* defers_to(tealet_t* current, void* arg) {
   CHECK(tealet_exit((tealet_t*)arg, token(1), TEALET_EXIT_DEFER | TEALET_EXIT_DELETE) == 0);
   CHECK(tealet_switch(current->main, NULL, TEALET_XFER_DEFAULT) == 0);
@@ -360,6 +364,7 @@ static void returning_panics_main(tealet_run_t run, tealet_t* target) {
   tealet_delete(t);
 }
 
+/* [c-return] */
 static void test_functions_that_return_nonsense(void) {
   tealet_t* other_main = tealet_initialize(NULL, 0);
   tealet_t* foreign = paused_echo(other_main);

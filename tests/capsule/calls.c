@@ -1,4 +1,4 @@
-/* Every function of the C API as it is, callable from Python: `...` is passed as NULL. */
+/* Every function of the Python C API, callable from Python. `...` is passed as NULL. */
 #define PY_SSIZE_T_CLEAN
 #define PYTEALET_TABLE_HERE
 #include <string.h>
@@ -103,7 +103,7 @@ FUNCTION(with_error) {
   return ((_PyCFunctionFast)(void (*)(void))def->ml_meth)(module, args + 1, count - 1);
 }
 
-/* What both checks say of the argument while a KeyError is set, which must stay. */
+/* The results of both type checks while a KeyError is set, which must stay set. */
 FUNCTION(checks_with_error) {
   int found;
   (void)module;

@@ -4,7 +4,7 @@
 
 static long clean_ups = 0;
 
-/* How often a C function had to give up, since this was last asked. */
+/* How often a C function has failed since the last call. */
 static PyObject* take_clean_ups(PyObject* module, PyObject* nothing) {
   const long count = clean_ups;
   (void)module;
@@ -67,7 +67,7 @@ static PyObject* hold(PyObject* module, PyObject* object) {
   return result;
 }
 
-/* Takes whatever it is resumed with for its end: returns what came, or the exception. */
+/* Ends with whatever it is resumed with: returns the value or raises the exception. */
 static PyObject* end_whatever_comes(PyObject* module, PyObject* nothing) {
   PyObject *result = pause_with(NULL), *type, *traceback;
   (void)module;
@@ -90,7 +90,7 @@ static PyObject* refuse_to_end(PyObject* module, PyObject* nothing) {
   return pause_with(NULL);
 }
 
-/* Hands everything that comes back to the parent, until it is closed. */
+/* Passes every value back to the parent, until it is closed. */
 static PyObject* echo(PyObject* module, PyObject* value) {
   (void)module;
   Py_INCREF(value);
@@ -142,7 +142,7 @@ static PyObject* make_countdown(PyObject* module, PyObject* args) {
   return tealet;
 }
 
-/* The only reference to its tealet is in a variable that changes while it is away. */
+/* The only reference to its tealet is in a variable that changes while it is paused. */
 static PyObject* slot = NULL;
 
 static PyObject* set_slot(PyObject* module, PyObject* object) {

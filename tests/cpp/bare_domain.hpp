@@ -1,4 +1,4 @@
-// The engine without a face that restricts it.
+// The engine without an API that restricts it.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// What the tests of the engine share.
+// Helpers of the C++ tests.
 #pragma once
 
 #include <tealet/tealet.hpp>
@@ -25,13 +25,13 @@ using tealet::core::code_of;
 
 inline constexpr bool counting = TEALET_WITH_STATS != 0;
 
-// Small numbers as what a switch hands over.
+// Small numbers as values of switches.
 inline void* token(int number) {
   return reinterpret_cast<void*>(static_cast<std::intptr_t>(number));
 }
 inline int number(void* value) { return static_cast<int>(reinterpret_cast<std::intptr_t>(value)); }
 
-// The engine behind the C++ face.
+// The engine behind the C++ API.
 inline tealet::core::Node& node_of(const TealetRef& tealet) {
   struct Reach : TealetRef {
     static auto node() { return &Reach::node_; }
@@ -70,7 +70,7 @@ class Pattern {
   volatile unsigned char bytes_[size];
 };
 
-// Tells a log that it is destroyed, and so in which order.
+// Writes to a log when it is destroyed.
 struct Note {
   std::string& log;
   std::string text;
@@ -89,7 +89,7 @@ __attribute__((noinline)) void at_depth(int depth, F&& function, unsigned seed =
   CHECK(pattern.intact());
 }
 
-// An upstream that knows what it has given out, and that can run dry.
+// An upstream that counts its blocks, and can fail on request.
 class Upstream final : public std::pmr::memory_resource {
  public:
   // The allocation after `allocations` more fails, and so do all that follow until refill().

@@ -1,4 +1,4 @@
-// Domains of C programs and of C++ programs within each other.
+// C domains and C++ domains nested in each other.
 #include <tealet/tealet.h>
 
 #include <memory>
@@ -18,7 +18,7 @@ tealet_t* pause_once(tealet_t* current, void* arg) {
   return current->main;
 }
 
-// What the C functions share; their own variables may be elsewhere when others run.
+// Shared by the C functions. Their own variables may be saved while others run.
 struct Shared {
   std::string log;
   Main* main = nullptr;
@@ -47,7 +47,7 @@ class CDomain {
   tealet_t* main() const { return main_; }
   Shared& operator*() { return shared_; }
   Shared* operator->() { return &shared_; }
-  // Starts a tealet and leaves it where it is when it comes back.
+  // Starts a tealet and leaves it paused.
   tealet_t* run(tealet_run_t function) {
     tealet_t* made = tealet_new(main_);
     CHECK(tealet_run(made, function, nullptr, nullptr, TEALET_START_SWITCH) == 0);
@@ -83,7 +83,7 @@ TEST_CASE("a C domain in a C++ tealet is part of its execution") {
   CHECK(consistent(main));
 }
 
-TEST_CASE("a C domain outlives the C++ tealet that it was begun in, and waits to be finalized") {
+TEST_CASE("a C domain outlives its enclosing C++ tealet, until it is finalized") {
   Main main;
   tealet_t* c_main = nullptr;
   tealet_t* c_tealet = nullptr;
@@ -170,7 +170,7 @@ TEST_CASE("C++ domains in a C tealet are closed when it ends") {
       return nullptr;
     });
   }
-  SUBCASE("by an exit to a tealet that was given up, which leads to main") {
+  SUBCASE("by an exit to a defunct tealet, which leads to main") {
     shared->c_tealet = tealet_new(c.main());
     CHECK(tealet_run(
               shared->c_tealet,
@@ -192,7 +192,7 @@ TEST_CASE("C++ domains in a C tealet are closed when it ends") {
               },
               nullptr, nullptr, TEALET_START_SWITCH) == TEALET_ERR_PANIC);
   }
-  SUBCASE("but not by one that fails for want of memory") {
+  SUBCASE("but not by one that fails for lack of memory") {
     // `next` begins on top of this tealet, which has to be saved then.
     c.run([](tealet_t* current, void*) {
       tealet_t* next = tealet_new(current);
@@ -212,7 +212,7 @@ TEST_CASE("C++ domains in a C tealet are closed when it ends") {
       return current->main;
     });
   }
-  SUBCASE("but not by one that is a mistake") {
+  SUBCASE("but not by one that is refused") {
     c.run([](tealet_t* current, void*) {
       leave_a_domain_open();
       shared->c_tealet = tealet_new(current);
@@ -232,7 +232,7 @@ namespace {
 
 int held = 0;
 
-// What is closed with the tealet uses the domain that closes it.
+// Destructors of the closed domain use the domain that closes it.
 tealet_t* leave_one_that_makes_tealets(tealet_t* current, void* arg) {
   struct MakesOne {
     ~MakesOne() {
@@ -277,7 +277,7 @@ TEST_CASE("a fork made while an exception is handled handles it too") {
       CHECK(tealet_fork(shared->c_tealet, nullptr, TEALET_START_DEFAULT) == 0);
       CHECK(std::current_exception() != nullptr);
       shared->log += error.what();
-      // The exception is one for both: the copy leaves it to the original.
+      // Both share one exception object, so the copy leaves it to the original.
       if (tealet_current(current) != current) {
         tealet_exit(shared->c_main, nullptr, TEALET_XFER_DEFAULT);
       }

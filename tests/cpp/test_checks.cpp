@@ -1,4 +1,4 @@
-// Each class of checks has been seen to fail: a fault is made on purpose, in a process of its own.
+// Each class of checks fails on a fault that is made on purpose, in a process of its own.
 #include <tealet/cxx/config.hpp>
 
 #if TEALET_CHECKS
@@ -23,7 +23,7 @@ using tealet::core::Stack;
 
 namespace {
 
-// What a process that does `fault` writes to stderr before it aborts; "" if it ends otherwise.
+// The stderr of a process that does `fault` and aborts. "" if it ends otherwise.
 template <class Fault>
 std::string last_words(Fault fault) {
   int ends[2];
@@ -136,7 +136,7 @@ TEST_CASE("checks: the status of nodes that are handed to the engine") {
   }
 }
 
-TEST_CASE("checks: what verify() finds of statuses") {
+TEST_CASE("checks: inconsistent statuses that verify() finds") {
   Populated domain;
   SUBCASE("paused without a stack") {
     CHECK(fails_check("node.far != nullptr && node.stack != nullptr", [&] {
@@ -267,7 +267,7 @@ TEST_CASE("checks: blocks that are given back") {
       memory.deallocate(block, 64);
     }));
   }
-  SUBCASE("that are another one's") {
+  SUBCASE("of another allocator") {
     int other = 0;
     CHECK(fails_check("is_live", [&] { memory.deallocate(&other, sizeof(other)); }));
   }

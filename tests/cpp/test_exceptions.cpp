@@ -1,4 +1,4 @@
-// C++ exceptions belong to the execution that they are raised, caught or in flight in.
+// C++ exceptions belong to the execution that raises or handles them.
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -7,7 +7,7 @@
 
 using namespace tealet_tests;
 
-TEST_CASE("an exception that leaves a tealet's function arrives in its parent") {
+TEST_CASE("[misuse-uncaught] an exception that leaves a tealet's function arrives in its parent") {
   Main main;
   Tealet tealet = main.create([&] {
     main.switch_to();
@@ -65,7 +65,7 @@ TEST_CASE("throw_into needs an exception") {
   CHECK(t.status() == Status::Suspended);
 }
 
-TEST_CASE("Exit is a normal end") {
+TEST_CASE("[misuse-uncaught] Exit is a normal end") {
   Main main;
   Tealet tealet = main.create([] { throw tealet::Exit(); });
   CHECK(tealet.switch_to() == nullptr);
@@ -113,7 +113,7 @@ TEST_CASE("a switch in the middle of a catch block, and a rethrow later") {
   CHECK(std::current_exception() == nullptr);
 }
 
-TEST_CASE("a tealet begins with no exception in flight, whoever begins it") {
+TEST_CASE("a tealet begins without an exception in flight") {
   Main main;
   try {
     throw 1;

@@ -26,7 +26,7 @@ Errc code_of(F&& call) {
 
 }  // namespace
 
-TEST_CASE("a domain opened in a tealet is usable while that tealet runs") {
+TEST_CASE("[nesting-usable] a domain opened in a tealet is usable while that tealet runs") {
   damaged = 0;
   Main outer;
   Main* inner = nullptr;
@@ -72,7 +72,7 @@ TEST_CASE("a domain opened in a tealet is usable while that tealet runs") {
   CHECK(consistent(outer));
 }
 
-TEST_CASE("domains in one execution, each inside the last one") {
+TEST_CASE("[nesting-inside] domains in one execution, each inside the last one") {
   std::string log;
   auto first = std::make_unique<Main>();
   auto second = std::make_unique<Main>();
@@ -117,7 +117,7 @@ TEST_CASE("domains in one execution, each inside the last one") {
   }
 }
 
-TEST_CASE("a tealet that ends with a domain open inside closes it") {
+TEST_CASE("[nesting-closed] a tealet that ends with a domain open inside closes it") {
   std::string log;
   Upstream upstream;
   {
@@ -145,7 +145,7 @@ TEST_CASE("a tealet that ends with a domain open inside closes it") {
     CHECK_FALSE(host);
     CHECK(log == "host stray ");
     CHECK_FALSE(stray);
-    // Nothing is left of the domain but its shell, which says so, and what `stray` refers to.
+    // Only the closed domain object is left, and the node that `stray` refers to.
     CHECK(upstream.blocks() == 1);
     stray = Tealet();
     CHECK(upstream.blocks() == 0);
@@ -163,7 +163,7 @@ TEST_CASE("a tealet that ends with a domain open inside closes it") {
   CHECK(upstream.blocks() == 0);
 }
 
-TEST_CASE("Exit ends the tealet that it is for, through the domains inside") {
+TEST_CASE("Exit propagates through inner domains to its target") {
   std::string log;
   Main outer;
   Tealet host;
@@ -204,7 +204,7 @@ TEST_CASE("Exit ends the tealet that it is for, through the domains inside") {
     nest([&] { host.close(); });
     CHECK(log == all);
   }
-  SUBCASE("an Exit that is for nobody in particular ends the first that it leaves") {
+  SUBCASE("an Exit without a target ends the first tealet that it leaves") {
     nest([&] { throw tealet::Exit(); });
     CHECK(log == "worker parent-goes-on parent host-goes-on host ");
   }
@@ -235,7 +235,7 @@ class Overwriting : public std::pmr::memory_resource {
 
 }  // namespace
 
-TEST_CASE("a domain that ends with its tealet was used last from one that is gone") {
+TEST_CASE("a domain is closed with its tealet, after a use from a tealet that has ended") {
   Overwriting memory;
   bool unwound = false;
   std::unique_ptr<Main> older;
@@ -247,7 +247,7 @@ TEST_CASE("a domain that ends with its tealet was used last from one that is gon
       try {
         older->switch_to();
       } catch (const tealet::Exit&) {
-        outer.create([] {});  // not plainly usable here
+        outer.create([] {});  // not usable here by the fast path
         unwound = true;
         throw;
       }
@@ -265,7 +265,7 @@ TEST_CASE("a domain that ends with its tealet was used last from one that is gon
   CHECK(code_of([&] { outer.create([] {}).switch_to(); }) == Errc::ok);
 }
 
-TEST_CASE("a tealet that is given up with a domain open inside leaves it outside") {
+TEST_CASE("a domain in a tealet that becomes defunct is refused") {
   Upstream upstream;
   std::unique_ptr<Main> left;
   Tealet stray;
@@ -286,14 +286,14 @@ TEST_CASE("a tealet that is given up with a domain open inside leaves it outside
   }
   CHECK(code_of([&] { left->create([] {}); }) == Errc::outside);
   CHECK(code_of([&] { stray.switch_to(); }) == Errc::outside);
-  left.reset();  // frees what there is, as it is
+  left.reset();  // discards everything
   CHECK(stray.status() == Status::Exited);
   CHECK(upstream.blocks() == 1);
   stray = Tealet();
   CHECK(upstream.blocks() == 0);
 }
 
-TEST_CASE("another thread cannot use a domain") {
+TEST_CASE("[misuse-thread] another thread cannot use a domain") {
   Main main;
   Tealet tealet = main.create([&] { main.switch_to(); });
   tealet.switch_to();
@@ -358,8 +358,7 @@ TEST_CASE("two threads, each with a Main of its own, at the same time") {
   CHECK(two == 2001);
 }
 
-TEST_CASE(
-    "an exception on its way is kept while domains inside the tealet that it left are closed") {
+TEST_CASE("an exception is kept while domains in the tealet that it has left are closed") {
   struct Switches {
     Tealet& target;
     std::string& log;

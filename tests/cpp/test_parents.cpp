@@ -1,4 +1,4 @@
-// Parents: who receives a tealet's end.
+// The parent of a tealet, which receives its result.
 #include <string>
 
 #include "helpers.hpp"
@@ -81,7 +81,8 @@ TEST_CASE("cycles, ended parents and parents of another Main are refused") {
   CHECK(consistent(main));
 }
 
-TEST_CASE("children of a tealet that ends go to its parent, also when that is not main") {
+TEST_CASE(
+    "[ends-children] children of a tealet that ends go to its parent, also when that is not main") {
   Main main;
   Tealet grandparent = main.create([&] { return main.switch_to(); });
   grandparent.switch_to();
@@ -95,7 +96,7 @@ TEST_CASE("children of a tealet that ends go to its parent, also when that is no
   CHECK_FALSE(grandparent);
 }
 
-TEST_CASE("children of a tealet that is closed before it began go to its parent") {
+TEST_CASE("[ends-children] children of a tealet that is closed before it began go to its parent") {
   Main main;
   Tealet parent = main.create([] {});
   Tealet child = main.create([]() -> void* { return token(2); });

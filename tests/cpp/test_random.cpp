@@ -1,4 +1,4 @@
-// Many thousands of random operations, the figures compared with a walk after each.
+// Thousands of random operations. After each the figures are compared with a walk.
 #include <cstdlib>
 #include <memory>
 #include <random>
@@ -11,7 +11,7 @@ using namespace tealet_tests;
 
 namespace {
 
-// A crowd of tealets, of which whoever runs does the next thing that comes to mind.
+// A number of tealets. The one that runs does a random operation.
 class Crowd {
  public:
   Crowd(unsigned seed, int operations, std::size_t cache_bytes)
@@ -130,7 +130,9 @@ class Crowd {
 }  // namespace
 
 // TEALETPP_SEEDS=N plays N schedules.
-TEST_CASE("figures and stacks stay right through thousands of random operations") {
+TEST_CASE(
+    "[stats-order][stats-walk] figures and stacks stay right through thousands of random "
+    "operations") {
   damaged = 0;
   int ended = 0;
   const char* const asked_for = std::getenv("TEALETPP_SEEDS");

@@ -35,7 +35,7 @@ TEST_CASE("duplicates of a stub share its stack") {
       }
       CHECK(consistent(main));
 
-      // The chunk goes with its last owner, whichever that is.
+      // The last owner frees the chunk.
       stub.close();
       CHECK(main.stats().stack_count == (counting && count > 1 ? 1 : 0));
       while (!twins.empty()) {
@@ -112,7 +112,7 @@ TEST_CASE("a stub's function may be large, and is destroyed when the tealet ends
   CHECK(damaged == 0);
 }
 
-TEST_CASE("a function that cannot be moved to where it is kept") {
+TEST_CASE("a function whose move throws") {
   struct Once {
     explicit Once(int moves) : left(moves) {}
     Once(Once&& other) : left(other.left - 1) {
@@ -134,7 +134,7 @@ TEST_CASE("a function that cannot be moved to where it is kept") {
   CHECK(stub.run(Once(1)) == nullptr);
 }
 
-TEST_CASE("what a stub does not do") {
+TEST_CASE("misuse of a stub") {
   Main main;
   Tealet stub = main.stub();
   CHECK_THROWS_AS(stub.switch_to(), tealet::InvalidError);
@@ -163,7 +163,7 @@ TEST_CASE("a stub that is a parent is passed over: it has no function that could
   Tealet stub = main.stub();
   Tealet child = main.create([]() -> void* { return token(3); });
   CHECK_THROWS_AS(child.set_parent(stub), tealet::InvalidError);
-  // Other faces may allow it.
+  // Other APIs may allow it.
   auto set_parent = [&] {
     CHECK(domain_of(main).set_parent(node_of(child), node_of(stub)) == tealet::Errc::ok);
   };
@@ -177,7 +177,7 @@ TEST_CASE("a stub that is a parent is passed over: it has no function that could
   CHECK(stub.status() == Status::Stub);
 }
 
-TEST_CASE("rule 4: a shared stack is completed before it is overwritten") {
+TEST_CASE("[switch-4] a shared stack is completed before it is overwritten") {
   damaged = 0;
   BareDomain domain;
   Node* original = nullptr;
@@ -188,7 +188,7 @@ TEST_CASE("rule 4: a shared stack is completed before it is overwritten") {
     volatile int local = 1;
     Pattern<> pattern(9);
     domain.go(*watcher);
-    // Both owners come by here, each with `local` as it was when they parted.
+    // Both owners return here, each with the value of `local` at the time of duplication.
     CHECK(local == 1);
     local = 2;
     CHECK(pattern.intact());
@@ -215,7 +215,7 @@ TEST_CASE("rule 4: a shared stack is completed before it is overwritten") {
   CHECK(damaged == 0);
 }
 
-TEST_CASE("rule 4: a stack that loses an owner while it is in place is still saved when needed") {
+TEST_CASE("[switch-4] a stack with one owner fewer, still in place, is saved when needed") {
   damaged = 0;
   BareDomain domain;
   Node* original = nullptr;
@@ -242,7 +242,7 @@ TEST_CASE("rule 4: a stack that loses an owner while it is in place is still sav
   CHECK(damaged == 0);
 }
 
-TEST_CASE("rule 4: what is shared and complete is not copied again") {
+TEST_CASE("[switch-4] a shared stack that is complete is not copied again") {
   BareDomain domain;
   Node* twins[3] = {};
   int ends = 0;
@@ -265,7 +265,7 @@ TEST_CASE("rule 4: what is shared and complete is not copied again") {
   CHECK(domain.stats().stack_count == 0);
 }
 
-TEST_CASE("capturing a stub is no switch to whoever captures it") {
+TEST_CASE("capturing a stub does not count as a switch") {
   Main main;
   Tealet stub = main.stub();
   CHECK(main.previous() == TealetRef());

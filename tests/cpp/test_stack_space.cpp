@@ -1,4 +1,4 @@
-// What is left of the C stack when tealets begin on top of each other without end.
+// The C stack when tealets begin on top of each other until it is used up.
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -19,7 +19,7 @@ struct Tower {
   Errc stub_code = Errc::ok;
 };
 
-// A frame or two below the caller, lest the last bytes of room decide.
+// A frame or two below the caller, so that the last bytes of stack space do not decide.
 [[gnu::noinline]] void stub_below(Main& main) {
   Pattern<4096> pattern(1);
   main.stub();
@@ -49,7 +49,7 @@ void exhaust() {
   damaged = 0;
   Main main;
   Tower tower;
-  tower.floors.reserve(1 << 16);  // owners must not move to where another stack may be: the heap
+  tower.floors.reserve(1 << 16);  // on the heap from the start: owners must not move
   build(main, tower);
   CHECK(tower.code == Errc::stack_exhausted);
   CHECK(tower.stub_code == Errc::stack_exhausted);
@@ -57,7 +57,7 @@ void exhaust() {
   CHECK(consistent(main));
   tower.floors.clear();
   CHECK(main.stats().n_active == (counting ? 1 : 0));
-  // There is room again.
+  // There is stack space again.
   CHECK(main.create([]() -> void* { return token(1); }).switch_to() == token(1));
   CHECK(damaged == 0);
 }
@@ -81,10 +81,13 @@ class Limit {
 
 }  // namespace
 
-TEST_CASE("tealets on top of each other until there is no room, on a thread with a small stack") {
+TEST_CASE(
+    "[misuse-stack] tealets on top of each other until the stack is used up, on a thread with a "
+    "small "
+    "stack") {
   pthread_attr_t attributes;
   REQUIRE(pthread_attr_init(&attributes) == 0);
-  // Small, beside what the thread's own variables take of it: under ThreadSanitizer most of 1 MiB.
+  // Small, plus the thread's own variables: under ThreadSanitizer nearly 1 MiB.
   constexpr std::size_t size = 512 * 1024 + (TEALETPP_TSAN ? 1024 * 1024 : 0);
   REQUIRE(pthread_attr_setstacksize(&attributes, size) == 0);
   pthread_t thread;
@@ -99,7 +102,10 @@ TEST_CASE("tealets on top of each other until there is no room, on a thread with
   pthread_attr_destroy(&attributes);
 }
 
-TEST_CASE("tealets on top of each other until there is no room, on the first thread") { exhaust(); }
+TEST_CASE(
+    "[misuse-stack] tealets on top of each other until the stack is used up, on the first thread") {
+  exhaust();
+}
 
 TEST_CASE("the bounds of a thread's stack are asked for once") {
   const auto known = tealet::port::usable_stack_of_this_thread();
@@ -114,7 +120,7 @@ TEST_CASE("the stack of the first thread ends where its limit is now") {
   const Limit lower(RLIMIT_STACK, known.size - less);
   rlimit now{};
   REQUIRE(getrlimit(RLIMIT_STACK, &now) == 0);
-  if (now.rlim_cur != known.size - less) return;  // an emulator leaves it to the system's
+  if (now.rlim_cur != known.size - less) return;  // an emulator may ignore it
   const auto shrunk = tealet::port::usable_stack_of_this_thread();
   CHECK(shrunk.low >= known.low + less);
   CHECK(shrunk.size <= known.size - less);

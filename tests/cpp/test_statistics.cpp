@@ -34,7 +34,7 @@ void expect(const Stats& stats, const std::array<std::size_t, 12>& figures) {
 
 }  // namespace
 
-TEST_CASE("enabled says whether the figures mean something") {
+TEST_CASE("enabled tells whether the figures are counted") {
   Main main;
   CHECK(main.stats().enabled == counting);
   CHECK(Stats{}.enabled == counting);
@@ -57,7 +57,7 @@ TEST_CASE("the figures of one tealet, step by step") {
   expect(main.stats(), {2, 2, live, live, 2, 2, 2, 0, 0, 0, 0, 0});
   CHECK(tealet.extent() == 0);
 
-  at_depth(1, [&] { tealet.switch_to(); });  // begins nearer than all that main needs below
+  at_depth(1, [&] { tealet.switch_to(); });  // begins nearer than the frames that main has below
   const std::size_t size = tealet.extent();
   const std::size_t saved = live + sizeof(Stack) + size;
   expect(main.stats(), {2, 2, saved, saved, 3, 3, 3, 1, 1, size, size, size});
@@ -131,7 +131,7 @@ TEST_CASE("main's extent is the furthest byte that was saved of it") {
   CHECK(main.self().extent() == 0);
 }
 
-TEST_CASE("a chunk more is a block more") {
+TEST_CASE("each further chunk is a block") {
   Main main;
   Tealet first, second, tall;
   std::vector<Stats> snapshots;

@@ -109,8 +109,8 @@ void set_x87_control(std::uint16_t word) { __asm__ volatile("fldcw %0" : : "m"(w
 
 }  // namespace
 
-TEST_CASE("of the two control words, each belongs to the tealet if it alone differs") {
-  // Rounding towards zero: valgrind knows of nothing else in these words.
+TEST_CASE("each of the two control words is switched if only it differs") {
+  // Rounding towards zero: valgrind supports nothing else in these words.
   constexpr unsigned int mxcsr_bits = 0x6000;
   constexpr std::uint16_t x87_bits = 0x0c00;
   Main main;

@@ -1,4 +1,4 @@
-// Switching: what travels, who receives it, and that every stack is found as it was left.
+// Switching: values, receivers, and intact stacks.
 #include <memory>
 #include <string>
 #include <vector>
@@ -219,7 +219,7 @@ TEST_CASE("a tealet may be begun by another than its creator, and may begin as a
   Tealet heir, child;
   const char* far = nullptr;
   heir = main.create([&](void* value) {
-    // Rule 2: nothing is left of the one that ended.
+    // switch-2: it begins where the one that ended began.
     CHECK(node_of(heir).far == far);
     order += "heir got " + std::to_string(number(value));
     return token(4);

@@ -38,7 +38,7 @@ TEST_CASE("a tealet that has not begun is closed without running") {
   CHECK_FALSE(ran);
 }
 
-TEST_CASE("destroying the owner unwinds; another exception is lost then, and thrown by close") {
+TEST_CASE("destroying the owner unwinds and drops other exceptions; close throws them") {
   Main main;
   auto body = [&] {
     try {
@@ -62,7 +62,7 @@ TEST_CASE("destroying the owner unwinds; another exception is lost then, and thr
   CHECK(main.switch_to() == nullptr);
 }
 
-TEST_CASE("a tealet that refuses to end") {
+TEST_CASE("[closing-refuse] a tealet that refuses to end") {
   Main main;
   int refusals = 0;
   Tealet stubborn = main.create([&]() -> void* {
@@ -95,7 +95,7 @@ TEST_CASE("a tealet that refuses to end") {
   }
 }
 
-TEST_CASE("a tealet that waits for another's end is itself ended, or thrown into") {
+TEST_CASE("a tealet that waits for another's end is closed, or thrown into") {
   Main main;
   std::string log;
   struct Leave {
@@ -250,7 +250,7 @@ TEST_CASE("tealets that outlive their Main are ended by it") {
     }
     outer = main.create([&] {
       Note note{log, "outer "};
-      // Owned by a variable on a stack that is away when Main ends them all.
+      // Owned by a variable on a stack that is saved when Main ends all.
       Tealet inner = main.create([&] {
         Note mine{log, "inner "};
         at_depth(20, [&] { main.switch_to(); });

@@ -1,4 +1,4 @@
-// Runs the fuzzer's function on files, or on all files of folders, without a fuzzer.
+// Runs the fuzz target on files, or on all files of folders, without libFuzzer.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

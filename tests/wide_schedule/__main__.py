@@ -1,11 +1,11 @@
-"""Random schedules as wide as programs: what is done is in operations.py and surroundings.py, what
-must come of it in fates.py and player.py. Each schedule runs in a process of its own.
+"""Random schedules of everything that programs do. The operations are in operations.py and
+surroundings.py, the expected results in fates.py and player.py. Each schedule has its own process.
 
-``python tests/wide_schedule --seed 17`` plays one; ``--seconds 60`` new ones for as long.
+``python tests/wide_schedule --seed 17`` plays one, ``--seconds 60`` plays new ones for a minute.
 """
 
 import argparse
-import ast  # noqa: F401  (of traceback: no thread is to import while it may lose its turn)
+import ast  # noqa: F401  (for traceback: no thread may import while turns can change)
 import collections
 import contextlib
 import faulthandler
@@ -21,7 +21,7 @@ PATIENCE = 60  # seconds, after which a schedule counts as hanging
 
 
 def play_here(seed, *, repeatable):
-    """Plays one schedule in this process, which it may bring down.
+    """Plays one schedule in this process, which may crash.
 
     Returns its exit status, and what it counted; None if it failed.
     """
@@ -30,7 +30,7 @@ def play_here(seed, *, repeatable):
 
     world = World(seed, repeatable=repeatable)
     try:
-        counts = world.play(schedule.occasion, schedule.run_thread)
+        counts = world.play(schedule.safe_point, schedule.run_thread)
     except BaseException:
         traceback.print_exc()
         print(*world.log, sep="\n", file=sys.stderr)
@@ -39,11 +39,11 @@ def play_here(seed, *, repeatable):
 
 
 def play_apart(seed, *, repeatable):
-    """The same in a forked process. Returns what it counted; None if it went wrong."""
+    """The same in a forked process. Returns its counts, or None if it failed."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.setpgrp()  # with all that it forks
+        os.setpgrp()  # with all its child processes
         os.close(reading)
         faulthandler.dump_traceback_later(PATIENCE, exit=True)
         status, counts = play_here(seed, repeatable=repeatable)
@@ -54,7 +54,7 @@ def play_apart(seed, *, repeatable):
     os.close(writing)
     status = os.waitpid(child, 0)[1]
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)  # what it has forked, if that hangs
+        os.killpg(child, signal.SIGKILL)  # its child processes, if they hang
     with os.fdopen(reading) as pipe:
         text = pipe.read()
     if status == 0 and text:
@@ -77,7 +77,7 @@ def main():
     options = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":
         os.environ["PYTHONHASHSEED"] = "0"
-        # What is freed is overwritten, so that its use shows.
+        # Freed memory is overwritten, so that a use of it is noticed.
         os.environ.setdefault("PYTHONMALLOC", "debug")
         os.environ.setdefault("MALLOC_PERTURB_", "165")
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

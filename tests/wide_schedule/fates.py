@@ -1,4 +1,4 @@
-"""What must come of each tealet and each domain. Nothing here refers to a tealet or a Main."""
+"""The expected fate of each tealet and each domain. Nothing here refers to a tealet or a Main."""
 
 import weakref
 
@@ -17,31 +17,31 @@ class Fate:
         self.exiting = False
         self.refuses = 0  # how often it will refuse to end
         self.fails = False  # whether it raises another exception when it is unwound
-        self.lost = False  # may never unwind
+        self.leaked = False  # may never unwind
         self.handles = False  # whether it paused in an `except` block
         self.must_be_found = False  # by the collector
         self.unwound = 0
-        self.closer = None  # what ran, here and in its domain, when it was made to unwind
+        self.closer = None  # the running tealets, here and in its domain, when it was unwound
         self.witness = None  # a weak reference to an object that its locals own
 
     def __repr__(self):
         return f"{self.name} ({self.status})"
 
-    def is_lost(self):
+    def is_leaked(self):
         """Whether it ends, or may end, without unwinding."""
-        # At the limit of memory a stack that cannot be saved may be given up.
+        # At the memory limit, a tealet whose stack cannot be saved may become defunct.
         may_be_defunct = self.domain.limit is not None
-        return self.lost or may_be_defunct or self.domain.is_lost()
+        return self.leaked or may_be_defunct or self.domain.is_leaked()
 
     def may_keep_locals(self):
         """Whether they may stay for ever: only the C stack knew of an exception that was handled
         in the middle of a call, and its traceback refers to the frames."""
-        home = self.domain.home  # with it, what ran inside of it has paused
-        return self.is_lost() and (self.handles or (home is not None and home.may_keep_locals()))
+        home = self.domain.home  # the tealets inside it have paused with it
+        return self.is_leaked() and (self.handles or (home is not None and home.may_keep_locals()))
 
 
 class DomainRecord:
-    """One domain, and where it lies among those of its thread."""
+    """One domain, and its place among the domains of its thread."""
 
     def __init__(self, name, thread, home, limit):
         self.name = name
@@ -50,7 +50,7 @@ class DomainRecord:
         self.limit = limit
         self.opened = thread.count_domain()
         self.main = self.current = Fate(f"main of {name}", self, "running")
-        self.enclosing = home  # what ran when main did last
+        self.enclosing = home  # the tealet that ran outside when main ran last
         self.fates = []
         self.closing = self.may_close = self.closed = False
         self.plain = True  # whether all its tealets pause in main.switch(), and refer to none
@@ -62,13 +62,13 @@ class DomainRecord:
     def of(self, main):
         self.ref = weakref.ref(main)
 
-    def is_lost(self):
+    def is_leaked(self):
         """Whether it ended, or may end, without unwinding."""
-        return self.main.lost or (self.home is not None and self.home.is_lost())
+        return self.main.leaked or (self.home is not None and self.home.is_leaked())
 
     def may_be_closed(self):
         """Whether it may have been closed by now, by whatever came between."""
-        return self.closing or self.may_close or self.closed or self.is_lost()
+        return self.closing or self.may_close or self.closed or self.is_leaked()
 
     def is_exempt(self):
         """Whether something of it may have been closed: that does not ask for the limit."""

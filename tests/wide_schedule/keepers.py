@@ -52,21 +52,21 @@ class Switcher:
         ident = threading.get_ident()
         here = world.by_ident.get(ident)
         thread = self.domain.thread
-        foretold = thread.foretell(self.domain, here)
+        predicted = thread.foretell(self.domain, here)
         is_certain = True
         if here is thread and world.collecting == ident:
-            foretold = InvalidError
+            predicted = InvalidError
         elif here is thread:
             is_certain = find_running() == (thread.running,) and not thread.is_leaving()
-        world.counts["__del__ of which the outcome is foretold"] += is_certain
+        world.counts["__del__ of which the outcome is predicted"] += is_certain
         may_be_refused = self.domain.may_be_closed() or not is_certain
         if world.in_child and thread is not here:
             may_be_refused = True  # closed, or will be in a moment
         try:
             got = self.main.tealet(lambda number: number + 1).switch(1)
         except (InvalidError, ThreadError) as error:
-            if not isinstance(error, foretold or ()) and not may_be_refused:
-                world.fail(f"__del__: {error!r}, {foretold} was foretold for {self.domain}")
+            if not isinstance(error, predicted or ()) and not may_be_refused:
+                world.fail(f"__del__: {error!r}, {predicted} was predicted for {self.domain}")
         except MemoryError:
             if self.domain.limit is None:
                 world.fail("__del__: MemoryError")
@@ -74,9 +74,9 @@ class Switcher:
             if here is None or not here.shields:
                 world.fail("__del__: RecursionError")
         else:
-            if got != 2 or (foretold is not None and not may_be_refused):
+            if got != 2 or (predicted is not None and not may_be_refused):
                 world.fail(
-                    f"__del__: got {got!r}, {foretold} was foretold for {self.domain} of"
+                    f"__del__: got {got!r}, {predicted} was predicted for {self.domain} of"
                     f" {self.domain.home!r}, in which {self.domain.current!r} runs, where"
                     f" {thread.running!r} runs, {world.collecting == ident}"
                 )

@@ -281,7 +281,7 @@ def hand_to_other_thread(player, *_):
 
 
 def look_into_inbox(player, *_):
-    """What another thread has handed over cannot be used, only dropped, or lost in a cycle."""
+    """A tealet of another thread cannot be used here, only dropped, or left in a cycle."""
     thread = player.thread
     if not thread.inbox:
         return

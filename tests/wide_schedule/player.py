@@ -119,7 +119,7 @@ class Player:
             self.deliver("error", error.token)
 
     def deliver(self, kind, token):
-        """Foretells who gets what this one returns or raises."""
+        """Predicts who gets what this one returns or raises."""
         parent = self.fate.domain.ref().current.parent
         receiver = self.world.by_id.get(id(parent))
         while kind == "error" and receiver.status == "new":
@@ -258,7 +258,10 @@ class Refusal:
         self.me = me
         self.closer = closer
         me.exiting = False
-        self.was_lost, me.lost = me.lost, me.lost or me.domain.closing or me.domain.may_close
+        self.was_leaked, me.leaked = (
+            me.leaked,
+            me.leaked or me.domain.closing or me.domain.may_close,
+        )
         self.address = f"at {id(me.domain.ref().current):#x}"  # as in what its closer hears
         self.may_be_unheard = False
         self.thread.world.refusals.append(self)
@@ -266,7 +269,7 @@ class Refusal:
     def take_back(self):
         """The limit of memory is in the way."""
         self.me.exiting = True
-        self.me.lost = self.was_lost
+        self.me.leaked = self.was_leaked
         self.thread.world.refusals.remove(self)
 
     def __call__(self):
@@ -285,5 +288,5 @@ class Refusal:
 
 
 def saw(world, error):
-    """Takes note of what a close() raised. False if it was not foretold."""
+    """Takes note of what a close() raised. False if it was not predicted."""
     return isinstance(error, (Boom, TealetError)) and world.saw(error)

@@ -1,4 +1,4 @@
-"""One schedule: threads that do random things until each has done enough, and the end of all."""
+"""One schedule: threads that do random operations, and the end of the program."""
 
 import sys
 import threading
@@ -76,7 +76,7 @@ def play_thread(world, thread):
     while not all(other.has_stopped for other in world.threads):
         world.turns.give(thread, thread.rng)
     player.kept.clear()
-    for found in (thread.inbox, thread.risen):  # of others
+    for found in (thread.inbox, thread.risen):  # of other threads
         found.clear()
     thread.may_check = True
     while not all(other.may_check for other in world.threads):
@@ -95,18 +95,18 @@ def plain_act(player, level):
 
 
 def leave_open(world, thread):
-    """The thread ends, and its domains are open. Nothing of them unwinds any more."""
+    """The thread ends with open domains, which cannot unwind any more."""
     domain, main = ops.open_main(Player(world, thread, None, Operations(ALL)), None)
     thread.mains[domain] = main
     for domain in thread.domains:
         if not domain.closed:
-            domain.main.lost = domain.may_close = True
+            domain.main.leaked = domain.may_close = True
     world.left_open += thread.mains.items()
     thread.mains.clear()
 
 
 def wind_up(world, thread, player):
-    """Everything is dropped, found, or closed; what should go by itself must have by then."""
+    """Everything is dropped, collected, or closed. By then nothing else may be left."""
     for fate in list(thread.handles):
         fate.cause = "dropped"
     for domain in thread.domains:
@@ -146,7 +146,7 @@ def wind_up(world, thread, player):
             world.fail(f"{domain}: {error!r}")
         domain.closed = True
         del main
-    find_all(thread, player)  # what only those referred to
+    find_all(thread, player)  # only those referred to these
 
 
 def wait_for_collection(world, thread):
@@ -158,15 +158,15 @@ def wait_for_collection(world, thread):
 
 def find_all(thread, player):
     quiet = 0
-    while quiet < 3:  # what ends may let go of others
+    while quiet < 3:  # a tealet that ends may drop others
         wait_for_collection(thread.world, thread)
         quiet = quiet + 1 if collector.collect() == 0 else 0
-        occasion()
+        safe_point()
         thread.risen.clear()
         thread.inbox.clear()
         player.kept.clear()
 
 
-def occasion():
+def safe_point():
     with Main() as main:
         main.tealet(int).switch()

@@ -34,7 +34,7 @@ def check_stats(player, *_):
                 continue
             if player.world.turns.lock_step or thread is player.thread:
                 stats, walked, again = main.stats(), main._stats_by_walk(), main.stats()
-                while stats != again:  # something waited, and has ended in between
+                while stats != again:  # a pending tealet has ended in between
                     stats, walked, again = again, main._stats_by_walk(), main.stats()
                 if stats.enabled and stats != walked:
                     raise Wrong(f"{stats} is told, {walked} is found")
@@ -110,7 +110,7 @@ def look_at_risen(player, *_):
     is_paused = tealet.status is Status.SUSPENDED and fate.status == "paused"
     is_new = tealet.status is Status.NEW and fate.status == "new"
     if usable and (is_paused or is_new):
-        # If it is paused it may still be ended at the next occasion, but not before this one.
+        # If it is paused, the next safe point may end it, but this one comes first.
         thread.handles[fate] = tealet
         del tealet
         if is_new or thread.rng.random() < 0.5:
@@ -294,7 +294,7 @@ def use_greenlet(player, *_):
             call()
         except InvalidError as error:
             if "moved the C stack" not in str(error):
-                raise Wrong(f"another reason was foretold: {error}") from error
+                raise Wrong(f"another reason was predicted: {error}") from error
         else:
             raise Wrong("the C stack has moved, and the domain was used")
 

@@ -5,7 +5,7 @@ import functools
 import sys
 
 
-def plainly(go):
+def directly(go):
     go()
 
 
@@ -80,8 +80,8 @@ def in_comparison(go):
 
 
 WAYS_DOWN = [
-    plainly,
-    plainly,
+    directly,
+    directly,
     while_sorting,
     while_mapping,
     while_reducing,

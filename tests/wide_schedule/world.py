@@ -45,7 +45,7 @@ class Handles(dict):
 
 
 class Wrong(BaseException):
-    """The library has not done what was foretold. Not to be caught by `except Exception`."""
+    """The library has not done what was predicted. Not to be caught by `except Exception`."""
 
 
 class Witness:
@@ -111,7 +111,7 @@ class World:
     def has_lost(self):
         """Whether some tealet did not unwind: what C functions on its stack refer to stays. That
         may be a Main."""
-        return any(fate.is_lost() for fate in self.fates)
+        return any(fate.is_leaked() for fate in self.fates)
 
     # --- tokens ---
 
@@ -212,7 +212,7 @@ class World:
     # --- the whole ---
 
     def play(self, first, run_thread):
-        """Runs it all. Raises Wrong if anything was not as foretold; returns the counts."""
+        """Runs it all. Raises Wrong if anything was not as predicted; returns the counts."""
         collector.collect()
         before = _tealetpp._census()
         thresholds = gc.get_threshold()
@@ -238,7 +238,7 @@ class World:
         run_thread(self, self.threads[0])
         for other in others:
             other.join()
-        first()  # an occasion for what waits here
+        first()  # a safe point for pending tealets of this thread
         gc.set_threshold(*thresholds)
         self.end_of_threads()
         for _ in range(4):
@@ -268,7 +268,7 @@ class World:
     def check_end(self, before):
         for fate in self.fates:
             begun = fate.witness is not None
-            if begun and fate.status != "ended" and not fate.is_lost():
+            if begun and fate.status != "ended" and not fate.is_leaked():
                 self.fail(f"{fate!r} was never unwound")
             if begun and fate.witness() is not None and not fate.may_keep_locals():
                 self.fail(f"the locals of {fate!r} still live")

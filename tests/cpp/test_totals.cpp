@@ -1,5 +1,5 @@
-// What the statistics are kept as, where it is not what they show: stacks that are shared and lost,
-// in place and gone, and the distance to the peaks.
+// The sums behind the statistics: stacks that are shared, defunct, in place or discarded, and the
+// distance to the peaks.
 #include <algorithm>
 #include <random>
 #include <vector>
@@ -13,7 +13,7 @@ using tealet::CountingAllocator;
 using tealet::Errc;
 using tealet::core::Node;
 
-TEST_CASE("a shared stack that is lost, or not after all, counts for each owner") {
+TEST_CASE("a shared stack that becomes defunct, or is rolled back, counts for each owner") {
   Upstream upstream;
   BareDomain domain(&upstream);
   domain.memory().set_cache_bytes(0);
@@ -27,7 +27,8 @@ TEST_CASE("a shared stack that is lost, or not after all, counts for each owner"
     twin = domain.duplicate(*lower);
     CHECK(consistent(domain));
     const Stats before = domain.stats();
-    // Not enough memory for: this one, `lower`, main. The first two could be lost, main cannot.
+    // Not enough memory for: this one, `lower`, main. The first two may become defunct, main may
+    // not.
     for (std::size_t allocations = 0; allocations < 3; ++allocations) {
       upstream.run_dry_after(allocations);
       CHECK(code_of(domain.switch_to(*far_out, {}, true)) == Errc::memory);
@@ -111,7 +112,7 @@ TEST_CASE(
 
 namespace {
 
-// The counts kept in the plainest way.
+// The counts computed directly.
 struct PlainCounts {
   AllocationCounts counts;
 
@@ -148,7 +149,9 @@ struct Block {
 
 }  // namespace
 
-TEST_CASE("the allocator's counts are those of who counts every block, peaks too") {
+TEST_CASE(
+    "[stats-peaks][stats-upstream] the allocator's counts equal those of a direct count, "
+    "peaks too") {
   std::mt19937 random(7);
   auto pick = [&](int below) { return std::uniform_int_distribution<int>(0, below - 1)(random); };
   Upstream upstream;

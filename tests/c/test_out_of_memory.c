@@ -1,4 +1,4 @@
-/* What is left when memory runs out, at whichever allocation that is. */
+/* The C API without memory: each allocation fails once, and switches are forced. */
 #include "support.h"
 
 static upstream_t upstream;
@@ -22,7 +22,7 @@ static snapshot_t snapshot(void) {
   return now;
 }
 
-/* True if what was tried shall be tried again, with memory. */
+/* True if the step must be repeated with memory. */
 static int ran_dry(const snapshot_t* before, int result) {
   const snapshot_t now = snapshot();
 
@@ -188,6 +188,7 @@ static void scenario(void) {
   tealet_delete(tall_twin);
 }
 
+/* [switch-5] */
 static void test_every_allocation_fails_once(void) {
   long n;
   size_t failures = 1;
@@ -225,7 +226,7 @@ static void finish(void) {
   CHECK(upstream.blocks == 0);
 }
 
-/* From further down than `t` began: a part of main must be saved for it. */
+/* From deeper than where `t` began: a part of main must be saved. */
 static void switch_in_vain(void* paused) {
   tealet_t* const t = (tealet_t*)paused;
   void* arg = token(1);
@@ -236,7 +237,7 @@ static void switch_in_vain(void* paused) {
   CHECK(arg == token(1) && tealet_current(t) == main_tealet);
   CHECK(tealet_status(t) == TEALET_STATUS_ACTIVE);
   CHECK(tealet_status(main_tealet) == TEALET_STATUS_ACTIVE);
-  /* To go to main is to stay: with panic. */
+  /* A switch from main to main returns with panic. */
   CHECK(tealet_switch(t, &arg, TEALET_XFER_NOFAIL) == TEALET_ERR_PANIC);
   CHECK(arg == token(1) && tealet_current(t) == main_tealet);
   upstream.left = -1;
@@ -244,6 +245,7 @@ static void switch_in_vain(void* paused) {
   CHECK(arg == token(2));
 }
 
+/* [switch-5] */
 static void test_main_is_never_given_up(void) {
   tealet_t* t;
 
@@ -254,7 +256,7 @@ static void test_main_is_never_given_up(void) {
   finish();
 }
 
-/* What lies nearer than main takes no memory to go to. */
+/* A switch to a nearer tealet takes no memory. */
 static tealet_t* comes_without_memory(tealet_t* current, void* arg) {
   CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
   CHECK(arg == token(2) && upstream.left == 0);
@@ -292,6 +294,7 @@ static tealet_t* forces_its_way_to_main(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [switch-5] */
 static void test_the_running_tealet_is_given_up(int flags, int result) {
   tealet_t* t;
   void* arg = NULL;
@@ -331,7 +334,7 @@ static tealet_t* force_from_the_top(tealet_t* current, void* arg) {
   upstream.left = 1;
   CHECK(tealet_switch(current->main, NULL, TEALET_XFER_FORCE) == 0);
   CHECK(tealet_status(lower) == TEALET_STATUS_DEFUNCT);
-  /* What cannot be reached for being defunct is main's to know. */
+  /* With NOFAIL, main is told that the target is defunct. */
   upstream.left = -1;
   CHECK(tealet_switch(lower, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_DEFUNCT);
   CHECK(tealet_switch(lower, NULL, TEALET_XFER_NOFAIL) == 0);
@@ -349,6 +352,7 @@ static tealet_t* be_the_lower(tealet_t* current, void* arg) {
   return NULL;
 }
 
+/* [switch-5] */
 static void test_paused_tealets_are_given_up(void) {
   tealet_t* t;
   void* arg = NULL;
@@ -415,7 +419,7 @@ static tealet_t* returns_elsewhere(tealet_t* current, void* arg) {
   return elsewhere;
 }
 
-/* `lower` is in the way, and given up. */
+/* `lower` is in the way, and becomes defunct. */
 static void upper_ends(tealet_run_t end, int result) {
   tealet_t* t;
 
@@ -432,6 +436,7 @@ static void upper_ends(tealet_run_t end, int result) {
   finish();
 }
 
+/* [switch-5] */
 static void test_ends_without_memory(void) {
   upper_ends(exits_by_force, 0);
   upper_ends(returns_null, TEALET_ERR_PANIC);
@@ -476,6 +481,7 @@ static tealet_t* switches_from_deep_down(tealet_t* current, void* arg) {
   return current->main;
 }
 
+/* [switch-5] */
 static void test_what_is_resumed_is_not_given_up(void) {
   begin();
   at_depth(5, begin_deep, NULL);
@@ -485,7 +491,7 @@ static void test_what_is_resumed_is_not_given_up(void) {
   finish();
 }
 
-/* What is saved of a tealet that is given up is no use any more. */
+/* The saved bytes of a defunct tealet are of no use. */
 static tealet_t* gives_up_what_is_saved_in_part(tealet_t* current, void* arg) {
   CHECK(tealet_switch(current->main, &arg, TEALET_XFER_DEFAULT) == 0);
   CHECK(tealet_get_stacksize(tall) > 0);
@@ -514,7 +520,7 @@ static void test_given_up_when_saved_in_part(void) {
   finish();
 }
 
-/* Main is in the way, behind `lower`: neither is given up. */
+/* Main is in the way, behind `lower`: neither becomes defunct. */
 static tealet_t* forces_what_needs_main(tealet_t* current, void* arg) {
   (void)arg;
   upstream.left = 1;
@@ -552,7 +558,7 @@ static void test_nobody_is_given_up_for_nothing(void) {
   finish();
 }
 
-/* A function that returns does so whatever memory there is. */
+/* A function can return without any memory. */
 static tealet_t* returns_without_memory(tealet_t* current, void* arg) {
   (void)current;
   upstream.left = 0;

@@ -1,4 +1,4 @@
-"""What a tealet tells about itself: status, truth, repr, current, previous, extent."""
+"""Attributes of tealets: status, truth, repr, current, previous, extent."""
 
 import re
 import threading
@@ -121,7 +121,7 @@ def test_the_extent_grows_with_depth(main):
         t = main.tealet(run)
         assert t.extent == t.saved_bytes == 0
         running = t.switch(depth)
-        # The call of `extent` was not nearer than the switch that followed, by much.
+        # The call of `extent` was about as deep as the switch that followed.
         assert 0 < running < t.extent + 1024
         assert t.saved_bytes == t.extent, "main runs: nothing of it is in place"
         extents.append(t.extent)

@@ -1,4 +1,4 @@
-// Many domains on many threads at once, of both faces and nested: they share an upstream, and hand
+// Many domains on many threads at once, of both APIs and nested: they share an upstream, and hand
 // work to each other from within tealets. What ThreadSanitizer is to look at.
 #include <tealet/tealet.h>
 
@@ -29,7 +29,7 @@ void check(bool holds) noexcept {
   if (!holds) ++wrong;
 }
 
-// Numbers on their way from thread to thread.
+// Numbers that threads pass to each other.
 class Mailbox {
  public:
   void put(int number) {
@@ -57,7 +57,7 @@ struct Shared {
   std::atomic<long> sum{0};
 };
 
-// Deep enough for several chunks, and a variable at each level that must be found again.
+// Deep enough for several chunks, with a checked variable at each level.
 int sum_below(Main& main, Shared& shared, int self, int depth) {
   volatile int mine = self * 100 + depth;
   int sum = 0;
@@ -81,7 +81,7 @@ tealet_t* counts(tealet_t* current, void* arg) {
   return current->main;
 }
 
-// A domain of the C face, begun wherever this is called.
+// A domain of the C API, opened where this is called.
 void use_c_domain() {
   tealet_t* const main = tealet_initialize(nullptr, 0);
   tealet_t* const one = tealet_new(main);
@@ -163,7 +163,7 @@ TEST_CASE("a thread may begin and end any number of tealets") {
   CHECK(damaged == 0);
 }
 
-TEST_CASE("many domains on many threads share what they must and nothing else") {
+TEST_CASE("many domains on many threads share only their upstream") {
   wrong = 0;
   Shared shared;
   std::vector<std::thread> threads;

@@ -1,4 +1,4 @@
-/* The allocator that counts, tealet_spawn() and stubs. */
+/* tealet_extras.h: the allocator that counts, tealet_spawn() and stubs. */
 #include <tealet/tealet_extras.h>
 
 #include <stdint.h>
@@ -173,6 +173,7 @@ static void test_stub(void) {
   finish();
 }
 
+/* [c-stub] */
 static void test_what_is_no_stub(void) {
   tealet_t* fresh;
   tealet_t* later;

@@ -1,4 +1,4 @@
-// The engine's rules 1 to 4: what is copied, when, and how far.
+// The rules 1 to 4 of the switch: what is copied, when, and how far.
 #include <utility>
 #include <vector>
 
@@ -32,7 +32,7 @@ struct Ladder {
 
 }  // namespace
 
-TEST_CASE("rule 1: a paused stack is grown step by step, as far as each switch needs") {
+TEST_CASE("[switch-1] a paused stack is grown step by step, as far as each switch needs") {
   damaged = 0;
   Main main;
   Tealet tall;
@@ -43,7 +43,7 @@ TEST_CASE("rule 1: a paused stack is grown step by step, as far as each switch n
     CHECK(chunks_of_tall() == ++chunks);
     CHECK(consistent(main));
   };
-  // Runs on each rung in turn, and looks at what `tall` looks like from there.
+  // Runs on each step in turn, and checks `tall` there.
   int seen = 0;
   Tealet steps[3];
   auto begin_step = [&](int i) {
@@ -76,7 +76,7 @@ TEST_CASE("rule 1: a paused stack is grown step by step, as far as each switch n
   CHECK(damaged == 0);
 }
 
-TEST_CASE("rule 1: what is in place stays in place, and is complete when it is resumed") {
+TEST_CASE("[switch-1] what is in place stays in place, and is complete when it is resumed") {
   damaged = 0;
   Main main;
   Ladder ladder(main);
@@ -85,7 +85,7 @@ TEST_CASE("rule 1: what is in place stays in place, and is complete when it is r
       at_depth(20, [&] {
         ladder.next = main.self();
         for (Tealet& rung : ladder.rungs) {
-          // Straight back: one chunk, the rest never leaves the stack.
+          // Back at once: one chunk is saved, the rest stays in place.
           ladder.next = main.current();
           const Stats before = main.stats();
           rung.switch_to();
@@ -106,13 +106,13 @@ TEST_CASE("rule 1: what is in place stays in place, and is complete when it is r
   CHECK(damaged == 0);
 }
 
-TEST_CASE("rule 1: only what the next tealet needs is copied") {
+TEST_CASE("[switch-1] only what the next tealet needs is copied") {
   Main main;
   Tealet near_one;
   at_depth(10, [&] {
     near_one = main.create([&] {
       main.switch_to();
-      // Main is paused between here and the end of the stack; only up to our far end it was saved.
+      // Main is paused farther out. It was saved only up to our far end.
       CHECK(main.self().saved_bytes() ==
             between(node_of(main.self()).stack->near(), node_of(near_one).far));
       CHECK_FALSE(node_of(main.self()).stack->complete());
@@ -134,7 +134,33 @@ TEST_CASE("rule 1: only what the next tealet needs is copied") {
   CHECK_FALSE(near_one);
 }
 
-TEST_CASE("rule 2: a fresh tealet begins on top, and nothing is copied") {
+TEST_CASE("[switch-1] no more is copied into a cached block, either") {
+  Main main;
+  Tealet far_out, nearer;
+  far_out = main.create([&] {
+    main.switch_to();
+    for (;;) at_depth(20, [&] { nearer.switch_to(); });
+  });
+  far_out.switch_to();
+  at_depth(4, [&] {
+    nearer = main.create([&] {
+      main.switch_to();
+      for (int round = 0; round < 3; ++round) {
+        far_out.switch_to();
+        // From the second round on there is a block of the same size.
+        CHECK(far_out.saved_bytes() ==
+              between(node_of(far_out).stack->near(), node_of(nearer).far));
+        CHECK_FALSE(node_of(far_out).stack->complete());
+      }
+    });
+    nearer.switch_to();
+  });
+  REQUIRE(node_of(nearer).far < node_of(far_out).far);
+  nearer.switch_to();
+  CHECK_FALSE(nearer);
+}
+
+TEST_CASE("[switch-2] a fresh tealet begins on top, and nothing is copied") {
   Main main;
   std::vector<Tealet> chain(10);
   auto link = [&](std::size_t i, const auto& self) -> void {
@@ -161,13 +187,13 @@ TEST_CASE("rule 2: a fresh tealet begins on top, and nothing is copied") {
   CHECK(consistent(main));
 }
 
-TEST_CASE("rule 3: a tealet that ends is not saved") {
+TEST_CASE("[switch-3] a tealet that ends is not saved") {
   Upstream upstream;
   Main main(over(upstream));
   main.memory().set_cache_bytes(0);
   for (int depth : {0, 20}) {
     Tealet tealet = main.create([&, depth] { at_depth(depth, [&] { main.switch_to(); }); });
-    at_depth(1, [&] { tealet.switch_to(); });  // begins nearer than all that main needs below
+    at_depth(1, [&] { tealet.switch_to(); });  // begins nearer than the frames that main has below
     const std::size_t before = main.stats().blocks_allocated_total;
     tealet.switch_to();
     CHECK_FALSE(tealet);
@@ -175,14 +201,14 @@ TEST_CASE("rule 3: a tealet that ends is not saved") {
     CHECK(main.stats().stack_count == 0);
     CHECK(main.stats().n_active == (counting ? 1 : 0));
   }
-  // Neither is one that ends right away, nor when it cannot be: there is no memory at all.
+  // The same for one that ends at once, and without any memory.
   Tealet tealet = main.create([&] { upstream.run_dry_after(0); });
   tealet.switch_to();
   upstream.refill();
   CHECK_FALSE(tealet);
 }
 
-TEST_CASE("rule 3: the chain of ends copies nothing back") {
+TEST_CASE("[switch-3] the chain of ends copies nothing back") {
   Main main;
   std::vector<Tealet> chain(10);
   auto link = [&](std::size_t i, const auto& self) -> void {
@@ -198,7 +224,7 @@ TEST_CASE("rule 3: the chain of ends copies nothing back") {
   CHECK(consistent(main));
 }
 
-TEST_CASE("rule 4: a stack with one owner is not copied again when it is resumed") {
+TEST_CASE("[switch-4] a stack with one owner is not copied again when it is resumed") {
   damaged = 0;
   Main main;
   Tealet lower, upper;

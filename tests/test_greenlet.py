@@ -1,8 +1,8 @@
-"""Beside other libraries that switch C stacks: greenlet, and gevent which stands on it.
+"""Together with other libraries that switch C stacks: greenlet, and gevent on top of it.
 
-Used wholly between two of their switches a domain works, one for each greenlet too. A tealet in
-whose middle they switch has its C stack moved away: until they have come back to it, its domain
-refuses to be used.
+A domain works if it is used between two of their switches only. One domain for each greenlet works,
+too. If they switch in the middle of a tealet, they move its C stack away. Until they have switched
+back, its domain is refused.
 """
 
 import gc
@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from conftest import domain_with_a_paused_tealet
 from tealetpp import InvalidError, Main, Status
 
 greenlet = pytest.importorskip("greenlet")
@@ -77,6 +78,7 @@ def test_a_domain_in_each_greenlet_that_waits_inside_of_its_tealets(seed):
     assert results == dict.fromkeys(range(5), "done")
 
 
+@pytest.mark.rule("misuse-moved")
 def test_moved_while_a_tealet_runs(main):
     hub = greenlet.getcurrent()
 
@@ -101,7 +103,7 @@ def test_moved_while_a_tealet_runs(main):
             call()
         assert repr(main) in str(caught.value)
     assert t.status is Status.RUNNING and paused.status is Status.SUSPENDED
-    # Another domain is nobody's business.
+    # Another domain can be used.
     with Main() as another:
         assert another.tealet(lambda: another.switch("fine")).switch() == "fine"
     assert other.switch("back") == "to the end"
@@ -131,7 +133,7 @@ def test_a_domain_that_lies_in_such_a_tealet(main):
 
 
 def test_one_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
-    """What lies there belongs to others, and would be gone if they ran before it is left again."""
+    """That place belongs to other greenlets, and would be overwritten if they ran meanwhile."""
     t = main.tealet(lambda: [main.switch(), main.switch()])
     t.switch()
 
@@ -166,7 +168,7 @@ def test_one_begun_where_it_is_resumed_below_the_place_of_another_one(main):
         hub.switch()
         results.append(t.switch(2))
 
-    first = begin()  # farther than all that the greenlets have
+    first = begin()  # farther out than every greenlet
     gs = [greenlet.greenlet(work) for _ in range(3)]
     for _ in range(3):
         for g in gs:
@@ -176,6 +178,7 @@ def test_one_begun_where_it_is_resumed_below_the_place_of_another_one(main):
     assert first.switch("b") == ["a", "b"]
 
 
+@pytest.mark.rule("pending-greenlet")
 def test_garbage_that_began_on_another_greenlets_stack_ends_back_there(main):
     log = []
     hub = greenlet.getcurrent()
@@ -198,7 +201,7 @@ def test_garbage_that_began_on_another_greenlets_stack_ends_back_there(main):
 
     begin()
     deep(3, lambda: greenlet.greenlet(elsewhere).switch())
-    assert log == ["elsewhere"], "what it began beyond belongs to others there"
+    assert log == ["elsewhere"], "its place on the C stack belongs to another greenlet"
     main.tealet(int).switch()
     assert log == ["elsewhere", (hub, True)]
 
@@ -219,6 +222,57 @@ def test_a_paused_tealet_is_resumed_by_any_greenlet_that_reaches_as_far():
     greenlet.greenlet(lambda: results.append(t.switch("b"))).switch()
     assert results == [None, ["a", "b"]]
     main.close()
+
+
+def test_a_domain_may_be_used_inside_a_tealet_of_another():
+    with Main() as older, Main() as newer:
+
+        def pauses():
+            older.switch("paused")
+            return "ended"
+
+        def deep(n):
+            return sorted([n], key=lambda _: deep(n - 1)) and result if n else use()
+
+        def use():
+            result.append(tealet.switch())
+            return result
+
+        tealet = older.tealet(pauses)
+        assert tealet.switch() == "paused"
+        result = []
+        assert newer.tealet(deep).switch(20) == ["ended"]
+
+
+@pytest.mark.rule("pending-greenlet")
+def test_a_dropped_main_is_closed_where_its_tealets_began():
+    log = []
+
+    def safe_point():
+        with Main() as main:
+            main.tealet(int).switch()
+
+    def deeper(n):
+        return sorted([n], key=lambda _: deeper(n - 1)) if n else greenlet.greenlet(other).switch()
+
+    def other():
+        nonlocal generator
+        cycle = [generator]
+        cycle.append(cycle)
+        generator = cycle = None
+        gc.collect()
+        safe_point()
+        log.append("other")
+
+    gc.disable()
+    try:
+        generator = domain_with_a_paused_tealet(log)
+        next(generator)
+        deeper(5)
+        safe_point()
+    finally:
+        gc.enable()
+    assert log == ["other", "unwound"]
 
 
 GEVENT = """

@@ -1,4 +1,4 @@
-"""The type stubs against the module that they describe."""
+"""The type stubs, compared with the module that they describe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDe
 
 
 def members(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
-    """Its own, and those of bases that are there for the type checker only."""
+    """Its own members, and those of bases that exist for the type checker only."""
     found = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
     for base in node.bases:
         if isinstance(base, ast.Name) and base.id.startswith("_"):
@@ -30,12 +30,10 @@ def members(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
 
 
 def run_mypy(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a module of mypy where it finds this package, installed or not; skip without mypy."""
+    """Run a module of mypy with this package on its path. Skips the test without mypy."""
     pytest.importorskip("mypy")
     environment = dict(os.environ)
-    if (
-        "site-packages" not in PACKAGE.parts
-    ):  # there mypy looks anyway, and wants to be told nothing
+    if "site-packages" not in PACKAGE.parts:  # mypy searches there anyway, and refuses the path
         environment["MYPYPATH"] = str(PACKAGE.parent)
     return subprocess.run(
         [sys.executable, "-m", *command],

@@ -1,4 +1,4 @@
-// What the engine offers beyond what the C++ face uses, without a face.
+// The engine's domain, without an API: functions that the C++ API does not use.
 #include <pthread.h>
 
 #include <functional>
@@ -32,13 +32,13 @@ Node& make(Domain& domain, Function& function) {
   return *node;
 }
 
-// Here, not on the stack: tealets may have copies of that.
+// Not on the stack, since tealets may have copies of that.
 char* seen = nullptr;
 
 }  // namespace
 
-TEST_CASE("a stack that begins farther is asked for one tealet at a time") {
-  // Not on the stack, or a tealet that begins at `far` has a copy of its own.
+TEST_CASE("a farther end of the stack is set for one tealet at a time") {
+  // Not on the stack, since a tealet that begins at `far` has its own copy of that.
   const auto upstream_here = std::make_unique<Upstream>();
   Upstream& upstream = *upstream_here;
   const auto domain_here =
@@ -64,7 +64,9 @@ TEST_CASE("a stack that begins farther is asked for one tealet at a time") {
   CHECK(consistent(domain));
 }
 
-TEST_CASE("a domain is stranded when the tealet that it was opened in exits, and is kept") {
+TEST_CASE(
+    "[nesting-orphaned] a domain is orphaned when the tealet that it was opened in exits, and is "
+    "kept") {
   Upstream upstream;
   static Domain* outer = nullptr;
   static Domain* inner = nullptr;
@@ -74,7 +76,7 @@ TEST_CASE("a domain is stranded when the tealet that it was opened in exits, and
   static Function opens_one = [](Node&) {
     inner = new Domain(hooks, tealet::malloc_resource(), tealet::CountingAllocator::no_limit);
     CHECK(inner->open(0) == Errc::ok);
-    // None that is closed with it.
+    // The API closes no domain with it.
     CHECK(outer->nesting().to_close_in(outer->current()) == nullptr);
     outer->exit_to(outer->main(), {}, true, false);
   };
@@ -88,7 +90,7 @@ TEST_CASE("a domain is stranded when the tealet that it was opened in exits, and
   CHECK(consistent(domain));
 }
 
-TEST_CASE("the sums stay right while a tealet is forked, shared and lost") {
+TEST_CASE("the sums are right while a tealet is forked, shared and discarded") {
   Upstream upstream;
   static Domain* all = nullptr;
   static Node* copy = nullptr;
@@ -114,7 +116,7 @@ TEST_CASE("the sums stay right while a tealet is forked, shared and lost") {
   CHECK(consistent(domain));
 }
 
-TEST_CASE("a thread's stack ends below what else lies at its top") {
+TEST_CASE("a thread's stack ends below the thread's own variables") {
   std::thread([] {
     thread_local char variable = 0;
     const char* top = tealet::port::top_of_this_stack();

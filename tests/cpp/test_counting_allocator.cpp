@@ -1,11 +1,11 @@
-// Where memory comes from, how much of it, and that all of it goes back.
+// The counting allocator: its limit, its cache and its upstream.
 #include <vector>
 
 #include "helpers.hpp"
 
 using namespace tealet_tests;
 
-TEST_CASE("the byte limit") {
+TEST_CASE("[memory-limit] the byte limit") {
   Upstream upstream;
   Main::Options options = over(upstream);
   options.memory_limit = 8000;
@@ -30,14 +30,14 @@ TEST_CASE("the byte limit") {
   for (Tealet& tealet : tealets) tealet.switch_to();
   for (Tealet& tealet : tealets) CHECK_FALSE(tealet);
 
-  main.memory().set_limit(1);  // below what is taken already
+  main.memory().set_limit(1);  // below the current bytes
   CHECK_THROWS_AS(main.create([numbers = std::array<char, 3000>{}] { (void)numbers; }),
                   tealet::MemoryError);
   main.memory().set_limit(8000);
   CHECK_NOTHROW(main.create([] {}));
 }
 
-TEST_CASE("what the owner of an allocator took by itself counts like the rest") {
+TEST_CASE("bytes that the owner has allocated itself count like others") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream, 1000);
   memory.charge(600);
@@ -50,7 +50,7 @@ TEST_CASE("what the owner of an allocator took by itself counts like the rest") 
   memory.deallocate(block, 400);
 }
 
-TEST_CASE("the limit counts what is kept, but kept blocks give way") {
+TEST_CASE("[memory-limit] the limit counts cached blocks, but these are returned first") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream, 4096);
   void* small = memory.try_allocate(1024);
@@ -65,7 +65,7 @@ TEST_CASE("the limit counts what is kept, but kept blocks give way") {
   CHECK(large != nullptr);
   CHECK(memory.bytes_cached() == 0);
   CHECK(upstream.bytes() == 4052);
-  memory.deallocate(large, 2004);  // no multiple of 8: never kept
+  memory.deallocate(large, 2004);  // no multiple of 8: never cached
   CHECK(upstream.bytes() == 2048);
   memory.deallocate(other, 2048);
   CHECK(memory.trim() == 2048);
@@ -73,7 +73,7 @@ TEST_CASE("the limit counts what is kept, but kept blocks give way") {
   CHECK(upstream.blocks() == 0);
 }
 
-TEST_CASE("few large blocks are kept, and make room for small ones") {
+TEST_CASE("few large blocks are cached, and are evicted for small ones") {
   Upstream upstream;
   tealet::CountingAllocator memory(&upstream);
   memory.set_cache_bytes(100'000);
@@ -87,13 +87,13 @@ TEST_CASE("few large blocks are kept, and make room for small ones") {
   CHECK(memory.bytes_cached() == 80'006);
   CHECK(upstream.failures() == 0);
   upstream.refill();
-  take_and_give(90'000);  // all of them make room
+  take_and_give(90'000);  // all of them are evicted
   CHECK(memory.bytes_cached() == 90'000);
-  take_and_give(100'001);  // never kept
+  take_and_give(100'001);  // never cached
   CHECK(memory.bytes_cached() == 90'000);
   take_and_give(4096);
   CHECK(memory.bytes_cached() == 94'096);
-  take_and_give(96'000);  // small ones do not make room, so large ones need not
+  take_and_give(96'000);  // small ones are not evicted, so large ones need not be
   CHECK(memory.bytes_cached() == 94'096);
   for (std::size_t bytes = 3200; bytes <= 4000; bytes += 400) take_and_give(bytes);  // they do
   CHECK(memory.bytes_cached() == 4096 + 3200 + 3600 + 4000);
@@ -108,7 +108,7 @@ TEST_CASE("few large blocks are kept, and make room for small ones") {
   CHECK(memory.counts().blocks_peak == (counting ? 1 : 0));
 }
 
-TEST_CASE("what upstream has given out is what is live or kept, and goes back") {
+TEST_CASE("[stats-upstream] upstream has given out the live and cached bytes, and gets all back") {
   Upstream upstream;
   {
     Main main(over(upstream));
@@ -139,7 +139,7 @@ TEST_CASE("what upstream has given out is what is live or kept, and goes back") 
       CHECK(main.trim() == kept);
       CHECK(main.stats().bytes_cached == 0);
       exact();
-      // All have ended, and of each there is one block until its owner goes.
+      // All have ended. One block of each remains until its owner is destroyed.
       CHECK(main.stats().n_active == start.n_active);
       CHECK(upstream.blocks() == 1 + tealets.size());
       tealets.clear();

@@ -1,4 +1,5 @@
-// Owners: they move, they go, and they may lie on the stack of a tealet that is paused or lost.
+// tealet::Tealet, the owner of a tealet: it is moved and destroyed, and may be on the stack of a
+// tealet that is paused or defunct.
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,7 +26,7 @@ TEST_CASE("owners move while their tealet runs") {
   CHECK_FALSE(second);
 }
 
-TEST_CASE("an owner is moved, replaced or destroyed by what it ends") {
+TEST_CASE("an owner is moved, replaced or destroyed while it ends its tealet") {
   struct Last {
     std::function<void()> act;
     ~Last() { act(); }
@@ -92,7 +93,7 @@ TEST_CASE("an owner is moved, replaced or destroyed by what it ends") {
   CHECK(upstream.blocks() == 0);
 }
 
-TEST_CASE("the running tealet loses its owner, and lives on with its Main") {
+TEST_CASE("a running tealet without an owner continues, owned by its Main") {
   bool pause = false;
   SUBCASE("until it ends") {}
   SUBCASE("until its Main ends it") { pause = true; }
@@ -123,7 +124,7 @@ TEST_CASE("the running tealet loses its owner, and lives on with its Main") {
   CHECK(log == "unwound ");
 }
 
-TEST_CASE("an owner on a paused stack sees the end once it is back, wherever its bytes were") {
+TEST_CASE("an owner on a paused stack is updated when its tealet ends, wherever its bytes are") {
   damaged = 0;
   Main main;
   Tealet outer, sideways;
@@ -187,7 +188,7 @@ TEST_CASE("a Main ends tealets whose owners lie on each other's stacks") {
   CHECK(log.size() == 12);
 }
 
-TEST_CASE("an owner on a lost stack is never written to: something else is there now") {
+TEST_CASE("an owner on the stack of a defunct tealet is never written to") {
   damaged = 0;
   bool on_top = false, close = false;
   SUBCASE("nothing of it could be saved") {}
@@ -225,7 +226,7 @@ TEST_CASE("an owner on a lost stack is never written to: something else is there
     at_depth(40, [&] { CHECK(code_of(domain.switch_to(*owned, {})) == tealet::Errc::ok); });
     CHECK(owned->status == Status::Exited);
     CHECK(consistent(main));
-    // As with all that a lost stack owns, nobody gives back what is left: one reference.
+    // What a defunct tealet's stack owns is leaked. Here: one reference.
     CHECK(owned->references == 1);
     tealet::CxxDomain::of(*owned).unrefer(*owned);
     CHECK(consistent(main));
@@ -233,7 +234,7 @@ TEST_CASE("an owner on a lost stack is never written to: something else is there
   CHECK(damaged == 0);
 }
 
-TEST_CASE("of two that close one owner, the first to begin does not touch what the other left") {
+TEST_CASE("two tealets close one owner at the same time") {
   Main main;
   auto owner = std::make_unique<Tealet>();
   struct Leave {

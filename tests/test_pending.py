@@ -1,17 +1,21 @@
-"""Paused tealets that become garbage where they cannot be ended at once.
+"""Pending tealets: garbage where it cannot be ended at once, ended at the next safe point.
 
-Their frames borrow what they run on: the globals of a namespace of their own, the arguments of a C
-function. The collector must not clear any of that before they have unwound.
+Their frames borrow objects: the globals of their namespace, the arguments of a C function. The
+collector must not clear any of these before the tealets have unwound.
 """
 
 import contextlib
 import functools
 import gc
+import subprocess
+import sys
+import textwrap
 import threading
 import weakref
 
 import pytest
 
+from conftest import domain_with_a_paused_tealet
 from tealetpp import Main, Status, Tealet, TealetError, TealetExit
 
 BODY = """
@@ -42,7 +46,7 @@ def collected_when_told():
 
 
 def begin(main, log):
-    """Begins a tealet that only garbage refers to, in a namespace like a plugin's."""
+    """Begins a tealet to which only garbage refers, in a namespace of its own."""
     namespace = {"main": main, "log": log, "where": where}
     exec(BODY, namespace)
     t = namespace["t"] = main.tealet(namespace["body"])
@@ -55,7 +59,7 @@ def reuse_freed_memory():
 
 
 def on_worker(work):
-    """Runs a generator on a thread of its own; what follows each yield runs here in between."""
+    """Runs a generator on a new thread. The caller's loop body runs at each of its yields."""
     errors = []
     turns = [threading.Event(), threading.Event()]
     steps = work()
@@ -83,6 +87,7 @@ def on_worker(work):
     assert not errors, errors
 
 
+@pytest.mark.rule("garbage-finalize")
 @pytest.mark.parametrize("drop_another", [False, True])
 def test_on_another_thread(drop_another):
     log, box = [], []
@@ -107,13 +112,14 @@ def test_on_another_thread(drop_another):
     assert log == [(16, 3, thread)]
 
 
+@pytest.mark.rule("garbage-finalize")
 def test_on_another_thread_again_and_again():
     log = []
 
     def work():
         with Main() as main:
             for n in range(10):
-                begin(main, log)  # which ends the one before
+                begin(main, log)  # ends the one before
                 assert len(log) == n
                 yield
             reuse_freed_memory()
@@ -125,6 +131,7 @@ def test_on_another_thread_again_and_again():
         gc.collect()
 
 
+@pytest.mark.rule("pending-inner")
 def test_outside_of_the_tealet_that_its_domain_lies_in(main):
     log = []
 
@@ -151,6 +158,7 @@ def test_outside_of_the_tealet_that_its_domain_lies_in(main):
     assert len(log) == 1
 
 
+@pytest.mark.rule("pending-inner")
 def test_the_turn_of_its_domain_comes_with_the_end_of_that_tealet(main):
     log = []
 
@@ -167,7 +175,8 @@ def test_the_turn_of_its_domain_comes_with_the_end_of_that_tealet(main):
 
 
 def test_garbage_that_leads_back_to_the_tealet_that_it_lies_in(main):
-    """Waiting tealets are no references from outside: each would wait for the other to end."""
+    """The references to pending tealets do not count as from outside. Otherwise each of the two
+    would wait for the end of the other."""
     log = []
 
     def make():
@@ -205,6 +214,65 @@ class Resurrects:
         self.saved.append(self)
 
 
+@pytest.mark.rule("garbage-resurrect")
+def test_one_that_is_found_with_an_object_that_a_finalizer_resurrects(main):
+    """It is closed all the same, as a generator would be."""
+    saved, log = [], []
+
+    def make():
+        namespace = {"main": main, "log": log, "where": where}
+        exec(BODY, namespace)
+        holder = namespace["holder"] = Resurrects(saved)
+        holder.t = namespace["t"] = main.tealet(namespace["body"])
+        holder.t.switch()
+
+    make()
+    gc.collect()
+    main.tealet(int).switch()
+    (holder,) = saved
+    assert log == [(16, 3, threading.current_thread())]
+    assert holder.t.status is Status.EXITED
+
+
+@pytest.mark.rule("pending-use")
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda main, new, paused: new.switch(),
+        lambda main, new, paused: paused.switch(),
+        lambda main, new, paused: main.tealet(),
+        lambda main, new, paused: main.stub(),
+        lambda main, new, paused: new.close(),
+        lambda main, new, paused: paused.close(),
+        lambda main, new, paused: main.close(),
+        lambda main, new, paused: setattr(new, "parent", paused),
+        lambda main, new, paused: Main().close(),
+    ],
+    ids=["begin", "switch", "tealet", "stub", "close new", "close", "close main", "parent", "open"],
+)
+@pytest.mark.parametrize("in_another_domain", [False, True])
+def test_each_use_of_a_domain_on_its_thread_ends_it(use, in_another_domain):
+    log = []
+
+    def work():  # on a thread where no pending call of the interpreter ends it
+        with Main() as main, Main() as another:
+            begin(main, log)
+            used = another if in_another_domain else main
+            new, paused = used.tealet(int), used.tealet(lambda: used.switch())
+            paused.switch()
+            yield
+            gc.collect()
+            assert log == []
+            kept = use(used, new, paused)  # to drop a tealet would end it, too
+            assert log == [(16, 3, threading.current_thread())]
+            del kept
+
+    for _ in on_worker(work):
+        gc.collect()
+    assert len(log) == 1
+
+
+@pytest.mark.rule("garbage-finalize")
 def test_one_that_a_finalizer_brought_back_before_it_began(main):
     saved, log = [], []
 
@@ -228,6 +296,7 @@ def test_one_that_a_finalizer_brought_back_before_it_began(main):
     assert log == [(16, 3, threading.current_thread())]
 
 
+@pytest.mark.rule("pending-refuse")
 def test_one_that_refuses_is_asked_again_when_its_main_closes(unraisable):
     asked = []
 
@@ -255,6 +324,7 @@ def test_one_that_refuses_is_asked_again_when_its_main_closes(unraisable):
     assert [error for error, _ in unraisable] == [TealetError]
 
 
+@pytest.mark.rule("pending-refuse")
 def test_one_that_refused_and_ended_later_is_freed(main, unraisable):
     def make():
         def run():
@@ -280,6 +350,7 @@ def test_one_that_refused_and_ended_later_is_freed(main, unraisable):
     ]
 
 
+@pytest.mark.rule("pending-callback")
 def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
     seen = []
 
@@ -317,11 +388,12 @@ def test_collections_go_on_while_a_collected_tealet_unwinds(main, unraisable):
     assert seen == [True]
 
 
+@pytest.mark.rule("pending-one")
 def test_ends_that_finish_in_the_order_in_which_they_began():
-    """What waits is not ended in the middle of the second one, though the first one is through."""
+    """Nothing is ended in the middle of the second one, although the first one has ended."""
     log = []
 
-    def work():  # on a thread where no pending call ends what waits
+    def work():  # on a thread where no pending call of the interpreter ends them
         with Main() as main:
             paused = {}
 
@@ -342,11 +414,11 @@ def test_ends_that_finish_in_the_order_in_which_they_began():
                 paused.pop("first").switch()
                 make("third", lambda: None)
                 gc.collect()
-                main.tealet(int)  # an occasion
+                main.tealet(int)  # a safe point
 
             def end_first():
                 main.switch()
-                main.tealet(int)  # an occasion to end the first
+                main.tealet(int)  # a safe point, which ends the first
                 paused.pop("second").switch()
 
             closer = main.tealet(end_first)
@@ -356,7 +428,7 @@ def test_ends_that_finish_in_the_order_in_which_they_began():
             closer.switch()
             make("second", finish_second)
             gc.collect()
-            main.tealet(int)  # an occasion to end the second
+            main.tealet(int)  # a safe point, which ends the second
             main.tealet(int)
             paused.clear()
 
@@ -366,8 +438,9 @@ def test_ends_that_finish_in_the_order_in_which_they_began():
     assert log == ["first", "second", "third"]
 
 
+@pytest.mark.rule("pending-one")
 def test_what_a_collected_tealet_drops_ends_in_turn(main):
-    """A chain of them, each found with the last: no stack of waiting closers."""
+    """A chain of tealets, each dropped by the one before. Their closers do not nest."""
     depths = []
     closers = set()
 
@@ -379,7 +452,7 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
             try:
                 main.switch()
             finally:
-                # Of main it depends on the build whether something has to be saved.
+                # Whether main must be saved depends on the build.
                 depths.append(main.stats().stack_count - (main.saved_bytes != 0))
                 closers.add(main.saved_bytes)
                 assert me is ts[k]
@@ -392,14 +465,15 @@ def test_what_a_collected_tealet_drops_ends_in_turn(main):
     gc.collect()
     main.tealet(int).switch()
     assert len(depths) == 50
-    # One fewer is saved each time. Were they closed inside of each other, all would be.
+    # One fewer is saved each time. If their closers nested, all would be saved.
     assert sorted(depths) == list(range(50))
-    assert len(closers) <= 2, "main is no deeper on its stack with each that it closes"
+    assert len(closers) <= 2, "the stack of main does not get deeper"
     assert main.stats().n_active == 1
 
 
+@pytest.mark.rule("garbage-clear")
 def test_c_code_goes_on_with_what_it_borrows(unraisable):
-    """filter() calls a function once more, that only the cycle owns, on the right thread."""
+    """filter() calls a function that only the cycle owns once more, on the right thread."""
     calls = []
 
     def work():
@@ -428,7 +502,7 @@ def test_c_code_goes_on_with_what_it_borrows(unraisable):
 
 
 def test_a_finalizer_of_a_class_assigned_later():
-    """It takes the place of what keeps a collected tealet whole. So the collector finds none."""
+    """It replaces the finalizer that keeps a collected tealet alive. So it is not collected."""
 
     class Mine(Tealet):
         __slots__ = ()
@@ -449,3 +523,101 @@ def test_a_finalizer_of_a_class_assigned_later():
         main.tealet(int).switch()
         assert log == [(16, 3, where())]
         del kept
+
+
+@pytest.mark.rule("pending-call")
+def test_traced_functions_continue_when_a_tealet_becomes_pending_in_a_pending_call():
+    """CPython 3.11 does not get past a traced call while a queued pending call cannot be made."""
+    program = """
+        import gc, sys
+        from tealetpp import Main
+
+        def drop_in_cycle(main, then):
+            back = main.current
+            def body():
+                itself = main.current
+                try:
+                    back.switch()
+                finally:
+                    then()
+            main.tealet(body).switch()
+
+        def nothing():
+            pass
+
+        def trace(frame, event, argument):
+            return trace
+
+        def in_the_middle():
+            drop_in_cycle(main, lambda: done.append("inner"))
+            gc.collect()
+            nothing()
+            done.append("outer")
+
+        done = []
+        gc.disable()
+        with Main() as main:
+            drop_in_cycle(main, in_the_middle)
+            sys.settrace(trace)
+            gc.collect()
+            nothing()
+            sys.settrace(None)
+            print(done)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "['outer', 'inner']\n", done.stderr
+
+
+def test_a_domain_may_close_while_a_traced_switch_arrives():
+    log = []
+
+    def trace(frame, event, argument):
+        return trace
+
+    before = sys.gettrace()
+    try:
+        generator = domain_with_a_paused_tealet(log)
+        next(generator)
+        cycle = [generator]
+        cycle.append(cycle)
+        sys.settrace(trace)
+        del generator, cycle
+        gc.collect()
+        with Main() as other:  # a safe point
+            other.tealet(int).switch()
+    finally:
+        sys.settrace(before)
+    assert log == ["unwound"]
+
+
+@pytest.mark.rule("pending-one")
+def test_code_inside_a_tealet_that_is_being_ended_ends_no_others(main):
+    log = []
+
+    def drop_in_cycle(name):
+        def body():
+            itself = t
+            try:
+                main.switch()
+            finally:
+                log.append(f"{name} begins")
+                with Main() as inner:
+                    for _ in range(3):
+                        inner.tealet(lambda: inner.tealet(int).switch()).switch()
+                log.append(f"{name} ends")
+                assert itself is t
+
+        t = main.tealet(body)
+        t.switch()
+
+    drop_in_cycle("first")
+    drop_in_cycle("second")
+    gc.collect()
+    main.tealet(int).switch()
+    assert sorted(log) == ["first begins", "first ends", "second begins", "second ends"]
+    assert log[0][:5] == log[1][:5], "one after the other"

@@ -53,7 +53,7 @@ def test_it_is_not_the_context_of_what_another_raises(main):
     except KeyError:
         with pytest.raises(ValueError) as caught:
             main.tealet(fail).switch()
-    # On its way through the parent's except block it met that one's exception only there.
+    # Only the parent's except block gave it this context.
     assert "fail" in [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
 
 

@@ -1,4 +1,4 @@
-"""Tealets that never come to their end: given up when memory ran out, or refusing to."""
+"""Tealets that are discarded without unwinding: defunct ones, and those that refuse to end."""
 
 import gc
 import sys
@@ -10,8 +10,8 @@ from census import census
 from conftest import check_stats, current_figures
 from tealetpp import DefunctError, InvalidError, Main, Status, TealetError, TealetExit
 
-frames_are_lost = pytest.mark.leaves_behind(
-    "nobody can unwind the frames of a tealet that is given up: what they hold is lost"
+frames_are_leaked = pytest.mark.leaves_behind(
+    "a defunct tealet cannot unwind, so what its frames refer to is leaked"
 )
 
 
@@ -20,8 +20,8 @@ def deep(n, call):
 
 
 @pytest.fixture
-def lost():
-    """A tealet whose bytes were in the way of one that ended, with no memory left to save them."""
+def defunct():
+    """A tealet that became defunct: it was in the way of one that ended without memory."""
     with Main(memory_limit=30_000) as main:
 
         def end_with_no_memory_left():
@@ -36,7 +36,7 @@ def lost():
 
         def give_way():
             frames.append(sys._getframe())
-            local = "of the lost one"
+            local = "of the defunct one"
             last = main.tealet(end_with_no_memory_left, parent=main)
             deep(10, last.switch)
             return local
@@ -50,9 +50,10 @@ def lost():
         yield found
 
 
-@frames_are_lost
-def test_it_is_defunct_and_everybody_else_is_not(lost):
-    main, t, _ = lost
+@pytest.mark.rule("switch-5")
+@frames_are_leaked
+def test_it_is_defunct_and_everybody_else_is_not(defunct):
+    main, t, _ = defunct
     assert t.status is Status.DEFUNCT
     assert t
     assert "defunct" in repr(t)
@@ -60,9 +61,10 @@ def test_it_is_defunct_and_everybody_else_is_not(lost):
     assert main.tealet(int).switch() == 0
 
 
-@frames_are_lost
-def test_it_cannot_be_used(lost):
-    main, t, _ = lost
+@pytest.mark.rule("misuse-defunct")
+@frames_are_leaked
+def test_it_cannot_be_used(defunct):
+    main, t, _ = defunct
     calls = [t.switch, t.duplicate, lambda: t.run(int), lambda: t.throw(KeyError)]
     before = main.stats()
     for call in calls:
@@ -73,9 +75,9 @@ def test_it_cannot_be_used(lost):
     assert t.status is Status.DEFUNCT
 
 
-@frames_are_lost
-def test_it_can_be_closed(lost):
-    main, t, _ = lost
+@frames_are_leaked
+def test_it_can_be_closed(defunct):
+    main, t, _ = defunct
     assert t.close() is None
     assert t.status is Status.EXITED
     assert main.stats().n_active == 1
@@ -84,35 +86,35 @@ def test_it_can_be_closed(lost):
         t.switch()
 
 
-@frames_are_lost
-def test_it_can_be_dropped(lost):
-    main, t, _ = lost
+@frames_are_leaked
+def test_it_can_be_dropped(defunct):
+    main, t, _ = defunct
     dropped = weakref.ref(t)
-    del lost[1], t
+    del defunct[1], t
     gc.collect()
     assert dropped() is None
     check_stats(main)
 
 
-@frames_are_lost
-def test_its_children_are_delivered_to_its_parent(lost):
-    main, t, _ = lost
+@frames_are_leaked
+def test_its_children_are_delivered_to_its_parent(defunct):
+    main, t, _ = defunct
     child = main.tealet(lambda: "to main", parent=main)
     t_child = main.tealet(lambda: child.switch())
     assert t_child.switch() == "to main"
 
 
-@frames_are_lost
-def test_its_frames_can_still_be_looked_at(lost):
-    main, t, frames = lost
+@frames_are_leaked
+def test_its_frames_can_still_be_looked_at(defunct):
+    main, t, frames = defunct
     t.close()
     main.trim()
-    # In its memory, if that were free.
+    # These would reuse its memory if that were free.
     others = [main.tealet(lambda: main.switch()) for _ in range(4)]
     for other in others:
         other.switch()
     assert frames[0].f_code.co_name == "give_way"
-    assert frames[0].f_locals["local"] == "of the lost one"
+    assert frames[0].f_locals["local"] == "of the defunct one"
     assert frames[0].f_back is None
     assert others
 
@@ -128,7 +130,8 @@ def refuse(main, frames):
     return local
 
 
-@frames_are_lost
+@pytest.mark.rule("discard-frames")
+@frames_are_leaked
 def test_the_frames_of_one_that_refused_to_end_can_still_be_looked_at(unraisable):
     main = Main()
     frames = []
@@ -151,6 +154,7 @@ def test_the_frames_of_one_that_refused_to_end_can_still_be_looked_at(unraisable
             assert names.count("deep") == 4
 
 
+@pytest.mark.rule("stats-return")
 def test_figures_return_after_one_that_refused(unraisable):
     with Main() as main:
         begun = current_figures(main.stats())
@@ -186,7 +190,7 @@ def test_a_domain_that_goes_with_one_that_refused_while_something_waits_in_it():
 
 
 class Pauses:
-    """Switches to the main tealet when it is dropped, and again when it is asked to end there."""
+    """Switches to the main tealet when it is deleted, and again when TealetExit is raised there."""
 
     def __init__(self, main):
         self.main = main
@@ -207,25 +211,34 @@ def never_end(switch):
             pass
 
 
-@pytest.mark.leaves_behind("what was being discarded on a stack that is discarded itself")
+def refuser(pauses_in, dropped_in):
+    """A function that refuses to end. When its locals are dropped, that switches, too."""
+
+    def refuse():
+        local = Pauses(dropped_in)
+        never_end(lambda: pauses_in.switch())
+        return local
+
+    return refuse
+
+
+def close_with_refuser(domain, function):
+    """Close `domain` with a tealet that refuses to end, so that it is discarded."""
+    domain.tealet(function).switch()
+    with pytest.raises(TealetError, match="refuses"):
+        domain.close()
+
+
+@pytest.mark.rule("discard-order")
+@pytest.mark.leaves_behind("a discard on a stack that is itself discarded never ends")
 def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_another(unraisable):
     outer = Main()
 
     def discard_one():
         inner = Main()
+        close_with_refuser(inner, refuser(pauses_in=inner, dropped_in=outer))
 
-        def refuse():
-            local = Pauses(outer)
-            never_end(lambda: inner.switch())
-            return local
-
-        inner.tealet(refuse).switch()
-        with pytest.raises(TealetError, match="refuses"):
-            inner.close()
-
-    outer.tealet(discard_one).switch()
-    with pytest.raises(TealetError, match="refuses"):
-        outer.close()
+    close_with_refuser(outer, discard_one)
 
     def discard_a_nested_one():
         outer = Main()
@@ -234,12 +247,11 @@ def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_anothe
             with Main() as inner:
                 inner.tealet(lambda: never_end(lambda: outer.switch())).switch()
 
-        outer.tealet(host).switch()
-        with pytest.raises(TealetError, match="refuses"):
-            outer.close()
+        close_with_refuser(outer, host)
 
     def domains():
-        for _ in range(3):  # what one collection finds ends after it, and frees what the next finds
+        # Tealets found by one collection end after it, and leave garbage for the next.
+        for _ in range(3):
             gc.collect()
         return census()["domains"]
 
@@ -248,7 +260,8 @@ def test_domains_are_freed_after_a_tealet_that_refused_while_it_discarded_anothe
     assert domains() == before
 
 
-@pytest.mark.leaves_behind("what was being discarded on a stack that is discarded itself")
+@pytest.mark.rule("discard-order")
+@pytest.mark.leaves_behind("a discard on a stack that is itself discarded never ends")
 def test_a_domain_that_was_being_discarded_on_a_stack_that_is_discarded(unraisable):
     outer = Main()
     before = census()
@@ -258,24 +271,14 @@ def test_a_domain_that_was_being_discarded_on_a_stack_that_is_discarded(unraisab
 
         def host():
             inner = Main()
-
-            def refuse():
-                local = Pauses(outer)
-                never_end(lambda: middle.switch())
-                return local
-
             others = [inner.tealet(lambda: inner.switch()) for _ in range(3)]
             for other in others:
                 other.switch()
-            inner.tealet(refuse).switch()
+            inner.tealet(refuser(pauses_in=middle, dropped_in=outer)).switch()
 
-        middle.tealet(host).switch()
-        with pytest.raises(TealetError, match="refuses"):
-            middle.close()
+        close_with_refuser(middle, host)
 
-    outer.tealet(discard).switch()
-    with pytest.raises(TealetError, match="refuses"):
-        outer.close()
+    close_with_refuser(outer, discard)
     gc.collect()
     after = census()
     for name in ("blocks", "bytes", "open domains", "tealets"):

@@ -1,4 +1,4 @@
-"""One interpreter of a process can use tealets: the types are shared by all of them."""
+"""Only the main interpreter can use tealets: the types are shared by all interpreters."""
 
 import subprocess
 import sys

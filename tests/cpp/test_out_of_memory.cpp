@@ -1,4 +1,4 @@
-// Rule 5: what is left when memory runs out.
+// The engine without memory: failed allocations, forced switches.
 #include <memory>
 #include <vector>
 
@@ -106,7 +106,7 @@ void scenario(Upstream& upstream, std::size_t cache_bytes, std::size_t failing) 
 
 }  // namespace
 
-TEST_CASE("rule 5: whichever allocation fails, everything is as it was") {
+TEST_CASE("[switch-5] whichever allocation fails, everything is as it was") {
   damaged = 0;
   for (std::size_t cache_bytes : {std::size_t{0}, tealet::CountingAllocator::default_cache_bytes}) {
     std::size_t failing = 0;
@@ -132,7 +132,7 @@ TEST_CASE("opening a domain without memory") {
   CHECK(main.create([]() -> void* { return token(1); }).switch_to() == token(1));
 }
 
-TEST_CASE("a forced switch makes the one tealet that cannot be saved defunct") {
+TEST_CASE("[switch-5] a forced switch makes the one tealet that cannot be saved defunct") {
   Upstream upstream;
   Main main(over(upstream));
   main.memory().set_cache_bytes(0);
@@ -147,7 +147,7 @@ TEST_CASE("a forced switch makes the one tealet that cannot be saved defunct") {
     CHECK(code_of(domain.switch_to(domain.main(), {}, false)) == tealet::Errc::memory);
     CHECK(victim.status() == Status::Running);
     domain.switch_to(domain.main(), {tealet::core::Signal::value, token(1)}, true);
-    CHECK(false);  // lost
+    CHECK(false);  // not reached: the tealet is defunct
   });
   CHECK(victim.switch_to() == token(1));
   upstream.refill();
@@ -159,7 +159,7 @@ TEST_CASE("a forced switch makes the one tealet that cannot be saved defunct") {
   CHECK_THROWS_AS(victim.switch_to(), tealet::DefunctError);
   CHECK_THROWS_AS(victim.throw_into(std::make_exception_ptr(1)), tealet::DefunctError);
   CHECK_THROWS_AS(victim.duplicate(), tealet::DefunctError);
-  // What it was to give to its parent, or gets from a child, goes past it.
+  // The result of its child goes past it, to its parent.
   Tealet child = main.create([]() -> void* { return token(2); });
   domain.set_parent(node_of(child), node_of(victim));
   CHECK(child.switch_to() == token(2));
@@ -172,7 +172,9 @@ TEST_CASE("a forced switch makes the one tealet that cannot be saved defunct") {
   CHECK(consistent(main));
 }
 
-TEST_CASE("a forced switch loses what is in the way, but neither main nor the one it resumes") {
+TEST_CASE(
+    "[switch-5] a forced switch makes tealets in the way defunct, but neither main nor its "
+    "target") {
   damaged = 0;
   Upstream upstream;
   Main main(over(upstream));
@@ -210,7 +212,7 @@ TEST_CASE("a forced switch loses what is in the way, but neither main nor the on
   lower.close();
   CHECK(consistent(main));
 
-  // Main cannot be saved: then there is no switch, forced or not.
+  // Main cannot be saved: then no switch succeeds, forced or not.
   at_depth(10, [&] {
     upstream.run_dry_after(0);
     const Stats before = main.stats();
@@ -224,7 +226,7 @@ TEST_CASE("a forced switch loses what is in the way, but neither main nor the on
   CHECK(damaged == 0);
 }
 
-TEST_CASE("a tealet that ends without memory still reaches its parent") {
+TEST_CASE("[switch-5] a tealet that ends without memory still reaches its parent") {
   damaged = 0;
   Upstream upstream;
   Main main(over(upstream));
@@ -268,7 +270,9 @@ TEST_CASE("a tealet that ends without memory still reaches its parent") {
   CHECK(damaged == 0);
 }
 
-TEST_CASE("with several stacks in the way, a failure undoes what was grown, and force loses one") {
+TEST_CASE(
+    "[switch-5] with several stacks in the way, a failure is rolled back, and force makes one "
+    "defunct") {
   damaged = 0;
   Upstream upstream;
   Main main(over(upstream));
@@ -307,7 +311,8 @@ TEST_CASE("with several stacks in the way, a failure undoes what was grown, and 
   CHECK(damaged == 0);
 }
 
-TEST_CASE("a tealet that ends without memory gives up what is in the way of its parent") {
+TEST_CASE(
+    "[switch-5] a tealet that ends without memory makes those in the way of its parent defunct") {
   Upstream upstream;
   Main main(over(upstream));
   main.memory().set_cache_bytes(0);
@@ -327,7 +332,7 @@ TEST_CASE("a tealet that ends without memory gives up what is in the way of its 
   CHECK(middle.status() == Status::Defunct);
 }
 
-TEST_CASE("closing without memory changes nothing, not even who is whose parent") {
+TEST_CASE("[switch-5] closing without memory changes nothing, not even who is whose parent") {
   Upstream upstream;
   Main main(over(upstream));
   main.memory().set_cache_bytes(0);

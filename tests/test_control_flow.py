@@ -1,4 +1,4 @@
-"""Generators, with, try and async code inside tealets."""
+"""Control flow inside tealets: generators, with, try and async code."""
 
 import asyncio
 import contextlib
