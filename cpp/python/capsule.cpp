@@ -7,6 +7,8 @@
 #include "python/guarded.hpp"
 #include "python/main_type.hpp"
 #include "python/registry.hpp"
+#include "python/tealet_attributes.hpp"
+#include "python/tealet_methods.hpp"
 #include "python/tealet_type.hpp"
 #include "python/thread_domains.hpp"
 

@@ -11,6 +11,7 @@
 #include "python/registry.hpp"
 #include "python/runnable.hpp"
 #include "python/stats_type.hpp"
+#include "python/tealet_attributes.hpp"
 #include "python/tealet_type.hpp"
 
 namespace tealetpp {

@@ -48,15 +48,16 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::register_tealet(module);
   tealetpp::register_main(module);
   tealetpp::register_capi(module);
+  // The package exports the types, so that is where they belong for users.
+  for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
+    if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
+  }
+  // Status names its module itself. Setting an attribute of an enumeration would run Python code.
   if (!tealetpp::add_status(module.ptr()) || !tealetpp::watch_collections(module.ptr()) ||
       !tealetpp::add_census(module.ptr()) || !tealetpp::learn_c_recursion_limit()) {
     throw pybind11::error_already_set();
   }
   tealetpp::install_chunk_cache();
-  // Users know the package, which exports all of them.
-  for (auto item : module.attr("__dict__").cast<pybind11::dict>()) {
-    if (PyType_Check(item.second.ptr())) item.second.attr("__module__") = "tealetpp";
-  }
 }
 #undef PyInit__tealetpp
 

@@ -18,17 +18,9 @@ inline Tealet* as_tealet(PyObject* object) noexcept { return &value_of<Main>(obj
 // exception set. May collect garbage, and that may run any code.
 Tealet* new_tealet();
 
-// `self` is a Tealet, or one of its subclasses. New references.
-PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                        PyObject* keywords);
-PyObject* method_throw(PyObject* self, PyObject* exception);
-PyObject* method_close(PyObject* self, PyObject*);
-PyObject* get_parent(PyObject* self, void*);
-PyObject* get_main(PyObject* self, void*);
-Status status_of(const Tealet& tealet);
+// Whether `tealet` was created by a Main, and can be used here and now. Sets an exception if not.
+bool is_usable(Tealet* tealet);
 
-// Whether `parent` can be the parent of a tealet of `domain`. Sets an exception if not.
-bool can_be_parent(PythonDomain& domain, Tealet* parent);
 // The metaclass of Tealet and Main.
 py::metaclass tealet_metaclass();
 
