@@ -46,7 +46,7 @@ int check_main(PyObject* object) {
 PyObject* get_current(PyObject* main) {
   if (main == nullptr && PyErr_Occurred() == nullptr) {
     ThreadDomains* const domains = ThreadDomains::of_this_thread();
-    return domains != nullptr ? current_of(domains->innermost()) : nullptr;
+    return domains != nullptr ? current_of(domains->newest_usable()) : nullptr;
   }
   if (!is_given("PyTealet_Current", main, main_type)) return nullptr;
   return current_of(as_tealet(main)->domain);

@@ -35,7 +35,7 @@ void discard_tealet(Tealet* tealet) {
   Node& node = *tealet->node;
   Py_INCREF(tealet->object);
   // Nothing on its stack ever returns. If it was discarding something, another tealet must do it.
-  const bool leaves_some = thread.forget_discarding(node);
+  const bool leaves_some = thread.cancel_discards_in(node);
   const int discard = thread.begin_discarding();
   const bool hosts = node.hosts;
   Execution left = std::exchange(execution_of(node), Execution{});
@@ -44,7 +44,7 @@ void discard_tealet(Tealet* tealet) {
     left.paused_frame = nullptr;
     left.data_stack = nullptr;
     // That tealet frees the data stack, which is this domain's: the domain must outlive it.
-    thread.keep(domain);
+    thread.retain(domain);
   }
   // From here on it cannot be resumed.
   domain.discard(node);
@@ -65,7 +65,7 @@ constexpr int most_missed_exits = 100;
 // exception set.
 bool end_tealet(Tealet* tealet) {
   PythonDomain& domain = *tealet->domain;
-  if (tealet->node->status != Status::Suspended || domain.on_thread->ends()) {
+  if (tealet->node->status != Status::Suspended || domain.on_thread->is_ending()) {
     discard_tealet(tealet);
     return true;
   }
@@ -112,7 +112,7 @@ bool close_tealet(Tealet* tealet) {
 namespace {
 
 // Whether the C stack is used up. Dropping tealets nests if their functions refer to each other.
-TEALETPP_NOINLINE bool is_too_deep(const PythonDomain& domain) noexcept {
+TEALETPP_NOINLINE bool is_stack_exhausted(const PythonDomain& domain) noexcept {
   if (domain.is_on_its_thread()) return domain.check_stack_space() != Errc::ok;
   return TEALETPP_FRAME_ADDRESS() <= tealet::port::usable_stack_of_this_thread().lowest_start;
 }
@@ -133,7 +133,7 @@ void end_unreachable(Tealet* tealet) {
   if (&node == &domain.current()) {
     // It runs, so it is reachable after all.
   } else if (paused ? !domain.can_switch() || is_on_another_stack(domain, node)
-                    : is_too_deep(domain)) {
+                    : is_stack_exhausted(domain)) {
     domain.hold(tealet, true);
   } else {
     const std::uint32_t exits_before = latest_to_exit(domain.current_tealet)->exiting;
@@ -210,7 +210,7 @@ void finish(PythonDomain& domain) {
   ThreadDomains* const domains = domain.on_thread;
   domain.close();
   domains->remove(domain);
-  domain.forget_to_close();
+  domain.cancel_close();
 }
 
 }  // namespace

@@ -42,7 +42,9 @@ Errc PythonDomain::usable() {
   return Domain::check();
 }
 
-bool PythonDomain::closes_elsewhere() { return closes_later_ && may_be_on_another_stack(*this); }
+bool PythonDomain::must_close_elsewhere() {
+  return close_is_pending_ && may_be_on_another_stack(*this);
+}
 
 bool PythonDomain::can_switch() { return usable() == Errc::ok && !is_collecting(*this); }
 
@@ -82,7 +84,7 @@ void PythonDomain::hold(Tealet* tealet, bool pending) {
   }
   tealet->pending = pending;
   list_of(tealet).add(tealet);  // if there is no memory, close_domain() finds the tealet
-  if (pending) on_thread->expect_pending();
+  if (pending) on_thread->note_pending();
 }
 
 void PythonDomain::release_held(Tealet* tealet) {
@@ -98,13 +100,13 @@ void PythonDomain::end_later(Tealet* tealet) {
     hold(tealet, true);
     return;
   }
-  if (std::exchange(closes_later_, true)) return;
+  if (std::exchange(close_is_pending_, true)) return;
   Py_INCREF(main_tealet->object);
-  on_thread->expect_pending();
+  on_thread->note_pending();
 }
 
-void PythonDomain::forget_to_close() {
-  if (std::exchange(closes_later_, false)) Py_DECREF(main_tealet->object);
+void PythonDomain::cancel_close() {
+  if (std::exchange(close_is_pending_, false)) Py_DECREF(main_tealet->object);
 }
 
 void PythonDomain::end_pending_on_thread() {
@@ -130,9 +132,9 @@ Tealet* PythonDomain::next_to_end() {
 void PythonDomain::end_own_pending() {
   // One at a time, since one that pauses in the middle of its end lets others go on here. One that
   // becomes pending again is not asked again.
-  bool must_wait_again = false;
+  bool is_pending_again = false;
   const Tealet* last = nullptr;  // may be freed: for comparison only
-  while (Tealet* const tealet = must_wait_again ? nullptr : next_to_end()) {
+  while (Tealet* const tealet = is_pending_again ? nullptr : next_to_end()) {
     if (tealet == last) break;
     last = tealet;
     Py_INCREF(tealet->object);
@@ -144,14 +146,14 @@ void PythonDomain::end_own_pending() {
     tealet->must_end = false;
     if (must_end) end_unreachable(tealet);
     if (!must_end || tealet->node == nullptr) release_held(tealet);
-    must_wait_again = tealet->pending;
-    if (must_wait_again) tealet->must_end = must_end;
+    is_pending_again = tealet->pending;
+    if (is_pending_again) tealet->must_end = must_end;
     tealet->ending = false;
     Py_DECREF(tealet->object);
     if (!is_open()) return;
   }
-  if (!closes_later_ || !is_open() || !current().is_main() || closing) return;
-  closes_later_ = false;
+  if (!close_is_pending_ || !is_open() || !current().is_main() || closing) return;
+  close_is_pending_ = false;
   if (!close_domain(main_tealet)) PyErr_WriteUnraisable(main_tealet->object);
   Py_DECREF(main_tealet->object);
 }

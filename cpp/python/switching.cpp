@@ -84,20 +84,20 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   }
 }
 
-TEALETPP_NOINLINE TEALETPP_COLD void tell_of_resumption(bool is_main) {
-  guard([&] { tell_tools_of_resumption(PyThreadState_Get(), is_main); });
+TEALETPP_NOINLINE TEALETPP_COLD void notify_of_resumption(bool is_main) {
+  guard([&] { notify_tools_of_resumption(PyThreadState_Get(), is_main); });
 }
 
 // Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
 // they have changed the state of `target`.
-TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(Tealet* target) {
+TEALETPP_NOINLINE TEALETPP_COLD Errc notify_of_pause(Tealet* target) {
   PythonDomain& domain = *target->domain;
   const Node& self = domain.current();
   const Node* const node = target->node;
   const Status status = node->status;
-  guard([&] { tell_tools_of_pause(PyThreadState_Get(), self.is_main()); });
+  guard([&] { notify_tools_of_pause(PyThreadState_Get(), self.is_main()); });
   if (target->node == node && node->status == status) return Errc::ok;
-  tell_of_resumption(self.is_main());
+  notify_of_resumption(self.is_main());
   return Errc::invalid;
 }
 
@@ -116,7 +116,7 @@ TEALETPP_NOINLINE bool has_other_library() {
 // If greenlet is loaded, it is then on another greenlet's C stack. Without greenlet there is one C
 // stack, and a program that embeds Python may call it from anywhere there. `paused` holds frames
 // that were already put away.
-TEALETPP_NOINLINE bool has_begun_elsewhere(const char* far, const PausedState* paused) {
+TEALETPP_NOINLINE bool began_elsewhere(const char* far, const PausedState* paused) {
   return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
          (paused == nullptr || !paused->reaches_on_c_stack(far));
 }
@@ -127,7 +127,7 @@ TEALETPP_NOINLINE bool has_begun_elsewhere(const char* far, const PausedState* p
 bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
                     const PausedState* paused = nullptr) {
   return domain.current().is_main() && far > static_cast<const char*>(here) &&
-         tealet::core::running_tealet->domain() == nullptr && has_begun_elsewhere(far, paused);
+         tealet::core::running_tealet->domain() == nullptr && began_elsewhere(far, paused);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
@@ -140,7 +140,7 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   PyThreadState* const thread = domain.thread;  // the caller has called is_ready()
   TEALETPP_CHECK(thread == PyThreadState_Get());
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
-    const Errc code = tell_of_pause(target);
+    const Errc code = notify_of_pause(target);
     if (code != Errc::ok) {
       domain.received() = out;
       return code;
@@ -155,8 +155,8 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
     code = jump();
   }
   if (TEALET_UNLIKELY(paused.resume(thread, execution_of(domain.current())))) {
-    domain.tools_wait = code == Errc::ok;
-    if (!domain.tools_wait) tell_of_resumption(domain.current().is_main());
+    domain.tools_to_notify = code == Errc::ok;
+    if (!domain.tools_to_notify) notify_of_resumption(domain.current().is_main());
   }
   return code;
 }
@@ -283,10 +283,10 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
 
 template <Message take_message(PythonDomain&)>
 TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain) {
-  domain.tools_wait = false;
+  domain.tools_to_notify = false;
   const bool is_main = domain.current().is_main();  // unpack() may close the domain
   PyObject* const result = unpack(domain, take_message(domain));
-  tell_of_resumption(is_main);
+  notify_of_resumption(is_main);
   return result;
 }
 
@@ -297,7 +297,7 @@ TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain
 template <Message take_message(PythonDomain&) = take_message_and_end_pending>
 TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   return guard([&] {
-    if (TEALET_UNLIKELY(domain.tools_wait)) return receive_for_tools<take_message>(domain);
+    if (TEALET_UNLIKELY(domain.tools_to_notify)) return receive_for_tools<take_message>(domain);
     return unpack(domain, take_message(domain));
   });
 }
@@ -377,7 +377,7 @@ PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, Py
   Execution& execution = execution_of(*target->node);
   // The arguments may be on the C stack, and a stub's stack may overwrite them. If the switch runs
   // other code on the way, the arguments may be gone afterwards.
-  const bool stack_stays = target->node->status == Status::New && domain.receives_quietly();
+  const bool stack_stays = target->node->status == Status::New && domain.leaving_runs_no_code();
   Call call;
   PyObject* owned = nullptr;
   const bool prepared = guard([&] {
