@@ -5,6 +5,7 @@
 
 #include "port/compiler.hpp"
 #include "python/exceptions.hpp"
+#include "python/foreign_stack.hpp"
 #include "python/paused_frames.hpp"
 #include "python/python_domain.hpp"
 #include "python/switching.hpp"

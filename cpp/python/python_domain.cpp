@@ -5,6 +5,7 @@
 
 #include "python/collector.hpp"
 #include "python/exceptions.hpp"
+#include "python/foreign_stack.hpp"
 #include "python/lifetime.hpp"
 #include "python/switching.hpp"
 #include "python/thread_domains.hpp"

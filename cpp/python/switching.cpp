@@ -7,6 +7,7 @@
 #include "core/check.hpp"
 #include "port/compiler.hpp"
 #include "python/exceptions.hpp"
+#include "python/foreign_stack.hpp"
 #include "python/guarded.hpp"
 #include "python/lifetime.hpp"
 #include "python/paused_state.hpp"
@@ -101,35 +102,6 @@ TEALETPP_NOINLINE TEALETPP_COLD Errc notify_of_pause(Tealet* target) {
   return Errc::invalid;
 }
 
-// Whether another library that switches C stacks is loaded.
-TEALETPP_NOINLINE bool has_other_library() {
-  static PyObject* const library = PyUnicode_InternFromString("greenlet");
-  // PyImport_GetModuleDict() would abort once the interpreter has no modules any more.
-  PyObject* const modules = PySys_GetObject("modules");
-  if (library == nullptr || modules == nullptr || !PyDict_Check(modules)) return false;
-  if (PyDict_GetItemWithError(modules, library) != nullptr) return true;
-  PyErr_Clear();
-  return false;
-}
-
-// Whether `far`, where a tealet began, lies beyond all interpreter loops of the running execution.
-// If greenlet is loaded, it is then on another greenlet's C stack. Without greenlet there is one C
-// stack, and a program that embeds Python may call it from anywhere there. `paused` holds frames
-// that were already put away.
-TEALETPP_NOINLINE bool began_elsewhere(const char* far, const PausedState* paused) {
-  return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
-         (paused == nullptr || !paused->reaches_on_c_stack(far));
-}
-
-// The same, with a comparison first that rules it out in the usual case. `here` is on the C stack.
-// Not checked inside a tealet: only that tealet's own loops would be found, and what lies beyond
-// its stack belongs to its callers.
-bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
-                    const PausedState* paused = nullptr) {
-  return domain.current().is_main() && far > static_cast<const char*>(here) &&
-         tealet::core::running_tealet->domain() == nullptr && began_elsewhere(far, paused);
-}
-
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
 // If nothing was switched, received() is `out`.
 //
@@ -149,7 +121,7 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
-  if (TEALET_UNLIKELY(reaches_beyond(domain, target->node->far, &paused, &paused))) {
+  if (TEALET_UNLIKELY(is_on_another_stack(domain, target->node->far, &paused, &paused))) {
     domain.received() = out;
   } else {
     code = jump();
@@ -347,21 +319,6 @@ Tealet* latest_to_exit(Tealet* running) {
     if (tealet_of(*outer)->exiting > latest->exiting) latest = tealet_of(*outer);
   }
   return latest;
-}
-
-bool is_on_another_stack(PythonDomain& domain, const Node& node) {
-  return reaches_beyond(domain, node.far, TEALETPP_FRAME_ADDRESS());
-}
-
-bool can_end_here(PythonDomain& domain, const Node& node) {
-  const Node& current = domain.current();
-  if (current.is_main()) return !is_on_another_stack(domain, node);
-  return node.far <= current.far || !has_other_library();
-}
-
-bool may_be_on_another_stack(PythonDomain& domain) {
-  return domain.main().first_child != nullptr &&
-         reaches_beyond(domain, domain.main().area->highest_far(), TEALETPP_FRAME_ADDRESS());
 }
 
 Errc unwind(Tealet* target, PyObject*& result) {
