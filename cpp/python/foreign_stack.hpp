@@ -5,6 +5,7 @@
 // of another one when a tealet began there.
 #pragma once
 
+#include "core/check.hpp"
 #include "core/domain.hpp"
 #include "port/compiler.hpp"
 #include "python/paused_state.hpp"
@@ -26,6 +27,7 @@ TEALETPP_COLD bool began_elsewhere(const char* far, const PausedState* paused);
 // that stack belongs to its callers.
 inline bool is_on_another_stack(PythonDomain& domain, const char* far, const void* here,
                                 const PausedState* paused = nullptr) {
+  TEALETPP_CHECK(domain.is_on_its_thread());
   return domain.current().is_main() && far > static_cast<const char*>(here) &&
          tealet::core::running_tealet->domain() == nullptr && began_elsewhere(far, paused);
 }

@@ -6,6 +6,7 @@
 
 #include "core/check.hpp"
 #include "port/compiler.hpp"
+#include "python/collector.hpp"
 #include "python/exceptions.hpp"
 #include "python/foreign_stack.hpp"
 #include "python/guarded.hpp"
@@ -26,8 +27,8 @@ PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(tran
 // Updates `current_tealet` after a switch and returns what was passed. Releases the tealet that was
 // left, so any code may run. The caller must end_pending().
 Message take_message(PythonDomain& domain) {
-  // Member by member: gcc would copy the padding, too, in one more register. What stays is stale,
-  // as every switch sets it.
+  // Member by member: to copy the padding too, gcc would use one more register. received() need not
+  // be reset, as every switch sets it.
   const Message received{domain.received().signal, domain.received().value};
   Tealet* const left = domain.current_tealet;
   const Node& current = domain.current();
@@ -45,7 +46,7 @@ Message take_message_and_end_pending(PythonDomain& domain) {
 }
 
 // Raises an exception of another execution, consuming the reference. The exception that is being
-// handled here becomes the end of its chain, as if a function called here had raised it.
+// handled here is appended to its chain of contexts, as if a function called here had raised it.
 void raise_here(PyObject* exception) {
   PyObject* handled = PyErr_GetHandledException();
   add_context(exception, handled);
@@ -69,14 +70,15 @@ PyObject* unpack(PythonDomain& domain, Message received) {
   return value_of(received);
 }
 
-// Bytes of the running tealet's C stack from there up stay in place while others run. Main's do
-// above all that tealets ever touched, unless the domain lies in a tealet and moves with it.
+// The address from which up the running tealet's C stack is never overwritten while it is paused.
+// For main that is the highest place that tealets ever used, unless the domain was opened in a
+// tealet: then all of it may be saved with that tealet.
 const void* in_place(const PythonDomain& domain) {
   if (domain.current().is_main() && !domain.is_nested()) return domain.main().area->highest_far();
   return tealet::core::unbounded;
 }
 
-// Learns from an execution that pauses how much data stack its function needs.
+// Remembers how much data stack the function of the running tealet needs.
 void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   Node& self = domain.current();
   if (self.is_main()) return;
@@ -110,7 +112,10 @@ template <class Jump>
 Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   PythonDomain& domain = *target->domain;
   PyThreadState* const thread = domain.thread;  // the caller has called is_ready()
-  TEALETPP_CHECK(thread == PyThreadState_Get());
+  TEALETPP_CHECK(thread == PyThreadState_Get() && domain.is_open());
+  TEALETPP_CHECK(domain.nesting().is_usable_fast() &&
+                 collecting_thread_state != thread_state_id(thread));
+  TEALETPP_CHECK(target->node != nullptr && target->node->status != Status::Defunct);
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
     const Errc code = notify_of_pause(target);
     if (code != Errc::ok) {
@@ -142,17 +147,23 @@ Message take_result(Tealet* self, PyObject* result) {
   return self->domain->python_hooks.result_of_raised(raised);
 }
 
-// --- the engine's callbacks ---
+// --- the hooks ---
+
+// Whether a node and its tealet refer to each other.
+bool is_bound(const Node& node) noexcept {
+  return node.binding != nullptr && tealet_of(node)->node == &node;
+}
 
 // Begins the tealet's execution and returns what was passed. Its arguments are in domain.call. If
 // that is empty, another tealet's end begins this one, with that result as its only argument.
 TEALETPP_NOINLINE Message enter(Node& node) {
+  TEALETPP_CHECK(is_bound(node));
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   begin_execution(PyThreadState_Get(), execution_of(node),
                   node.area->space_below(TEALETPP_FRAME_ADDRESS()));
   Call call = std::exchange(domain.call, Call{});
   Message received = take_message_and_end_pending(domain);
-  // throw() before it began: there is nothing on its stack that could catch it.
+  // throw() before it began: no frame on its stack could catch the exception, so it ends.
   if (received.signal != Signal::value) return received;
   if (call.arguments == nullptr) {
     execution_of(node).arguments = value_of(received);
@@ -171,6 +182,7 @@ TEALETPP_NOINLINE Message enter(Node& node) {
 // Ends the tealet's execution. `out` is for the parent.
 TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   auto& domain = static_cast<PythonDomain&>(*node.domain());
+  TEALETPP_CHECK(is_bound(node) && tealet_of(node) == domain.current_tealet);
   Execution& execution = execution_of(node);
   // Code that runs at the end may open further domains in this tealet.
   do {
@@ -186,6 +198,7 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
     forget_use(execution_of(receiver).data_stack);
   }
   domain.free_data_stack(execution);
+  TEALETPP_CHECK(is_empty(execution));
   return out;
 }
 
@@ -193,7 +206,7 @@ TEALETPP_NOINLINE Message leave(Node& node, PyObject* result) {
   return leave(node, take_result(tealet_of(node), result));
 }
 
-// Its frame is on the stack of every tealet: keep it small. See Domain::on_begin().
+// Its frame is on the saved stack of every tealet: keep it small. See Domain::on_begin().
 Message run(Node& node, Message) {
   const Message received = enter(node);
   if (received.signal != Signal::value) return leave(node, received);
@@ -206,6 +219,7 @@ Message run(Node& node, Message) {
 bool release(Node& node) {
   Tealet* tealet = tealet_of(node);
   if (tealet == nullptr) return true;
+  TEALETPP_CHECK(is_bound(node) && is_empty(execution_of(node)));
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   tealet->node = nullptr;
   if (Tealet* parent = std::exchange(tealet->parent, nullptr)) {
@@ -228,6 +242,7 @@ void close(tealet::core::Domain& domain) {
 void reparented(Node& child) {
   Tealet* tealet = tealet_of(child);
   if (tealet == nullptr) return;  // just created: bind() does it
+  TEALETPP_CHECK(is_bound(child) && is_bound(*child.parent));
   auto& domain = static_cast<PythonDomain&>(*child.domain());
   const bool reparenting = std::exchange(domain.reparenting, true);
   Tealet* parent = tealet_of(*child.parent);
@@ -274,7 +289,7 @@ TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   });
 }
 
-// Nothing has switched: drops `out`, which the engine may have taken already.
+// Nothing has switched. Drops `out`, which may be in received() by now.
 TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
   target->domain->received() = Message{};
   guard([&] {
@@ -302,6 +317,7 @@ const tealet::core::Hooks engine_hooks{guarded<run>, guarded<release>, guarded<c
                                        guarded<reparented>, true};
 
 PyObject* transfer_to(Tealet* target, Message out) {
+  TEALETPP_CHECK(value_of(out) != nullptr);
   const Status status = target->node->status;
   if (status == Status::New || status == Status::Stub) return transfer_to_new(target, out);
   PythonDomain& domain = *target->domain;
@@ -322,6 +338,7 @@ Tealet* latest_to_exit(Tealet* running) {
 }
 
 Errc unwind(Tealet* target, PyObject*& result) {
+  TEALETPP_CHECK(target->node != nullptr && target->node->status == Status::Suspended);
   PythonDomain& domain = *target->domain;
   const Errc code =
       with_paused_state(target, Message{}, [&] { return domain.unwind(*target->node); });
@@ -332,8 +349,10 @@ Errc unwind(Tealet* target, PyObject*& result) {
 PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
   PythonDomain& domain = *target->domain;
   Execution& execution = execution_of(*target->node);
-  // The arguments may be on the C stack, and a stub's stack may overwrite them. If the switch runs
-  // other code on the way, the arguments may be gone afterwards.
+  TEALETPP_CHECK(execution.function != nullptr && execution.arguments == nullptr);
+  // The arguments can be borrowed if they stay where they are until the function takes them. They
+  // may be on the C stack, where a stub's stack would overwrite them. And code that the switch runs
+  // first could free them.
   const bool stack_stays = target->node->status == Status::New && domain.leaving_runs_no_code();
   Call call;
   PyObject* owned = nullptr;

@@ -1,4 +1,4 @@
-// What the garbage collector sees of a tealet, and what it does to it: slots of Tealet and Main.
+// The slots of Tealet and Main for the garbage collector.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN

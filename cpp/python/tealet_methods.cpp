@@ -21,7 +21,7 @@ PyObject* refuse(Tealet* tealet, const char* why) {
   return nullptr;
 }
 
-// The names in one string, with commas; nullptr with an exception set.
+// The names as one string, separated by commas; nullptr with an exception set.
 PyObject* joined(PyObject* names) {
   PyObject* comma = PyUnicode_FromString(", ");
   PyObject* text = comma != nullptr ? PyUnicode_Join(comma, names) : nullptr;
@@ -73,8 +73,8 @@ PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t c
 
 namespace {
 
-// A new reference to the exception that throw() raises in `tealet`; nullptr with an exception set,
-// also if `tealet` is not ready.
+// A new reference to the exception instance that throw() raises in `tealet`. nullptr with an
+// exception set, also if `tealet` cannot be used.
 PyObject* prepare_throw(Tealet* tealet, PyObject* exception) {
   if (PyExceptionClass_Check(exception)) {
     exception = PyObject_CallNoArgs(exception);
@@ -145,7 +145,7 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
   execution.function = Py_NewRef(arguments[0]);
   PyObject* result = start(tealet, arguments + 1, count - 1, keywords);
   if (result == nullptr && tealet->node != nullptr) {
-    // It has not begun, so it is left as it was.
+    // It has not begun: back to a tealet without a function.
     const Status status = tealet->node->status;
     if (status == Status::New || status == Status::Stub) {
       Py_CLEAR(execution_of(*tealet->node).function);
@@ -154,7 +154,7 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
   return result;
 }
 
-// Whether `tealet` is a stub, and can be used here and now. Sets an exception if not.
+// Whether `tealet` is a stub that can be used here and now. Sets an exception if not.
 bool can_duplicate(Tealet* tealet) {
   if (!is_usable(tealet)) return false;
   const Status status = tealet->node->status;
@@ -185,8 +185,8 @@ PyObject* method_duplicate(PyObject* self, PyObject*) {
 
 PyObject* method_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }
 
-// A generator with a `with` block may be dropped where nothing can be closed, also by the
-// collector. Then the tealet is closed at the next safe point.
+// A generator that is paused in a `with` block may be dropped, also by the collector, where the
+// tealet cannot be closed. Then the tealet is closed at the next safe point.
 PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t count) {
   Tealet* tealet = as_tealet(self);
   if (tealet->node != nullptr && !tealet->domain->can_switch()) {
@@ -198,7 +198,8 @@ PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t cou
     }
   }
   PyObject* result = method_close(self, nullptr);
-  // A caller may pass an exception that it is not handling.
+  // The caller may pass an exception that is not the one being handled, as contextlib.ExitStack
+  // does.
   if (result != nullptr || count < 2 || !PyExceptionInstance_Check(exception[1])) return result;
   PyObject* raised = take_raised();
   add_context(raised, exception[1]);
@@ -206,7 +207,8 @@ PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t cou
   return nullptr;
 }
 
-// For pickle and copy. A stack cannot be moved, nor copied once Python frames are on it.
+// Called by pickle and copy. A saved stack is bound to its addresses, and a stack with Python
+// frames must not run twice.
 PyObject* method_reduce(PyObject* self, PyObject*) {
   PyErr_Format(PyExc_TypeError, "cannot pickle '%s' object", Py_TYPE(self)->tp_name);
   return nullptr;

@@ -16,7 +16,7 @@ namespace tealetpp {
 
 PyTypeObject* tealet_type = nullptr;
 
-// A program may have a million of them.
+// A program may have a million tealets, so their size is fixed here.
 static_assert(sizeof(Instance<Main>) == 96 || sizeof(void*) != 8);
 
 namespace {
@@ -69,7 +69,8 @@ int slot_bool(PyObject* self) {
   return status != Status::New && status != Status::Exited;
 }
 
-// Replaces pybind11's, which calls Python's API in destructors and handlers: see guarded.hpp.
+// Replaces pybind11's slot, which calls Python's API in destructors and exception handlers: see
+// guarded.hpp.
 PyObject* slot_new(PyTypeObject* type, PyObject*, PyObject*) {
   if (has_other_values(type, {tealet_type, main_type})) {
     PyErr_Format(PyExc_TypeError, "%s cannot also derive from other extension types",
@@ -90,7 +91,7 @@ int slot_init(PyObject* self, PyObject*, PyObject*) {
   return -1;
 }
 
-// Creates an object when Tealet, Main or a subclass is called. Replaces pybind11's, as above.
+// Creates an object when Tealet, Main or a subclass is called. Replaces pybind11's slot, as above.
 PyObject* call_type(PyObject* type, PyObject* arguments, PyObject* keywords) {
   PyObject* self = PyType_Type.tp_call(type, arguments, keywords);
   if (self == nullptr || !PyObject_TypeCheck(self, tealet_type)) return self;
@@ -111,7 +112,7 @@ void slot_dealloc(PyObject* self) {
   PyObject* main = nullptr;
   PyObject_GC_UnTrack(self);
   if (tealet->domain != nullptr) {
-    // Alive again while it ends. That runs any code, which may keep it.
+    // Alive again while the tealet ends. That runs any code, which may store a reference to it.
     Py_SET_REFCNT(self, 1);
     end_unreachable(tealet);
     Py_SET_REFCNT(self, Py_REFCNT(self) - 1);
