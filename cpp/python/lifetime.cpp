@@ -16,8 +16,8 @@ namespace tealetpp {
 
 void bind(Tealet* tealet, PythonDomain& domain, Node& node) {
   TEALETPP_CHECK(tealet->domain == nullptr && tealet->object != nullptr);
-  TEALETPP_CHECK(node.domain() == &domain && node.binding == nullptr);
-  TEALETPP_CHECK(node.parent != nullptr && node.parent->binding != nullptr);
+  TEALETPP_CHECK(node.domain() == &domain && !is_bound(node));
+  TEALETPP_CHECK(node.parent != nullptr && is_bound(*node.parent));
   tealet->node = &node;
   tealet->domain = &domain;
   Py_INCREF(domain.main_tealet->object);

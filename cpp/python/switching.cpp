@@ -149,11 +149,6 @@ Message take_result(Tealet* self, PyObject* result) {
 
 // --- the hooks ---
 
-// Whether a node and its tealet refer to each other.
-bool is_bound(const Node& node) noexcept {
-  return node.binding != nullptr && tealet_of(node)->node == &node;
-}
-
 // Begins the tealet's execution and returns what was passed. Its arguments are in domain.call. If
 // that is empty, another tealet's end begins this one, with that result as its only argument.
 TEALETPP_NOINLINE Message enter(Node& node) {
@@ -219,7 +214,8 @@ Message run(Node& node, Message) {
 bool release(Node& node) {
   Tealet* tealet = tealet_of(node);
   if (tealet == nullptr) return true;
-  TEALETPP_CHECK(is_bound(node) && is_empty(execution_of(node)));
+  TEALETPP_CHECK(is_bound(node));
+  TEALETPP_CHECK(node.is_main() || is_empty(execution_of(node)));  // main's is the caller's
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   tealet->node = nullptr;
   if (Tealet* parent = std::exchange(tealet->parent, nullptr)) {
