@@ -222,7 +222,7 @@ namespace {
 
 // Closes a domain that has no tealets left.
 void finish(PythonDomain& domain) {
-  TEALETPP_CHECK(domain.main().first_child == nullptr && domain.current().is_main());
+  TEALETPP_CHECK(domain.main().first_child == nullptr);
   ThreadDomains* const domains = domain.on_thread;
   domain.close();
   domains->remove(domain);

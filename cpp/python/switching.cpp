@@ -113,8 +113,7 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   PythonDomain& domain = *target->domain;
   PyThreadState* const thread = domain.thread;  // the caller has called is_ready()
   TEALETPP_CHECK(thread == PyThreadState_Get() && domain.is_open());
-  TEALETPP_CHECK(domain.nesting().is_usable_fast() &&
-                 collecting_thread_state != thread_state_id(thread));
+  TEALETPP_CHECK(collecting_thread_state != domain.thread_state);
   TEALETPP_CHECK(target->node != nullptr && target->node->status != Status::Defunct);
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
     const Errc code = notify_of_pause(target);
