@@ -44,7 +44,8 @@ class PythonDomain : public tealet::core::Domain {
   void end_pending() {
     if (TEALET_UNLIKELY(may_have_pending)) end_pending_on_thread();
   }
-  // Whether a switch away from the running tealet now, which lets go of it, runs no other code.
+  // Whether no other code runs at a switch away from the running tealet: nothing is pending, and the
+  // domain's reference to it is not the last one.
   bool leaving_runs_no_code() const noexcept {
     return !may_have_pending &&
            (current_tealet == main_tealet || Py_REFCNT(current_tealet->object) > 1);

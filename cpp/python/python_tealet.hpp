@@ -41,7 +41,7 @@ struct Tealet {
   std::uint32_t ending : 1;          // pending ones are being ended: it is this one's turn
 
   // Every other tealet of the domain owns a reference to the main tealet's object, so the domain,
-  // which goes with that object, outlives them.
+  // which is freed with that object, outlives them.
   inline bool is_main() const noexcept;
 };
 static_assert(sizeof(Tealet) == 4 * sizeof(void*) + 2 * sizeof(std::uint32_t));
