@@ -1,5 +1,5 @@
-// Attributes by interned names. CPython's method cache keeps up to 4,096 of the names that it is
-// asked for. PyObject_GetAttrString() makes a new string each time, and would fill it.
+// Attributes by interned names. PyObject_GetAttrString() makes a new string at each call, and
+// CPython's method cache keeps references to up to 4,096 of these.
 #pragma once
 
 #include <Python.h>

@@ -1,12 +1,14 @@
 // The C API for other extension modules: a table of functions in a capsule.
-// include/tealet/tealet_python.h documents them. They do what the Python methods do, and check what
-// only C can get wrong.
+// include/tealet/tealet_python.h documents them. They do what the Python methods do, and also check
+// the types of their arguments.
 #include <tealet/tealet_python.h>
 
 #include "core/c_stats.hpp"
 #include "python/guarded.hpp"
 #include "python/main_type.hpp"
 #include "python/registry.hpp"
+#include "python/tealet_attributes.hpp"
+#include "python/tealet_methods.hpp"
 #include "python/tealet_type.hpp"
 #include "python/thread_domains.hpp"
 
@@ -21,7 +23,7 @@ static_assert(static_cast<int>(Status::New) == PYTEALET_STATUS_NEW &&
               static_cast<int>(Status::Exited) == PYTEALET_STATUS_EXITED &&
               static_cast<int>(Status::Defunct) == PYTEALET_STATUS_DEFUNCT);
 
-// Whether `object` is of this type and no exception is set. Sets one if not, unless one is set.
+// Whether `object` is of type `type` and no exception is set. Otherwise an exception is set.
 bool is_given(const char* function, PyObject* object, PyTypeObject* type) {
   if (PyErr_Occurred() != nullptr) return false;
   if (object == nullptr) {
@@ -44,7 +46,7 @@ int check_main(PyObject* object) {
 PyObject* get_current(PyObject* main) {
   if (main == nullptr && PyErr_Occurred() == nullptr) {
     ThreadDomains* const domains = ThreadDomains::of_this_thread();
-    return domains != nullptr ? current_of(domains->innermost()) : nullptr;
+    return domains != nullptr ? current_of(domains->newest_usable()) : nullptr;
   }
   if (!is_given("PyTealet_Current", main, main_type)) return nullptr;
   return current_of(as_tealet(main)->domain);
@@ -63,8 +65,9 @@ PyObject* make(PyObject* main, PyObject* run, PyObject* parent) {
   return create_tealet(as_tealet(main), or_none(run), or_none(parent));
 }
 
-// A Python frame owns a reference to the target of its switch until that returns, and so keeps the
-// domain. A C caller may not: its reference may be in a variable that changes meanwhile.
+// Runs `action` with a reference to `tealet`. A Python frame that calls a method owns one until the
+// method returns. A C caller may have none: its reference may be in a variable that the code it
+// switches to changes.
 template <class Switch>
 PyObject* while_held(PyObject* tealet, Switch action) {
   Py_INCREF(tealet);

@@ -1,5 +1,6 @@
 #include "python/census.hpp"
 
+#include "core/check.hpp"
 #include "python/python_domain.hpp"
 
 namespace tealetpp {
@@ -8,8 +9,9 @@ namespace {
 
 CensusEntry* first = nullptr;
 
-// Counts all domains, the open ones, and what they hold together. Without statistics the last three
-// are zero. Any thread may call it: domains change under the global interpreter lock only.
+// Counts all domains, the open ones, and the tealets, blocks and bytes of all together. Without
+// statistics the last three are zero. On any thread: domains change under the global interpreter
+// lock only.
 PyObject* census(PyObject*, PyObject*) {
   std::size_t domains = 0;
   std::size_t open = 0;
@@ -41,6 +43,7 @@ CensusEntry::CensusEntry(const PythonDomain& domain) noexcept : domain_(domain),
 }
 
 CensusEntry::~CensusEntry() {
+  TEALETPP_CHECK(previous_ != nullptr ? previous_->next_ == this : first == this);
   (previous_ != nullptr ? previous_->next_ : first) = next_;
   if (next_ != nullptr) next_->previous_ = previous_;
 }

@@ -12,8 +12,8 @@ namespace {
 
 PyObjectArenaAllocator original;
 
-// In the static part of thread-local memory: this is on the path of every call that crosses the end
-// of a chunk, and there a lock would take longer than the call.
+// In static thread-local memory, which is read without a lock or a call. Every Python call that
+// crosses the end of a chunk comes here.
 enum class Caching : char { not_yet, now, no_more };
 TEALETPP_THREAD_LOCAL void* cached TEALETPP_THREAD_LOCAL_MODEL = nullptr;
 TEALETPP_THREAD_LOCAL Caching caching TEALETPP_THREAD_LOCAL_MODEL = Caching::not_yet;

@@ -3,9 +3,11 @@
 
 namespace tealetpp {
 
-// CPython allocates a further chunk when a call crosses the end of a data stack, and frees it when
-// that call returns: each time it is mapped, touched and unmapped. With a small first chunk a loop
-// of calls may do that again and again. From now on each thread caches one freed chunk.
+// Makes each thread cache one freed chunk, from now on.
+//
+// CPython allocates a chunk when a call crosses the end of a data stack, and frees it when that
+// call returns. Each time the system maps and unmaps the pages. Tealets have small first chunks, so
+// a loop of calls may do that at each iteration.
 void install_chunk_cache() noexcept;
 
 }  // namespace tealetpp

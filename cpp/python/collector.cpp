@@ -12,64 +12,66 @@ std::uint64_t collecting_thread_state = 0;
 
 namespace {
 
-// gc.callbacks, and what it must hold for this to work. Programs may change that list.
-PyObject* callbacks = nullptr;
-PyObject* watcher = nullptr;
-PyObject* collect = nullptr;  // gc.collect
+// Strong references, set by watch_collections().
+PyObject* callbacks = nullptr;  // the list gc.callbacks, which programs may change
+PyObject* watcher = nullptr;    // our function in it
+PyObject* collect = nullptr;    // gc.collect
 
-// The value of collecting_thread_state while no collection is known.
+// The value of collecting_thread_state while no collection is reported: 0, or `unreported`.
 std::uint64_t idle = 0;
-unsigned collections_told = 0;
+unsigned collections_reported = 0;
 
-// How many collections are under way on the thread that collects, and where on the C stack the
-// outermost one called. If the next one is not deeper, the end of the last was not reported.
-int under_way = 0;
-const void* outermost = nullptr;
+// How many nested collections run on the thread that collects, and where on the C stack the
+// outermost one called us. If the next one calls from no deeper, the outermost one has ended
+// without a report.
+int nesting_depth = 0;
+const void* outermost_frame = nullptr;
 
 void collection_begins(std::uint64_t thread_state, const void* here) noexcept {
   const bool nested =
-      collections_nest && collecting_thread_state == thread_state && here < outermost;
-  under_way = nested ? under_way + 1 : 1;
-  if (!nested) outermost = here;
+      collections_nest && collecting_thread_state == thread_state && here < outermost_frame;
+  nesting_depth = nested ? nesting_depth + 1 : 1;
+  if (!nested) outermost_frame = here;
   collecting_thread_state = thread_state;
-  ++collections_told;
+  ++collections_reported;
 }
 
-// Called by gc.callbacks, with "start" or "stop", on the thread that collects. Must not end
-// tealets: no other collection can begin until it returns.
+// The function in gc.callbacks: called with "start" or "stop" on the thread that collects. Must not
+// end tealets here: CPython begins no other collection until this returns.
 PyObject* on_collection(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   if (count != 2 || !PyUnicode_Check(arguments[0])) Py_RETURN_NONE;
   const std::uint64_t thread_state = thread_state_id(PyThreadState_Get());
   if (PyUnicode_CompareWithASCIIString(arguments[0], "start") == 0) {
     collection_begins(thread_state, TEALETPP_FRAME_ADDRESS());
-  } else if (collecting_thread_state == thread_state && --under_way == 0) {
+  } else if (collecting_thread_state == thread_state && --nesting_depth == 0) {
     collecting_thread_state = idle;
     ThreadDomains::collection_ended();
   }
   Py_RETURN_NONE;
 }
 
-// Called by atexit: the interpreter's last collections are not reported.
+// Called by atexit: from now on collections are not reported.
 PyObject* on_exit(PyObject*, PyObject*) {
-  if (collecting_thread_state == idle) collecting_thread_state = untold;
-  idle = untold;
+  if (collecting_thread_state == idle) collecting_thread_state = unreported;
+  idle = unreported;
   Py_RETURN_NONE;
 }
 
-// Whether a collection runs that was not reported: then gc.collect() begins none.
-bool collects_untold() {
+// Whether an unreported collection runs. If so, gc.collect() does not begin another one, and the
+// watcher is not called.
+bool collects_unreported() {
   PyObject* const raised = take_raised();
-  const unsigned before = collections_told;
+  const unsigned before = collections_reported;
   Py_XDECREF(PyObject_CallFunction(collect, "i", 0));
   PyErr_Clear();
   set_raised(raised);
-  return collections_told == before;
+  return collections_reported == before;
 }
 
 PyMethodDef callback = {"_on_collection", as_method(guarded<on_collection>), METH_FASTCALL,
-                        "What gc.callbacks must hold for as long as there are tealets."};
+                        "The function in gc.callbacks that reports collections to tealetpp."};
 PyMethodDef exit_handler = {"_on_exit", guarded<on_exit>, METH_NOARGS,
-                            "Tells that the interpreter ends."};
+                            "Called by atexit: the interpreter ends."};
 
 bool call_at_exit() {
   PyObject* const handler = PyCFunction_New(&exit_handler, nullptr);
@@ -85,11 +87,12 @@ bool call_at_exit() {
 }  // namespace
 
 bool is_collecting(const PythonDomain& domain) {
-  if (collecting_thread_state == untold) return is_finalizing() && collects_untold();
+  if (collecting_thread_state == unreported) return is_finalizing() && collects_unreported();
   if (collecting_thread_state != domain.thread_state) return false;
   const int watched = PySequence_Contains(callbacks, watcher);
   if (watched == 1) return true;
-  // Its end will not be reported. Better to switch unwatched once than never again.
+  // The program has removed the watcher, so the end of this collection will not be reported.
+  // Switching during one collection is a risk; refusing every switch from now on is certain harm.
   PyErr_Clear();
   collecting_thread_state = idle;
   if (PyList_Append(callbacks, watcher) != 0) PyErr_Clear();

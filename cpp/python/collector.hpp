@@ -1,10 +1,10 @@
-// Keeps switches away from a running garbage collection.
+// Refuses switches while a garbage collection runs on the same thread.
 //
-// CPython's collector works through lists of objects whose heads are variables on the C stack. An
-// object that is freed meanwhile unlinks itself, and so writes to its neighbours. If a finalizer
-// switched to a tealet, other bytes could lie where a head was. So while a collection runs on this
-// thread, switches are refused, and tealets that lose their last reference are pending until the
-// next safe point: see thread_domains.hpp.
+// CPython's collector works on linked lists of objects. The list heads are variables on the C
+// stack. An object that is freed during the collection unlinks itself, and so writes to its
+// neighbours. If a finalizer switched to a tealet, that write could hit other data where a list
+// head was. So while a collection runs, switches raise an error, and tealets that lose their last
+// reference are pending until the next safe point: see thread_domains.hpp.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +13,16 @@
 
 namespace tealetpp {
 
-// The number of the thread state that collects garbage, as gc.callbacks report it; 0 if none does.
-// `untold` once the interpreter ends: its last collections are not reported.
+// The number of the thread state that collects garbage, as reported to gc.callbacks; 0 if none
+// does. `unreported` once the interpreter ends: CPython does not report its last collections.
 extern std::uint64_t collecting_thread_state;
-constexpr std::uint64_t untold = ~std::uint64_t{0};
+constexpr std::uint64_t unreported = ~std::uint64_t{0};
 
-// Whether a collection runs on the thread of `domain`, which is the running one.
+// Whether a collection runs on the thread of `domain`.
 bool is_collecting(const PythonDomain& domain);
 
-// Begins to watch collections; `module` shows what is in gc.callbacks from now on. False with an
-// exception set.
+// Adds a function to gc.callbacks, and to `module` as `_on_collection`. False with an exception
+// set.
 bool watch_collections(PyObject* module);
 
 }  // namespace tealetpp

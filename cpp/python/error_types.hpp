@@ -1,11 +1,11 @@
-// The exceptions of the package.
+// The exception classes of the package.
 #pragma once
 
 #include "python/python_hooks.hpp"
 
 namespace tealetpp {
 
-// Of Tealet and Main. The classes are there once register_errors() has made them.
+// The hooks of Tealet and Main. register_errors() sets the classes.
 extern PythonHooks tealet_hooks;
 
 }  // namespace tealetpp

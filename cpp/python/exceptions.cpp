@@ -3,6 +3,7 @@
 #include <new>
 #include <unordered_set>
 
+#include "core/check.hpp"
 #include "python/attribute.hpp"
 #include "python/python_domain.hpp"
 
@@ -10,7 +11,7 @@ namespace tealetpp {
 
 namespace {
 
-// Names the bytes in use if there is a limit. Without one, the system has no memory left.
+// The message names the bytes in use if there is a limit. Without one, the system is out of memory.
 void set_memory_error(const PythonDomain& domain) {
   const tealet::CountingAllocator& memory = domain.memory();
   if (memory.limit() == tealet::CountingAllocator::no_limit) {
@@ -22,7 +23,7 @@ void set_memory_error(const PythonDomain& domain) {
                memory.bytes_from_upstream(), memory.limit());
 }
 
-// Borrowed: `exception` keeps it.
+// Borrowed: `exception` owns the reference.
 PyObject* context_of(PyObject* exception) {
   PyObject* context = PyException_GetContext(exception);
   Py_XDECREF(context);
@@ -35,7 +36,7 @@ std::unordered_set<PyObject*> chain_of(PyObject* exception) {
   return chain;
 }
 
-// Cuts `exception`, and what comes after it, off the chain.
+// Ends `chain` before `exception`, which is in it.
 void cut_before(PyObject* exception, PyObject* chain) {
   while (context_of(chain) != exception) chain = context_of(chain);
   PyException_SetContext(chain, nullptr);
@@ -44,6 +45,7 @@ void cut_before(PyObject* exception, PyObject* chain) {
 }  // namespace
 
 void set_error(Errc code, const Tealet* tealet) {
+  TEALETPP_CHECK(code != Errc::ok && tealet->domain != nullptr);
   const PythonDomain& domain = *tealet->domain;
   const PythonHooks& hooks = domain.python_hooks;
   PyObject* object = tealet->object;
@@ -78,7 +80,7 @@ void set_error(Errc code, const Tealet* tealet) {
 
 void add_context(PyObject* exception, PyObject* handled) try {
   if (handled == nullptr || handled == exception) return;
-  // A chain may be long, or a cycle that the program has made.
+  // Sets, because a chain may be long, and a program can make a cycle.
   std::unordered_set<PyObject*> below = chain_of(handled);
   if (below.count(exception) != 0) {
     cut_before(exception, handled);
@@ -94,7 +96,7 @@ void add_context(PyObject* exception, PyObject* handled) try {
     }
     last = context;
   }
-} catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then it stays as it is
+} catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the chain stays as it is
 }
 
 PyObject* without_exit(PyObject* raised, PyObject* exit) {

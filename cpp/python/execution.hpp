@@ -5,6 +5,7 @@
 // PausedState.
 #pragma once
 
+#include "core/check.hpp"
 #include "python/cpython/common_fields.hpp"
 #include "python/cpython/data_stack.hpp"
 #include "python/cpython/thread_state.hpp"
@@ -19,6 +20,13 @@ struct Execution {
   _PyErr_StackItem handled;           // the outermost entry of its chain of handled exceptions
   _PyInterpreterFrame* paused_frame;  // where it paused; nullptr while it runs
 };
+
+// Whether it owns nothing, as after the end of its tealet.
+inline bool is_empty(const Execution& execution) noexcept {
+  return execution.function == nullptr && execution.arguments == nullptr &&
+         execution.context == nullptr && execution.data_stack == nullptr &&
+         execution.handled.exc_value == nullptr && execution.paused_frame == nullptr;
+}
 
 // Shows the collector what the frames of a paused execution own. Otherwise it would never find a
 // tealet that its own variables refer to. What lies on evaluation stacks or in C variables stays
@@ -42,6 +50,7 @@ inline int visit_execution(const Execution& execution, visitproc visit, void* ar
 // no handled exception, its own data stack and context variables.
 inline void begin_execution(PyThreadState* thread, Execution& execution,
                             tealet::port::StackSpace space) noexcept {
+  TEALETPP_CHECK(execution.data_stack != nullptr && execution.paused_frame == nullptr);
   use_first_chunk(thread, execution.data_stack);
   execution.handled.exc_value = nullptr;
   execution.handled.previous_item = nullptr;
@@ -58,6 +67,7 @@ inline void begin_execution(PyThreadState* thread, Execution& execution,
 // Drops what the running execution owns, at its end. Any code may run. Its data stack is left,
 // which nothing may use from now on.
 inline void end_execution(PyThreadState* thread, Execution& execution) {
+  TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
   Py_CLEAR(execution.handled.exc_value);
   Py_CLEAR(execution.arguments);
   Py_CLEAR(execution.function);

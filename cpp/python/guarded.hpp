@@ -1,47 +1,50 @@
-// What keeps the end of a daemon thread away from our frames.
+// Guards: they stop the unwinding of a daemon thread before it reaches our frames.
 //
-// CPython up to 3.13 ends a daemon thread that wants the global interpreter lock while the
-// interpreter shuts down, by pthread_exit(). glibc then unwinds the thread's C stack as for an
-// exception, although nobody has thrown one. Below a tealet there is nothing to unwind to; a
-// noexcept function on the way, and the engine consists of them, makes it fatal; and destructors on
-// the way would run without the lock. So such a thread stays where it is, without the lock, until
-// the process is gone, which is what CPython does with all of them since 3.14.
+// While the interpreter shuts down, CPython up to 3.13 ends a daemon thread that asks for the
+// global interpreter lock. It calls pthread_exit(), and glibc unwinds the thread's C stack as for
+// an exception, although none was thrown. That must not reach our frames:
 //
-// Whatever may run Python code is inside of a guard, as near to that code as can be:
+// - A tealet's stack has no frame below it to unwind to.
+// - Unwinding through a noexcept function, as those of the engine are, ends the process.
+// - Destructors would run without the lock.
 //
-// - what CPython calls: guarded<&function> stands in every table instead of the function;
-// - what the engine, or a frame that must not grow, calls: guard([&] { ... }).
+// So a guard blocks such a thread, without the lock, until the process ends. CPython 3.14 does the
+// same with all daemon threads.
+//
+// Everything that may run Python code is inside a guard, as close to that code as possible:
+//
+// - Tables that CPython calls from hold guarded<&function> instead of the function.
+// - Code called by the engine, or from a frame that must stay small, uses guard([&] { ... }).
 #pragma once
-
-#include <unistd.h>
 
 #include <exception>
 #include <type_traits>
 
 #include "port/compiler.hpp"
+#include "port/wait.hpp"
 
 namespace tealetpp {
 
-[[noreturn]] TEALETPP_COLD TEALETPP_NOINLINE inline void hold_ending_thread() noexcept {
-  // An exception that somebody has thrown is a bug, not the end of a thread.
+[[noreturn]] TEALETPP_COLD TEALETPP_NOINLINE inline void block_unwinding_thread() noexcept {
+  // No C++ exception may get here: that is a bug.
   if (std::uncaught_exceptions() != 0) std::terminate();
-  for (;;) pause();
+  tealet::port::wait_for_process_end();
 }
 
-// A destructor and not a handler: where a C++ exception is being handled further up, entering
-// another handler for what is not a C++ exception ends the program.
+// Uses a destructor rather than a catch-all handler. If a caller is handling a C++ exception, a
+// nested handler that catches a foreign one, such as this unwinding, ends the process.
 class Guard {
  public:
   Guard() noexcept = default;
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
   TEALETPP_ALWAYS_INLINE ~Guard() {
-    if (!passed_) hold_ending_thread();
+    if (!passed_) block_unwinding_thread();
   }
   void pass() noexcept { passed_ = true; }
 
  private:
-  bool passed_ = false;  // inline, this is known on every path: no code, no room on the stack
+  bool passed_ = false;  // optimised away: the compiler knows its value on each path
 };
 
 // Runs `action` and returns its result.
@@ -68,7 +71,7 @@ constexpr auto guarded_as(Result (*)(Arguments...)) {
   return &call_guarded<function, Result, Arguments...>;
 }
 
-// The same function inside of a guard.
+// A pointer to `function` inside a guard.
 template <auto function>
 inline constexpr auto guarded = guarded_as<function>(function);
 

@@ -3,8 +3,10 @@
 #include <new>
 #include <utility>
 
+#include "core/check.hpp"
 #include "port/compiler.hpp"
 #include "python/exceptions.hpp"
+#include "python/foreign_stack.hpp"
 #include "python/paused_frames.hpp"
 #include "python/python_domain.hpp"
 #include "python/switching.hpp"
@@ -13,6 +15,9 @@
 namespace tealetpp {
 
 void bind(Tealet* tealet, PythonDomain& domain, Node& node) {
+  TEALETPP_CHECK(tealet->domain == nullptr && tealet->object != nullptr);
+  TEALETPP_CHECK(node.domain() == &domain && !is_bound(node));
+  TEALETPP_CHECK(node.parent != nullptr && is_bound(*node.parent));
   tealet->node = &node;
   tealet->domain = &domain;
   Py_INCREF(domain.main_tealet->object);
@@ -30,21 +35,25 @@ void take_back_chunk(void* owner, void* block, std::size_t size) {
 }  // namespace
 
 void discard_tealet(Tealet* tealet) {
+  TEALETPP_CHECK(tealet->node != nullptr && !tealet->is_main());
+  TEALETPP_CHECK(tealet->domain->on_thread != nullptr);
   PythonDomain& domain = *tealet->domain;
   ThreadDomains& thread = *domain.on_thread;
   Node& node = *tealet->node;
   Py_INCREF(tealet->object);
-  // Nothing on its stack ever returns. If it was discarding something, another tealet must do it.
-  const bool leaves_some = thread.forget_discarding(node);
+  // Nothing on its stack ever returns. If it was discarding domains, that is begun anew below.
+  const bool leaves_some = thread.cancel_discards_in(node);
   const int discard = thread.begin_discarding();
   const bool hosts = node.hosts;
   Execution left = std::exchange(execution_of(node), Execution{});
   if (&node == &domain.current()) {
-    // Its frames are lost with its thread, or belong to the paused tealet in which it runs.
+    // Its frames are not its own to drop: its thread is gone, or they are frames of the paused
+    // tealet that encloses the domain.
     left.paused_frame = nullptr;
     left.data_stack = nullptr;
-    // That tealet frees the data stack, which is this domain's: the domain must outlive it.
-    thread.keep(domain);
+    // That tealet frees the data stack, which is memory of this domain. So the domain must outlive
+    // it.
+    thread.retain(domain);
   }
   // From here on it cannot be resumed.
   domain.discard(node);
@@ -58,14 +67,17 @@ void discard_tealet(Tealet* tealet) {
 
 namespace {
 
-// A tealet that misses this many exits in a row counts as refusing to end.
+// How often an exit is raised in a tealet that misses it, before that counts as refusing to end. An
+// exit is missed if it is raised in a destructor, where no exception can propagate.
 constexpr int most_missed_exits = 100;
 
 // Ends a tealet that does not run and is not main. Its domain must be ready. False with an
 // exception set.
 bool end_tealet(Tealet* tealet) {
   PythonDomain& domain = *tealet->domain;
-  if (tealet->node->status != Status::Suspended || domain.on_thread->ends()) {
+  TEALETPP_CHECK(tealet->node != nullptr && !tealet->is_main());
+  TEALETPP_CHECK(tealet != domain.current_tealet);
+  if (tealet->node->status != Status::Suspended || domain.on_thread->is_ending()) {
     discard_tealet(tealet);
     return true;
   }
@@ -111,8 +123,9 @@ bool close_tealet(Tealet* tealet) {
 
 namespace {
 
-// Whether the C stack is used up. Dropping tealets nests if their functions refer to each other.
-TEALETPP_NOINLINE bool is_too_deep(const PythonDomain& domain) noexcept {
+// Whether too little of the C stack is left to drop a tealet here. Dropping nests if tealets are
+// owned by each other's functions. On any thread.
+TEALETPP_NOINLINE bool is_stack_exhausted(const PythonDomain& domain) noexcept {
   if (domain.is_on_its_thread()) return domain.check_stack_space() != Errc::ok;
   return TEALETPP_FRAME_ADDRESS() <= tealet::port::usable_stack_of_this_thread().lowest_start;
 }
@@ -122,7 +135,7 @@ TEALETPP_NOINLINE bool is_too_deep(const PythonDomain& domain) noexcept {
 void end_unreachable(Tealet* tealet) {
   PythonDomain& domain = *tealet->domain;
   if (domain.reparenting) {
-    // The engine may be about to look at it.
+    // The engine is changing the tree and may still use its node.
     domain.hold(tealet, true);
     return;
   }
@@ -131,9 +144,9 @@ void end_unreachable(Tealet* tealet) {
   const Node& node = *tealet->node;
   const bool paused = node.status == Status::Suspended;
   if (&node == &domain.current()) {
-    // It runs, so it is reachable after all.
+    // It runs, so it is not to be ended.
   } else if (paused ? !domain.can_switch() || is_on_another_stack(domain, node)
-                    : is_too_deep(domain)) {
+                    : is_stack_exhausted(domain)) {
     domain.hold(tealet, true);
   } else {
     const std::uint32_t exits_before = latest_to_exit(domain.current_tealet)->exiting;
@@ -141,7 +154,8 @@ void end_unreachable(Tealet* tealet) {
       Tealet* const exiting = latest_to_exit(domain.current_tealet);
       if (exiting->exiting != exits_before &&
           PyErr_ExceptionMatches(domain.python_hooks.exit) != 0) {
-        // Cannot be raised here. end_tealet() raises another one at the next pause.
+        // The code that ran has raised an exit meant for `exiting`. It cannot propagate from here,
+        // so end_tealet() raises another one when that tealet has paused.
         exiting->missed_exit = true;
         PyErr_Clear();
       } else {
@@ -149,8 +163,8 @@ void end_unreachable(Tealet* tealet) {
       }
     }
     if (tealet->node != nullptr) domain.hold(tealet, false);
-    // end_pending() calls this in a loop, so calling it here would nest. The code that ran may have
-    // closed the domain.
+    // If `ending` is set, end_own_pending() called this and does the rest. The code that ran may
+    // have closed the domain.
     if (domain.is_open() && !tealet->ending) domain.end_pending();
   }
   set_raised(raised);
@@ -180,6 +194,7 @@ void set_open_error(PythonDomain& domain) {
 }  // namespace
 
 bool open_domain(Tealet* main, const PythonHooks& hooks, std::size_t limit) {
+  TEALETPP_CHECK(main->domain == nullptr && main->object != nullptr);
   ThreadDomains* const domains = ThreadDomains::of_this_thread();
   if (domains == nullptr) return false;
   if (tealet::core::this_thread != nullptr) domains->correct_running();
@@ -207,10 +222,11 @@ namespace {
 
 // Closes a domain that has no tealets left.
 void finish(PythonDomain& domain) {
+  TEALETPP_CHECK(domain.main().first_child == nullptr);
   ThreadDomains* const domains = domain.on_thread;
   domain.close();
   domains->remove(domain);
-  domain.forget_to_close();
+  domain.cancel_close();
 }
 
 }  // namespace
@@ -232,7 +248,7 @@ bool close_domain(Tealet* main) {
   domain.closing = true;
   domain.memory().set_limit(tealet::CountingAllocator::no_limit);
   PyObject* raised = nullptr;
-  // The search goes on at the parent of the last one: from the root the path may be long.
+  // Each search begins at the parent of the last tealet: the path from the root may be long.
   Tealet* above = main;
   Py_INCREF(above->object);
   while (domain.main().first_child != nullptr) {
@@ -248,7 +264,7 @@ bool close_domain(Tealet* main) {
         PyErr_WriteUnraisable(tealet->object);
       }
     }
-    // It refused to end.
+    // It has refused to end.
     if (tealet->node != nullptr) discard_tealet(tealet);
     domain.release_held(tealet);
     Py_DECREF(tealet->object);
@@ -261,14 +277,15 @@ bool close_domain(Tealet* main) {
 }
 
 void discard_domain(PythonDomain& domain) {
+  TEALETPP_CHECK(domain.is_open() && domain.on_thread != nullptr);
   domain.closing = true;
   // In the child of a fork, this thread may never have opened a domain.
   const Node* const runs = tealet::core::running_tealet;
   domain.discarded_in = runs != nullptr ? runs : &domain.main();
   if (domain.former_current == nullptr) {
     Py_INCREF(domain.main_tealet->object);
-    // When its thread went, one of its tealets may have been running, or the tealet in which it was
-    // opened.
+    // If its thread has ended, a tealet of this domain may have been running then, or the one that
+    // encloses the domain.
     domain.former_current = std::exchange(domain.current_tealet, domain.main_tealet);
   }
   while (domain.main().first_child != nullptr) {
@@ -286,9 +303,10 @@ void discard_domain(PythonDomain& domain) {
 void free_domain_of(Tealet* main) {
   PythonDomain* const domain = main->domain;
   if (domain == nullptr) return;
-  // No tealet refers to main any more, so the domain has no other tealet: there is nothing to
-  // unwind, and any thread can close it.
+  // Every other tealet would own a reference to main, so there is none. Nothing has to be unwound,
+  // and any thread can close the domain.
   if (domain->is_open()) {
+    TEALETPP_CHECK(domain->main().first_child == nullptr);
     Py_SET_REFCNT(main->object, 1);
     discard_domain(*domain);
     Py_SET_REFCNT(main->object, Py_REFCNT(main->object) - 1);

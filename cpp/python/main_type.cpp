@@ -11,6 +11,7 @@
 #include "python/registry.hpp"
 #include "python/runnable.hpp"
 #include "python/stats_type.hpp"
+#include "python/tealet_attributes.hpp"
 #include "python/tealet_type.hpp"
 
 namespace tealetpp {
@@ -143,7 +144,7 @@ PyMethodDef methods[] = {
 #if TEALET_WITH_STATS
     {"_stats_by_walk", guarded<method_stats_by_walk>, METH_NOARGS,
      "_stats_by_walk($self, /)\n--\n\n"
-     "The same, counted over all tealets and chunks: for tests, which compare the two."},
+     "The same as stats(), counted by a walk over all tealets and chunks: for tests."},
 #endif
 #if TEALET_CHECKS
     {"_verify", guarded<method_verify>, METH_NOARGS,
@@ -155,7 +156,7 @@ PyMethodDef methods[] = {
      "Set the peaks of bytes and blocks to what is allocated now."},
     {"trim", guarded<method_trim>, METH_NOARGS,
      "trim($self, /)\n--\n\n"
-     "Give the blocks that are kept for reuse back to the system; return how many bytes."},
+     "Return the cached blocks to the system. Returns how many bytes they had."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -164,7 +165,7 @@ PyObject* get_current(PyObject* self, void*) { return current_of(as_tealet(self)
 PyObject* get_previous(PyObject* self, void*) {
   PythonDomain* domain = as_tealet(self)->domain;
   Node* node = domain != nullptr && domain->is_open() ? domain->previous() : nullptr;
-  // A stub that was just captured may have no object yet.
+  // A stub has no object between its capture and bind().
   if (node == nullptr || node->binding == nullptr) Py_RETURN_NONE;
   return Py_NewRef(tealet_of(*node)->object);
 }
@@ -180,7 +181,7 @@ PyGetSetDef attributes[] = {
 
 // --- slots ---
 
-// None, or a number of bytes. False with an exception set.
+// Reads None, which is no limit, or a number of bytes. False with an exception set.
 bool parse_limit(PyObject* object, std::size_t& limit) {
   limit = tealet::CountingAllocator::no_limit;
   if (object == Py_None) return true;
@@ -227,7 +228,8 @@ void slot_dealloc(PyObject* self) {
 void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
   type.tp_name = "tealetpp.Main";
-  // Larger than that of a Tealet, or assigning to __class__ could make one of the other.
+  // Not the size of a Tealet. With equal sizes, CPython would let a program make one type of the
+  // other by assigning to __class__.
   type.tp_basicsize = sizeof(Instance<Main>) + sizeof(void*);
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = methods;
@@ -241,9 +243,9 @@ void set_up(PyHeapTypeObject* heap) {
   heap->as_number.nb_bool = tealet_type->tp_as_number->nb_bool;
 }
 
-// Gives Main a `switch` of its own, the same as Tealet's. CPython calls a method without frames of
-// its own in between only on objects of the very type that defines it. Most tealets pause in
-// main.switch().
+// Gives Main a method `switch` of its own, the same function as Tealet's. CPython's specialised
+// call of a method, which needs the least C stack, requires an object of exactly the type that
+// defines it. Most tealets pause in main.switch().
 void own_switch() {
   const py::object inherited =
       py::handle(reinterpret_cast<PyObject*>(tealet_type)).attr("__dict__")["switch"];

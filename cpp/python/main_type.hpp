@@ -1,4 +1,4 @@
-// The type Main, and what its methods do for the C API too.
+// The type Main. The C API uses these functions too.
 #pragma once
 
 #include "python/python_domain.hpp"
@@ -7,8 +7,8 @@ namespace tealetpp {
 
 extern PyTypeObject* main_type;
 
-// `main` is that of a Main, or of one of its subclasses; `run` and `parent` are whatever was
-// passed, or None. A new reference; nullptr with an exception set.
+// Implements Main.tealet(). `run` and `parent` are of any type; None stands for not given. A new
+// reference; nullptr with an exception set.
 PyObject* create_tealet(Tealet* main, PyObject* run, PyObject* parent);
 // The tealet that runs; None if the domain was never opened, or is closed. A new reference.
 PyObject* current_of(const PythonDomain* domain);

@@ -6,7 +6,7 @@
 
 namespace tealetpp {
 
-// As a PyMethodDef wants it, whichever calling convention it has.
+// Converts a function with any calling convention to the type that PyMethodDef has for all.
 template <class Function>
 PyCFunction as_method(Function function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));

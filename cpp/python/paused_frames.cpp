@@ -9,10 +9,12 @@ namespace tealetpp {
 
 namespace {
 
+// Whether somebody else refers to the frame's object.
 bool is_held(const _PyInterpreterFrame* frame) noexcept {
   return frame->frame_obj != nullptr && Py_REFCNT(frame->frame_obj) > 1;
 }
 
+// Borrowed, the unused ones nullptr: see add_pausing_method().
 std::array<PyObject*, 8> pausing_methods{};
 
 // An instruction as compiled, not specialised.
@@ -35,11 +37,11 @@ Instruction instruction_of(const _PyInterpreterFrame* frame) {
   return found;
 }
 
-// Finds how many slots are filled in a frame that has called a pausing method. The count is in a
-// register of the interpreter, and slots beyond it hold leftovers of other calls. But the stack
-// ends with the method, the tealet and as many arguments as the instruction says. If the method is
-// there twice, the first counts. It may belong to an outer call whose argument this one computes:
-// then the count is too low, but it is never too high.
+// Finds how many slots are filled in a frame that has called a pausing method. CPython has the
+// count in a register only, and the slots beyond it hold stale values. But the filled ones end with
+// the method, the tealet and as many arguments as the instruction says. So the method is searched
+// for. If it is there twice, the first one counts. That may be of an outer call, one of whose
+// arguments is the call that paused: then the count is too low. It is never too high.
 void count_filled_slots(_PyInterpreterFrame* frame) {
   const Instruction instruction = instruction_of(frame);
   if (!is_call(instruction.opcode)) return;
@@ -54,19 +56,19 @@ void count_filled_slots(_PyInterpreterFrame* frame) {
   }
 }
 
-// How many slots are known to be filled. If the frame has called a C function, only the locals are.
+// How many slots are known to be filled. Of a frame that has called a C function, only the locals.
 int known_slots(const _PyInterpreterFrame* frame) noexcept {
   return std::max(filled_slots(frame), code_of_frame(frame)->co_nlocalsplus);
 }
 
-// Sets f_back of each frame object that is held from outside, while the chain still leads there.
+// Sets f_back of each frame object that is held, while the frames are still linked.
 void link_held_frames(const _PyInterpreterFrame* newest) {
   for (const _PyInterpreterFrame* frame = newest; frame != nullptr; frame = frame->previous) {
     if (frame->owner != FRAME_OWNED_BY_THREAD || !is_held(frame)) continue;
     if (frame->frame_obj->f_back != nullptr) continue;
     PyFrameObject* const back = PyFrame_GetBack(frame->frame_obj);
     if (back == nullptr) PyErr_Clear();  // no memory, or there is none
-    // Making it may have run any code.
+    // With XSETREF: making `back` may have run code that has set f_back.
     Py_XSETREF(frame->frame_obj->f_back, back);
   }
 }
@@ -85,8 +87,8 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
   Py_DECREF(as_object);
 }
 
-// Completes a generator that would otherwise run for ever. Its frame stays part of it, and holds a
-// reference to it until clear().
+// Marks a generator as completed: otherwise it would count as running for ever. Its frame, which is
+// part of it, owns a reference to it until clear().
 void end_generator(_PyInterpreterFrame* frame) noexcept {
   PyGenObject* const generator = generator_of_frame(frame);
   set_filled_slots(frame, known_slots(frame));
@@ -104,8 +106,8 @@ void clear(_PyInterpreterFrame* frame) {
   }
 }
 
-// Hands frames that are held from outside over. Unlinks the others from everything but their own
-// chain, and returns that. Runs no code.
+// Hands held frames over to their frame objects. Links the others to a list that nothing else
+// refers to, and returns it. Runs no code.
 _PyInterpreterFrame* detach(_PyInterpreterFrame* newest) noexcept {
   _PyInterpreterFrame* left = nullptr;
   _PyInterpreterFrame** link = &left;
@@ -126,6 +128,7 @@ _PyInterpreterFrame* detach(_PyInterpreterFrame* newest) noexcept {
 }  // namespace
 
 void add_pausing_method(PyObject* descriptor) {
+  TEALETPP_CHECK(descriptor != nullptr && pausing_methods.back() == nullptr);
   *std::find(pausing_methods.begin(), pausing_methods.end() - 1, nullptr) = descriptor;
 }
 
@@ -149,6 +152,7 @@ void drop_paused(Execution& execution, TakeBackChunk take_back) {
   Py_XDECREF(function);
   Py_XDECREF(context);
   free_chunks(chunks, take_back);
+  TEALETPP_CHECK(is_empty(execution));
 }
 
 }  // namespace tealetpp

@@ -6,19 +6,18 @@
 
 namespace tealetpp {
 
-// Registers a method that pauses its caller. `descriptor` is what the interpreter has on the
-// evaluation stack of the calling frame, below the tealet and the arguments. Borrowed for good.
+// Registers a method that pauses its caller. `descriptor` is the object that the interpreter pushes
+// on the evaluation stack for a call of the method, before the tealet and the arguments. Borrowed:
+// it must never be freed.
 void add_pausing_method(PyObject* descriptor);
 
-// Ends `execution`, which is paused and never runs again: drops what its frames and the rest of it
-// own, and frees its data stack. Frame objects that are held from outside, in a traceback say, take
-// their frames over.
+// Ends `execution`, which is paused and never runs again: drops all references of it and its
+// frames, and frees its data stack. If something else refers to a frame object, such as a
+// traceback, that object takes its frame over. Any code may run.
 //
-// Only the C stack knows what C functions on it own, and what the expressions that called them had
-// computed by then. Both leak. But if the newest frame called one of the pausing methods itself,
-// what it had computed is found and dropped.
-//
-// Any code may run.
+// References that C functions own leak, because only the C stack has them. So do intermediate
+// values of the Python expressions that called these functions. But those of the newest frame are
+// dropped if it called a pausing method directly.
 void drop_paused(Execution& execution, TakeBackChunk take_back);
 
 }  // namespace tealetpp

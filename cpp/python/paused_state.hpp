@@ -4,6 +4,7 @@
 // What must stay in place, because CPython may look at it meanwhile, lies in the Execution.
 #pragma once
 
+#include "core/check.hpp"
 #include "port/compiler.hpp"
 #include "python/execution.hpp"
 
@@ -24,6 +25,7 @@ class PausedState {
         tracing_(thread->tracing),
         headroom_(thread->recursion_headroom),
         fields_(thread) {
+    TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
     execution.paused_frame = fields_.put_away_frames(thread, in_place);
     execution.data_stack = thread->datastack_chunk;
     execution.context = thread->context;
@@ -36,6 +38,7 @@ class PausedState {
 
   // Returns whether there is a trace or a profile function.
   TEALETPP_NOINLINE bool resume(PyThreadState* thread, Execution& execution) noexcept {
+    TEALETPP_CHECK(thread == PyThreadState_Get());
     use_data_stack(thread, execution.data_stack, data_top_);
     thread->exc_info = handled_;
     if (thread->context != execution.context) {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/check.hpp"
 #include "python/collector.hpp"
 #include "python/exceptions.hpp"
+#include "python/foreign_stack.hpp"
 #include "python/lifetime.hpp"
 #include "python/switching.hpp"
 #include "python/thread_domains.hpp"
@@ -27,22 +29,25 @@ PythonDomain::~PythonDomain() {
   if (on_thread != nullptr) on_thread->remove(*this);
 }
 
-// The thread state tells whose execution runs; the engine, whose it must be.
+// Compares the execution that runs, according to the thread state, with the one that the engine has
+// recorded.
 bool PythonDomain::is_usable_fast() const noexcept {
-  // First, so that few registers must be kept across the call.
+  // Called first, so that few registers must be saved across the call.
   const PyThreadState* const now = PyThreadState_Get();
   return nesting().is_usable_fast() && collecting_thread_state == 0 && now == thread &&
          outermost_handled(now) == handled_by(now, *tealet::core::running_tealet);
 }
 
 Errc PythonDomain::usable() {
-  // Addresses of thread states are reused, numbers never.
+  // By number: addresses of thread states are reused.
   if (!is_on_its_thread()) return Errc::thread;
   on_thread->correct_running();
   return Domain::check();
 }
 
-bool PythonDomain::closes_elsewhere() { return closes_later_ && may_be_on_another_stack(*this); }
+bool PythonDomain::must_close_elsewhere() {
+  return close_is_pending_ && may_be_on_another_stack(*this);
+}
 
 bool PythonDomain::can_switch() { return usable() == Errc::ok && !is_collecting(*this); }
 
@@ -74,6 +79,8 @@ bool PythonDomain::is_ready(const Tealet* target) {
 }
 
 void PythonDomain::hold(Tealet* tealet, bool pending) {
+  TEALETPP_CHECK(tealet->domain == this && !tealet->is_main() && on_thread != nullptr);
+  TEALETPP_CHECK(tealet->held || !tealet->pending);
   if (tealet->held) {
     list_of(tealet).remove(tealet);
   } else {
@@ -82,10 +89,11 @@ void PythonDomain::hold(Tealet* tealet, bool pending) {
   }
   tealet->pending = pending;
   list_of(tealet).add(tealet);  // if there is no memory, close_domain() finds the tealet
-  if (pending) on_thread->expect_pending();
+  if (pending) on_thread->note_pending();
 }
 
 void PythonDomain::release_held(Tealet* tealet) {
+  TEALETPP_CHECK(tealet->domain == this && (tealet->held || !tealet->pending));
   if (!tealet->held) return;
   list_of(tealet).remove(tealet);
   tealet->held = tealet->pending = false;
@@ -98,19 +106,19 @@ void PythonDomain::end_later(Tealet* tealet) {
     hold(tealet, true);
     return;
   }
-  if (std::exchange(closes_later_, true)) return;
+  if (std::exchange(close_is_pending_, true)) return;
   Py_INCREF(main_tealet->object);
-  on_thread->expect_pending();
+  on_thread->note_pending();
 }
 
-void PythonDomain::forget_to_close() {
-  if (std::exchange(closes_later_, false)) Py_DECREF(main_tealet->object);
+void PythonDomain::cancel_close() {
+  if (std::exchange(close_is_pending_, false)) Py_DECREF(main_tealet->object);
 }
 
 void PythonDomain::end_pending_on_thread() {
   if (reparenting || !is_on_its_thread()) return;
-  // A tealet that is being ended does not end others, nor does what runs inside of it: they may
-  // wait for its end.
+  // A tealet that is being ended does not end others, nor do tealets of domains opened in it. They
+  // stay pending until it has ended.
   for (const Node* runs = tealet::core::running_tealet; runs->domain() != nullptr;
        runs = tealet::core::Nesting::enclosing(*runs)) {
     if (runs->binding != nullptr && tealet_of(*runs)->ending) return;
@@ -128,35 +136,37 @@ Tealet* PythonDomain::next_to_end() {
 }
 
 void PythonDomain::end_own_pending() {
-  // One at a time, since one that pauses in the middle of its end lets others go on here. One that
-  // becomes pending again is not asked again.
-  bool must_wait_again = false;
+  TEALETPP_CHECK(is_open() && is_on_its_thread());
+  // One at a time: a tealet may pause in the middle of its end, and then this loop continues in
+  // another one. A tealet that becomes pending again is not tried again here.
+  bool is_pending_again = false;
   const Tealet* last = nullptr;  // may be freed: for comparison only
-  while (Tealet* const tealet = must_wait_again ? nullptr : next_to_end()) {
+  while (Tealet* const tealet = is_pending_again ? nullptr : next_to_end()) {
     if (tealet == last) break;
     last = tealet;
     Py_INCREF(tealet->object);
     hold(tealet, false);
     tealet->ending = true;
-    // The program may have got a reference through the tree meanwhile. If not, it ends with its
-    // last reference.
+    // It need not end if the program has got a reference to it meanwhile, through `parent` or
+    // `previous`. If not, release_held() drops the last reference and so ends it.
     const bool must_end = tealet->must_end;
     tealet->must_end = false;
     if (must_end) end_unreachable(tealet);
     if (!must_end || tealet->node == nullptr) release_held(tealet);
-    must_wait_again = tealet->pending;
-    if (must_wait_again) tealet->must_end = must_end;
+    is_pending_again = tealet->pending;
+    if (is_pending_again) tealet->must_end = must_end;
     tealet->ending = false;
     Py_DECREF(tealet->object);
     if (!is_open()) return;
   }
-  if (!closes_later_ || !is_open() || !current().is_main() || closing) return;
-  closes_later_ = false;
+  if (!close_is_pending_ || !is_open() || !current().is_main() || closing) return;
+  close_is_pending_ = false;
   if (!close_domain(main_tealet)) PyErr_WriteUnraisable(main_tealet->object);
   Py_DECREF(main_tealet->object);
 }
 
 bool PythonDomain::make_data_stack(Execution& execution) {
+  TEALETPP_CHECK(execution.data_stack == nullptr);
   std::size_t words = frame_words(execution.function);
   if (words != 0) words += more_words_[hash(execution.function)];
   const std::size_t size = std::min(first_chunk_size(words), largest_first_chunk);
@@ -170,7 +180,7 @@ void PythonDomain::learn_words(const Execution& execution, std::size_t words) {
   const std::size_t own = frame_words(execution.function);
   if (own == 0) return;
   std::uint16_t& more = more_words_[hash(execution.function)];
-  // `words` may be less: the function's own frame may be gone when code at its end runs.
+  // `words` may be less than `own`: code that runs at the tealet's end has no frame below it.
   const std::size_t beyond = words > own ? words - own : 0;
   const std::size_t needed = words != 0 ? beyond : std::max<std::size_t>(std::size_t{2} * more, 64);
   more = static_cast<std::uint16_t>(

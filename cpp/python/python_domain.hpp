@@ -44,8 +44,9 @@ class PythonDomain : public tealet::core::Domain {
   void end_pending() {
     if (TEALET_UNLIKELY(may_have_pending)) end_pending_on_thread();
   }
-  // Whether a switch away from the running tealet now, which lets go of it, runs no other code.
-  bool receives_quietly() const noexcept {
+  // Whether no other code runs at a switch away from the running tealet: nothing is pending, and
+  // the domain's reference to it is not the last one.
+  bool leaving_runs_no_code() const noexcept {
     return !may_have_pending &&
            (current_tealet == main_tealet || Py_REFCNT(current_tealet->object) > 1);
   }
@@ -57,12 +58,12 @@ class PythonDomain : public tealet::core::Domain {
   // At the next safe point, ends `tealet`, whoever refers to it; if it is main, closes the domain.
   void end_later(Tealet* tealet);
   // Takes end_later() of main back.
-  void forget_to_close();
+  void cancel_close();
   // Ends what is pending here. The domain can be used here and now.
   void end_own_pending();
-  bool has_pending() const noexcept { return closes_later_ || !pending_.is_empty(); }
+  bool has_pending() const noexcept { return close_is_pending_ || !pending_.is_empty(); }
   // Whether it must be closed, and that cannot be done on this C stack.
-  bool closes_elsewhere();
+  bool must_close_elsewhere();
 
   // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
   bool make_data_stack(Execution& execution);
@@ -94,14 +95,14 @@ class PythonDomain : public tealet::core::Domain {
   std::uint64_t thread_state = 0;   // its number
   PyThreadState* thread = nullptr;  // current whenever is_ready(); nullptr once Python ends
   bool closing = false;
-  bool tools_wait = false;        // resumed, and trace functions are to be told of it
+  bool tools_to_notify = false;   // resumed, and trace functions are to be told of it
   bool reparenting = false;       // the engine is changing the tree: nothing may switch
   bool may_have_pending = false;  // something is pending on this thread
   // Among the open domains of its thread.
   ThreadDomains* on_thread = nullptr;
   PythonDomain* opened_before = nullptr;
   PythonDomain* opened_after = nullptr;
-  PythonDomain* retained_before = nullptr;  // see ThreadDomains::keep()
+  PythonDomain* retained_before = nullptr;  // see ThreadDomains::retain()
   const PythonHooks& python_hooks;
 
  private:
@@ -109,12 +110,12 @@ class PythonDomain : public tealet::core::Domain {
   bool is_ready_slow();
   void end_pending_on_thread();
   Tealet* next_to_end();
-  TealetList& list_of(const Tealet* held) noexcept { return held->pending ? pending_ : asked_; }
+  TealetList& list_of(const Tealet* held) noexcept { return held->pending ? pending_ : attempted_; }
 
   // What it holds: those that are pending; those that are being ended, or have refused.
   TealetList pending_;
-  TealetList asked_;
-  bool closes_later_ = false;  // and so it owns a reference to its Main
+  TealetList attempted_;
+  bool close_is_pending_ = false;  // and so it owns a reference to its Main
   // How many words of data stack functions turned out to need beyond their own frame, by a hash of
   // their code: only a hint, so that a collision does no harm.
   std::array<std::uint16_t, 256> more_words_{};

@@ -28,6 +28,15 @@ void verify_execution(Node& node) {
   }
 }
 
+// Each tealet of a list is held by its domain, and knows its place.
+void verify_list(const PythonDomain& domain, const TealetList& list, bool pending) {
+  TEALETPP_CHECK(list.has_right_places());
+  for (const Tealet* tealet : list.newest_first()) {
+    TEALETPP_CHECK(tealet->domain == &domain && Py_REFCNT(tealet->object) > 0);
+    TEALETPP_CHECK(tealet->held && tealet->pending == pending);
+  }
+}
+
 }  // namespace
 
 void PythonDomain::verify() {
@@ -36,6 +45,8 @@ void PythonDomain::verify() {
   TEALETPP_CHECK(current_tealet->node == &current() && main_tealet->node == &main());
   TEALETPP_CHECK(opened_before == nullptr || opened_before->opened_after == this);
   TEALETPP_CHECK(opened_after == nullptr || opened_after->opened_before == this);
+  verify_list(*this, pending_, true);
+  verify_list(*this, attempted_, false);
   for (Node* node = &main(); node != nullptr; node = node->next_in_tree()) {
     const Tealet* const tealet = tealet_of(*node);
     if (tealet == nullptr) continue;  // created, and not yet bound

@@ -41,12 +41,16 @@ struct Tealet {
   std::uint32_t ending : 1;          // pending ones are being ended: it is this one's turn
 
   // Every other tealet of the domain owns a reference to the main tealet's object, so the domain,
-  // which goes with that object, outlives them.
+  // which is freed with that object, outlives them.
   inline bool is_main() const noexcept;
 };
 static_assert(sizeof(Tealet) == 4 * sizeof(void*) + 2 * sizeof(std::uint32_t));
 
 inline Tealet* tealet_of(const Node& node) noexcept { return static_cast<Tealet*>(node.binding); }
+// Whether a node and its tealet refer to each other, as from bind() or open_domain() on.
+inline bool is_bound(const Node& node) noexcept {
+  return node.binding != nullptr && tealet_of(node)->node == &node;
+}
 inline Execution& execution_of(Node& node) noexcept {
   return *static_cast<Execution*>(node.extra());
 }

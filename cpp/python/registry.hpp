@@ -1,4 +1,5 @@
-// What the module consists of. Each function adds to it what its file, named likewise, makes.
+// The parts of the module. Each function is in the file of its name, and adds to the module what
+// that file defines.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -8,7 +8,7 @@ namespace tealetpp {
 
 namespace {
 
-// Somebody may have made a cycle of callables.
+// How many layers are looked through. A program can make a cycle of callables.
 constexpr int most_layers = 32;
 
 bool is_partial(const PyObject* object) noexcept {
@@ -18,8 +18,8 @@ bool is_partial(const PyObject* object) noexcept {
   return false;
 }
 
-// What `callable` calls in the end, seen through methods, partial() and objects with __call__():
-// a new reference to a function in Python; nullptr if it is something else. No exception is set.
+// The Python function that `callable` calls in the end, through methods, partial() and objects with
+// __call__(). A new reference; nullptr if it is not a Python function. Sets no exception.
 PyObject* find_function(PyObject* callable) {
   Py_INCREF(callable);
   for (int layer = 0; layer < most_layers && callable != nullptr; ++layer) {

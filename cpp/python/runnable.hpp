@@ -1,4 +1,4 @@
-// What a tealet can run: callables that do something when they are called.
+// Refuses callables that a tealet cannot run, and those whose call would run nothing.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
@@ -8,12 +8,12 @@
 
 namespace tealetpp {
 
-// The same for what is no plain function. May run any code.
+// The slow path of is_runnable(). May run any code.
 bool is_runnable_slow(PyObject* callable, const char* not_callable);
 
-// Whether a tealet can run `callable`. Sets TypeError if not: what is not callable is named by
-// `not_callable`, a format with one %R. A generator or coroutine function is refused too: calling
-// it makes an object, and runs nothing.
+// Whether a tealet can run `callable`. Sets TypeError if not. `not_callable` is the message for an
+// object that is not callable: a format with one %R. A generator or coroutine function is refused
+// too, because calling it only creates an object.
 inline bool is_runnable(PyObject* callable, const char* not_callable) {
   constexpr int runs_nothing =
       CO_GENERATOR | CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR;

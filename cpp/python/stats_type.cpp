@@ -1,6 +1,6 @@
-// The types Stats and StatsDifference. How they read is for tealetpp._report, in Python.
+// The types Stats and StatsDifference. tealetpp._report, in Python, formats them.
 //
-// Nothing here is dispatched by pybind11, which makes the types only: see pybind11_layout.hpp.
+// pybind11 makes the types, but dispatches no method of theirs: see pybind11_layout.hpp.
 #include "python/stats_type.hpp"
 
 #include <array>
@@ -50,7 +50,7 @@ PyObject* copy(PyObject* self, PyObject*) { return Py_NewRef(self); }
 PyObject* to_text(PyObject* self) { return report("to_text", self); }
 PyObject* to_repr(PyObject* self) { return report("to_repr", self); }
 
-// The one argument, called stack_size, that both functions below take. False with an exception set.
+// Reads the argument `stack_size` of the two functions below. False with an exception set.
 bool parse_size(PyObject* arguments, PyObject* keywords, const char* format, std::size_t& size) {
   static char stack_size[] = "stack_size";
   static char* names[] = {stack_size, nullptr};
@@ -77,7 +77,8 @@ PyObject* efficiency_vs(PyObject* self, PyObject* arguments, PyObject* keywords)
   return PyFloat_FromDouble(value_of<Stats>(self).efficiency_vs(size));
 }
 
-// The figure of this name in `figures`, a dict: 0 if it has none. False with an exception set.
+// Reads the figure called `name` from the dict `figures`; unchanged if it is not there. False with
+// an exception set.
 template <class Number>
 bool read_figure(PyObject* figures, const char* name, Number& figure) {
   PyObject* key = PyUnicode_FromString(name);
@@ -93,7 +94,7 @@ bool read_figure(PyObject* figures, const char* name, Number& figure) {
   return figure != static_cast<Number>(-1) || PyErr_Occurred() == nullptr;
 }
 
-// What __reduce__() took apart. Figures that only another version has are left out.
+// Restores what __reduce__() has pickled. Figures that this version does not know are ignored.
 template <class Value, auto StatsField::* field>
 PyObject* from_figures(PyObject*, PyObject* figures) {
   if (!PyDict_Check(figures)) {
@@ -181,7 +182,7 @@ constexpr std::array more_attributes{
                 "stack_bytes_naive / stack_bytes; NaN when nothing is saved.", nullptr},
 };
 
-// All figures through `get`, then `more`, and the end of the table.
+// A table of attributes: all figures, which `get` reads, then `more`, and the sentinel.
 template <std::size_t count>
 constexpr auto attributes_with(getter get, const std::array<PyGetSetDef, count>& more) {
   std::array<PyGetSetDef, stats_fields.size() + count + 1> attributes{};
@@ -246,7 +247,8 @@ void deallocate(PyObject* self) {
   Py_DECREF(type);
 }
 
-// `padding` makes the sizes differ, or assigning to __class__ could make one type of the other.
+// `padding` makes the sizes of the two types differ. Otherwise CPython would let a program make one
+// type of the other by assigning to __class__.
 template <class Value, PyMethodDef* methods, auto* attributes, Py_ssize_t padding>
 void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
@@ -273,7 +275,7 @@ void set_up_difference(PyHeapTypeObject* heap) {
   heap->ht_type.tp_richcompare = guarded<compare<StatsDifference, &difference_type>>;
 }
 
-// The table of figures as tealetpp._report needs it: text only, in the order of its Figure.
+// The table of figures for tealetpp._report, as text. The columns are those of its class Figure.
 constexpr std::array<std::array<const char*, 6>, stats_fields.size()> figures{{
 #define TEALET_FIGURE(name, unit, kind, group, label, meaning) \
   {#name, #unit, #kind, #group, label, meaning},

@@ -1,4 +1,5 @@
-// The enumeration Status. Python makes it: pybind11 would be around Python code then.
+// The enumeration Status. The functional API of Python's enum makes it: pybind11's py::native_enum
+// would run that Python code inside its own functions. See guarded.hpp.
 #include "python/status_type.hpp"
 
 #include <array>
@@ -27,7 +28,7 @@ constexpr std::array<Member, 6> members{{
     {Status::Defunct, "DEFUNCT", "cannot be resumed: its stack was given up"},
 }};
 
-// Strong, and by value; nullptr until they are made.
+// Strong references, indexed by value. Set when the module is imported.
 std::array<PyObject*, members.size()> objects{};
 
 // enum.Enum("Status", {name: value, ...}, module="tealetpp"); nullptr with an exception set.
@@ -59,57 +60,28 @@ bool set_doc(PyObject* object, const char* text) {
 
 bool find_members(PyObject* type) {
   if (!set_doc(type, "What a tealet is doing.")) return false;
-  std::array<PyObject*, members.size()> found{};
-  bool complete = true;
   for (const Member& member : members) {
-    PyObject*& object = found[static_cast<std::size_t>(member.status)];
-    object = attribute(type, member.name);
-    complete = complete && object != nullptr && set_doc(object, member.doc);
+    PyObject*& object = objects[static_cast<std::size_t>(member.status)];
+    Py_XSETREF(object, attribute(type, member.name));
+    if (object == nullptr || !set_doc(object, member.doc)) return false;
   }
-  // Another thread may have been faster.
-  if (complete && objects[0] == nullptr) {
-    objects = found;
-    return true;
-  }
-  for (PyObject* object : found) Py_XDECREF(object);
-  return complete;
+  return true;
 }
-
-// Made at its first use: importing enum takes longer than everything else in the module. Runs
-// Python code. False with an exception set.
-bool make_status() {
-  if (objects[0] != nullptr) return true;
-  PyObject* type = make_enumeration();
-  const bool made = type != nullptr && find_members(type);
-  Py_XDECREF(type);
-  return made;
-}
-
-// The module's __getattr__(): called for what the module does not have.
-PyObject* get_missing(PyObject* module, PyObject* name) {
-  if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "Status") == 0) {
-    if (!make_status()) return nullptr;
-    auto* const type = reinterpret_cast<PyObject*>(Py_TYPE(objects[0]));
-    return PyModule_AddObjectRef(module, "Status", type) == 0 ? Py_NewRef(type) : nullptr;
-  }
-  PyErr_Format(PyExc_AttributeError, "module 'tealetpp._tealetpp' has no attribute %R", name);
-  return nullptr;
-}
-
-PyMethodDef function = {"__getattr__", guarded<get_missing>, METH_O,
-                        "__getattr__(name, /)\n--\n\nMake Status, when it is first asked for."};
 
 }  // namespace
 
-PyObject* to_python(Status status) {
-  return make_status() ? Py_NewRef(objects[static_cast<std::size_t>(status)]) : nullptr;
+PyObject* to_python(Status status) noexcept {
+  return Py_NewRef(objects[static_cast<std::size_t>(status)]);
 }
 
 bool add_status(PyObject* module) {
-  PyObject* const made = PyCFunction_New(&function, module);
-  const bool added = made != nullptr && PyModule_AddObjectRef(module, "__getattr__", made) == 0;
-  Py_XDECREF(made);
-  return added;
+  return guard([&] {
+    PyObject* const type = make_enumeration();
+    const bool added =
+        type != nullptr && find_members(type) && PyModule_AddObjectRef(module, "Status", type) == 0;
+    Py_XDECREF(type);
+    return added;
+  });
 }
 
 }  // namespace tealetpp

@@ -8,9 +8,13 @@
 
 namespace tealetpp {
 
-// A new reference to its member; nullptr with an exception set. May run any code.
-PyObject* to_python(tealet::Status status);
-// Lets `module` have Status, which is made at its first use. False with an exception set.
+// A new reference to its member.
+PyObject* to_python(tealet::Status status) noexcept;
+
+// Adds Status to `module`. Runs Python code. False with an exception set.
+//
+// Done at the import: t.status must not import enum where no import works any more, such as in a
+// finalizer while the interpreter ends.
 bool add_status(PyObject* module);
 
 }  // namespace tealetpp

@@ -6,7 +6,9 @@
 
 #include "core/check.hpp"
 #include "port/compiler.hpp"
+#include "python/collector.hpp"
 #include "python/exceptions.hpp"
+#include "python/foreign_stack.hpp"
 #include "python/guarded.hpp"
 #include "python/lifetime.hpp"
 #include "python/paused_state.hpp"
@@ -25,8 +27,8 @@ PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(tran
 // Updates `current_tealet` after a switch and returns what was passed. Releases the tealet that was
 // left, so any code may run. The caller must end_pending().
 Message take_message(PythonDomain& domain) {
-  // Member by member: gcc would copy the padding, too, in one more register. What stays is stale,
-  // as every switch sets it.
+  // Member by member: to copy the padding too, gcc would use one more register. received() need not
+  // be reset, as every switch sets it.
   const Message received{domain.received().signal, domain.received().value};
   Tealet* const left = domain.current_tealet;
   const Node& current = domain.current();
@@ -44,7 +46,7 @@ Message take_message_and_end_pending(PythonDomain& domain) {
 }
 
 // Raises an exception of another execution, consuming the reference. The exception that is being
-// handled here becomes the end of its chain, as if a function called here had raised it.
+// handled here is appended to its chain of contexts, as if a function called here had raised it.
 void raise_here(PyObject* exception) {
   PyObject* handled = PyErr_GetHandledException();
   add_context(exception, handled);
@@ -68,14 +70,15 @@ PyObject* unpack(PythonDomain& domain, Message received) {
   return value_of(received);
 }
 
-// Bytes of the running tealet's C stack from there up stay in place while others run. Main's do
-// above all that tealets ever touched, unless the domain lies in a tealet and moves with it.
+// The address from which up the running tealet's C stack is never overwritten while it is paused.
+// For main that is the highest place that tealets ever used, unless the domain was opened in a
+// tealet: then all of it may be saved with that tealet.
 const void* in_place(const PythonDomain& domain) {
   if (domain.current().is_main() && !domain.is_nested()) return domain.main().area->highest_far();
   return tealet::core::unbounded;
 }
 
-// Learns from an execution that pauses how much data stack its function needs.
+// Remembers how much data stack the function of the running tealet needs.
 void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   Node& self = domain.current();
   if (self.is_main()) return;
@@ -84,50 +87,21 @@ void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
   }
 }
 
-TEALETPP_NOINLINE TEALETPP_COLD void tell_of_resumption(bool is_main) {
-  guard([&] { tell_tools_of_resumption(PyThreadState_Get(), is_main); });
+TEALETPP_NOINLINE TEALETPP_COLD void notify_of_resumption(bool is_main) {
+  guard([&] { notify_tools_of_resumption(PyThreadState_Get(), is_main); });
 }
 
 // Tells trace and profile functions that the running tealet pauses for `target`. Errc::invalid if
 // they have changed the state of `target`.
-TEALETPP_NOINLINE TEALETPP_COLD Errc tell_of_pause(Tealet* target) {
+TEALETPP_NOINLINE TEALETPP_COLD Errc notify_of_pause(Tealet* target) {
   PythonDomain& domain = *target->domain;
   const Node& self = domain.current();
   const Node* const node = target->node;
   const Status status = node->status;
-  guard([&] { tell_tools_of_pause(PyThreadState_Get(), self.is_main()); });
+  guard([&] { notify_tools_of_pause(PyThreadState_Get(), self.is_main()); });
   if (target->node == node && node->status == status) return Errc::ok;
-  tell_of_resumption(self.is_main());
+  notify_of_resumption(self.is_main());
   return Errc::invalid;
-}
-
-// Whether another library that switches C stacks is loaded.
-TEALETPP_NOINLINE bool has_other_library() {
-  static PyObject* const library = PyUnicode_InternFromString("greenlet");
-  // PyImport_GetModuleDict() would abort once the interpreter has no modules any more.
-  PyObject* const modules = PySys_GetObject("modules");
-  if (library == nullptr || modules == nullptr || !PyDict_Check(modules)) return false;
-  if (PyDict_GetItemWithError(modules, library) != nullptr) return true;
-  PyErr_Clear();
-  return false;
-}
-
-// Whether `far`, where a tealet began, lies beyond all interpreter loops of the running execution.
-// If greenlet is loaded, it is then on another greenlet's C stack. Without greenlet there is one C
-// stack, and a program that embeds Python may call it from anywhere there. `paused` holds frames
-// that were already put away.
-TEALETPP_NOINLINE bool has_begun_elsewhere(const char* far, const PausedState* paused) {
-  return has_other_library() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
-         (paused == nullptr || !paused->reaches_on_c_stack(far));
-}
-
-// The same, with a comparison first that rules it out in the usual case. `here` is on the C stack.
-// Not checked inside a tealet: only that tealet's own loops would be found, and what lies beyond
-// its stack belongs to its callers.
-bool reaches_beyond(PythonDomain& domain, const char* far, const void* here,
-                    const PausedState* paused = nullptr) {
-  return domain.current().is_main() && far > static_cast<const char*>(here) &&
-         tealet::core::running_tealet->domain() == nullptr && has_begun_elsewhere(far, paused);
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
@@ -138,9 +112,11 @@ template <class Jump>
 Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   PythonDomain& domain = *target->domain;
   PyThreadState* const thread = domain.thread;  // the caller has called is_ready()
-  TEALETPP_CHECK(thread == PyThreadState_Get());
+  TEALETPP_CHECK(thread == PyThreadState_Get() && domain.is_open());
+  TEALETPP_CHECK(collecting_thread_state != domain.thread_state);
+  TEALETPP_CHECK(target->node != nullptr && target->node->status != Status::Defunct);
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
-    const Errc code = tell_of_pause(target);
+    const Errc code = notify_of_pause(target);
     if (code != Errc::ok) {
       domain.received() = out;
       return code;
@@ -149,14 +125,14 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   prepare_pause(domain, thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
-  if (TEALET_UNLIKELY(reaches_beyond(domain, target->node->far, &paused, &paused))) {
+  if (TEALET_UNLIKELY(is_on_another_stack(domain, target->node->far, &paused, &paused))) {
     domain.received() = out;
   } else {
     code = jump();
   }
   if (TEALET_UNLIKELY(paused.resume(thread, execution_of(domain.current())))) {
-    domain.tools_wait = code == Errc::ok;
-    if (!domain.tools_wait) tell_of_resumption(domain.current().is_main());
+    domain.tools_to_notify = code == Errc::ok;
+    if (!domain.tools_to_notify) notify_of_resumption(domain.current().is_main());
   }
   return code;
 }
@@ -170,17 +146,18 @@ Message take_result(Tealet* self, PyObject* result) {
   return self->domain->python_hooks.result_of_raised(raised);
 }
 
-// --- the engine's callbacks ---
+// --- the hooks ---
 
 // Begins the tealet's execution and returns what was passed. Its arguments are in domain.call. If
 // that is empty, another tealet's end begins this one, with that result as its only argument.
 TEALETPP_NOINLINE Message enter(Node& node) {
+  TEALETPP_CHECK(is_bound(node));
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   begin_execution(PyThreadState_Get(), execution_of(node),
                   node.area->space_below(TEALETPP_FRAME_ADDRESS()));
   Call call = std::exchange(domain.call, Call{});
   Message received = take_message_and_end_pending(domain);
-  // throw() before it began: there is nothing on its stack that could catch it.
+  // throw() before it began: no frame on its stack could catch the exception, so it ends.
   if (received.signal != Signal::value) return received;
   if (call.arguments == nullptr) {
     execution_of(node).arguments = value_of(received);
@@ -199,6 +176,7 @@ TEALETPP_NOINLINE Message enter(Node& node) {
 // Ends the tealet's execution. `out` is for the parent.
 TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   auto& domain = static_cast<PythonDomain&>(*node.domain());
+  TEALETPP_CHECK(is_bound(node) && tealet_of(node) == domain.current_tealet);
   Execution& execution = execution_of(node);
   // Code that runs at the end may open further domains in this tealet.
   do {
@@ -214,6 +192,7 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
     forget_use(execution_of(receiver).data_stack);
   }
   domain.free_data_stack(execution);
+  TEALETPP_CHECK(is_empty(execution));
   return out;
 }
 
@@ -221,7 +200,7 @@ TEALETPP_NOINLINE Message leave(Node& node, PyObject* result) {
   return leave(node, take_result(tealet_of(node), result));
 }
 
-// Its frame is on the stack of every tealet: keep it small. See Domain::on_begin().
+// Its frame is on the saved stack of every tealet: keep it small. See Domain::on_begin().
 Message run(Node& node, Message) {
   const Message received = enter(node);
   if (received.signal != Signal::value) return leave(node, received);
@@ -234,6 +213,8 @@ Message run(Node& node, Message) {
 bool release(Node& node) {
   Tealet* tealet = tealet_of(node);
   if (tealet == nullptr) return true;
+  TEALETPP_CHECK(is_bound(node));
+  TEALETPP_CHECK(node.is_main() || is_empty(execution_of(node)));  // main's is the caller's
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   tealet->node = nullptr;
   if (Tealet* parent = std::exchange(tealet->parent, nullptr)) {
@@ -256,6 +237,7 @@ void close(tealet::core::Domain& domain) {
 void reparented(Node& child) {
   Tealet* tealet = tealet_of(child);
   if (tealet == nullptr) return;  // just created: bind() does it
+  TEALETPP_CHECK(is_bound(child) && is_bound(*child.parent));
   auto& domain = static_cast<PythonDomain&>(*child.domain());
   const bool reparenting = std::exchange(domain.reparenting, true);
   Tealet* parent = tealet_of(*child.parent);
@@ -283,10 +265,10 @@ bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* co
 
 template <Message take_message(PythonDomain&)>
 TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain) {
-  domain.tools_wait = false;
+  domain.tools_to_notify = false;
   const bool is_main = domain.current().is_main();  // unpack() may close the domain
   PyObject* const result = unpack(domain, take_message(domain));
-  tell_of_resumption(is_main);
+  notify_of_resumption(is_main);
   return result;
 }
 
@@ -297,12 +279,12 @@ TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain
 template <Message take_message(PythonDomain&) = take_message_and_end_pending>
 TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   return guard([&] {
-    if (TEALET_UNLIKELY(domain.tools_wait)) return receive_for_tools<take_message>(domain);
+    if (TEALET_UNLIKELY(domain.tools_to_notify)) return receive_for_tools<take_message>(domain);
     return unpack(domain, take_message(domain));
   });
 }
 
-// Nothing has switched: drops `out`, which the engine may have taken already.
+// Nothing has switched. Drops `out`, which may be in received() by now.
 TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
   target->domain->received() = Message{};
   guard([&] {
@@ -330,6 +312,7 @@ const tealet::core::Hooks engine_hooks{guarded<run>, guarded<release>, guarded<c
                                        guarded<reparented>, true};
 
 PyObject* transfer_to(Tealet* target, Message out) {
+  TEALETPP_CHECK(value_of(out) != nullptr);
   const Status status = target->node->status;
   if (status == Status::New || status == Status::Stub) return transfer_to_new(target, out);
   PythonDomain& domain = *target->domain;
@@ -349,22 +332,8 @@ Tealet* latest_to_exit(Tealet* running) {
   return latest;
 }
 
-bool is_on_another_stack(PythonDomain& domain, const Node& node) {
-  return reaches_beyond(domain, node.far, TEALETPP_FRAME_ADDRESS());
-}
-
-bool can_end_here(PythonDomain& domain, const Node& node) {
-  const Node& current = domain.current();
-  if (current.is_main()) return !is_on_another_stack(domain, node);
-  return node.far <= current.far || !has_other_library();
-}
-
-bool may_be_on_another_stack(PythonDomain& domain) {
-  return domain.main().first_child != nullptr &&
-         reaches_beyond(domain, domain.main().area->highest_far(), TEALETPP_FRAME_ADDRESS());
-}
-
 Errc unwind(Tealet* target, PyObject*& result) {
+  TEALETPP_CHECK(target->node != nullptr && target->node->status == Status::Suspended);
   PythonDomain& domain = *target->domain;
   const Errc code =
       with_paused_state(target, Message{}, [&] { return domain.unwind(*target->node); });
@@ -375,9 +344,11 @@ Errc unwind(Tealet* target, PyObject*& result) {
 PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
   PythonDomain& domain = *target->domain;
   Execution& execution = execution_of(*target->node);
-  // The arguments may be on the C stack, and a stub's stack may overwrite them. If the switch runs
-  // other code on the way, the arguments may be gone afterwards.
-  const bool stack_stays = target->node->status == Status::New && domain.receives_quietly();
+  TEALETPP_CHECK(execution.function != nullptr && execution.arguments == nullptr);
+  // The arguments can be borrowed if they stay where they are until the function takes them. They
+  // may be on the C stack, where a stub's stack would overwrite them. And code that the switch runs
+  // first could free them.
+  const bool stack_stays = target->node->status == Status::New && domain.leaving_runs_no_code();
   Call call;
   PyObject* owned = nullptr;
   const bool prepared = guard([&] {

@@ -27,12 +27,5 @@ Errc unwind(Tealet* target, PyObject*& result);
 // Of `running` and the tealets that its domain lies in, the one in which the exit was raised last;
 // `running` if in none.
 Tealet* latest_to_exit(Tealet* running);
-// Whether a paused tealet cannot be resumed here, since another library has switched C stacks.
-bool is_on_another_stack(PythonDomain& domain, const Node& node);
-// Whether that may hold for some tealet of an idle domain.
-bool may_be_on_another_stack(PythonDomain& domain);
-// Whether a pending tealet can be resumed here, for certain. While another tealet runs, only what
-// main has on the C stack could tell, so then it may have to wait for main.
-bool can_end_here(PythonDomain& domain, const Node& node);
 
 }  // namespace tealetpp

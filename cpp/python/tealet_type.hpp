@@ -1,34 +1,32 @@
-// The type Tealet, and what its methods do for the C API too.
+// The type Tealet: its objects, slots and table. Its methods and attributes have files of their
+// own.
 #pragma once
 
+#include "core/check.hpp"
 #include "python/pybind11_layout.hpp"
 #include "python/python_tealet.hpp"
 
 namespace tealetpp {
 
-// The C++ value of a Main. pybind11 tells types apart by that of their objects.
+// The C++ value of a Main. It is a type of its own because pybind11 has one Python type for each
+// C++ type.
 struct Main : Tealet {};
 
 extern PyTypeObject* tealet_type;
 
 // The objects of Tealet, Main and their subclasses are laid out alike.
-inline Tealet* as_tealet(PyObject* object) noexcept { return &value_of<Main>(object); }
+inline Tealet* as_tealet(PyObject* object) noexcept {
+  TEALETPP_CHECK(PyObject_TypeCheck(object, tealet_type));
+  return &value_of<Main>(object);
+}
 
-// A tealet with a new object of type Tealet, to be tied to a node by bind(); nullptr with an
-// exception set. May collect garbage, and that may run any code.
+// The Tealet of a new object, which bind() ties to a node; nullptr with an exception set. May
+// collect garbage, which may run any code.
 Tealet* new_tealet();
 
-// `self` is a Tealet, or one of its subclasses. New references.
-PyObject* method_switch(PyObject* self, PyObject* const* arguments, Py_ssize_t count,
-                        PyObject* keywords);
-PyObject* method_throw(PyObject* self, PyObject* exception);
-PyObject* method_close(PyObject* self, PyObject*);
-PyObject* get_parent(PyObject* self, void*);
-PyObject* get_main(PyObject* self, void*);
-Status status_of(const Tealet& tealet);
+// Whether `tealet` was created by a Main, and can be used here and now. Sets an exception if not.
+bool is_usable(Tealet* tealet);
 
-// Whether `parent` can be the parent of a tealet of `domain`. Sets an exception if not.
-bool can_be_parent(PythonDomain& domain, Tealet* parent);
 // The metaclass of Tealet and Main.
 py::metaclass tealet_metaclass();
 

@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "core/check.hpp"
 #include "python/collector.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
@@ -13,35 +14,38 @@ namespace tealetpp {
 
 namespace {
 
-// Of the capsule in the dictionary of the thread state, which is cleared with that.
+// The name of a capsule in the dictionary of the thread state. CPython clears the dictionary with
+// the thread state, which runs the capsule's destructor.
 constexpr const char* name = "tealetpp.domains";
 
-// Its key: another one for each module that has a copy of this code; nullptr with an exception set.
+// Its key in that dictionary, borrowed; nullptr with an exception set. Each module with a copy of
+// this code has a key of its own.
 PyObject* key() {
   static PyObject* object = nullptr;
   if (object == nullptr) object = PyUnicode_FromFormat("%s at %p", name, &object);
   return object;
 }
 
-// Those of thread states that are being cleared: their dictionary is gone, or will not be cleared
-// again. There may be several at once, and they end in any order, since dropping runs any code.
+// A list of the ThreadDomains whose thread state is being cleared. They cannot be found through the
+// dictionary any more. Clearing drops objects, which may run any code: so there may be several at
+// once, and they leave the list in any order.
 ThreadDomains* ending = nullptr;
 
-void thread_state_goes(PyObject* capsule) {
+void on_thread_state_cleared(PyObject* capsule) {
   auto* domains = static_cast<ThreadDomains*>(PyCapsule_GetPointer(capsule, name));
   if (is_finalizing()) {
-    domains->abandon();
+    domains->detach_from_thread();
     return;
   }
   domains->next_ending = std::exchange(ending, domains);
-  domains->end();
+  domains->discard_all();
   ThreadDomains** link = &ending;
   while (*link != domains) link = &(*link)->next_ending;
   *link = domains->next_ending;
   delete domains;
 }
 
-// Those of the running thread, if it has any. No exception is set.
+// The ThreadDomains of the running thread; nullptr if it has none. Sets no exception.
 ThreadDomains* find() {
   for (ThreadDomains* domains = ending; domains != nullptr; domains = domains->next_ending) {
     if (domains->thread_state() == thread_state_id(PyThreadState_Get())) return domains;
@@ -55,29 +59,30 @@ ThreadDomains* find() {
   return nullptr;
 }
 
-// Whether a pending call is queued or being made. Only one is queued, since the queue is short.
-// None is queued while one is made: that one ends what becomes pending meanwhile, and CPython 3.11
-// would stop at every traced call until the queued one is made.
-bool pending = false;
-// Whether a pending call came during a collection on its thread, and must be repeated after it.
-bool put_off = false;
+// Whether our pending call is queued or runs. At most one is queued, because CPython's queue is
+// short. None is queued while one runs: it ends what becomes pending meanwhile, and CPython 3.11
+// would leave its fast path at every traced call until the queued one runs.
+bool call_is_queued = false;
+// Whether a pending call ran during a collection on its thread, and must be repeated after it.
+bool call_is_postponed = false;
 
 int on_pending_call(void*) {
-  // While the interpreter ends, its collections are not reported.
+  // While the interpreter ends, collections are not reported, so nothing may switch in this call.
   ThreadDomains* const domains = is_finalizing() ? nullptr : find();
   if (domains != nullptr && collecting_thread_state == domains->thread_state()) {
-    put_off = true;
+    call_is_postponed = true;
   } else if (domains != nullptr) {
     PyObject* const raised = take_raised();
     domains->end_pending_in_call();
     set_raised(raised);
   }
-  pending = false;
+  call_is_queued = false;
   return 0;
 }
 
-void expect_pending_call() {
-  if (!pending) pending = Py_AddPendingCall(guarded<on_pending_call>, nullptr) == 0;
+void request_pending_call() {
+  if (call_is_queued) return;
+  call_is_queued = Py_AddPendingCall(guarded<on_pending_call>, nullptr) == 0;
 }
 
 }  // namespace
@@ -90,7 +95,7 @@ ThreadDomains* ThreadDomains::of_this_thread() {
     PyErr_NoMemory();
     return nullptr;
   }
-  PyObject* const capsule = PyCapsule_New(domains, name, guarded<thread_state_goes>);
+  PyObject* const capsule = PyCapsule_New(domains, name, guarded<on_thread_state_cleared>);
   if (capsule == nullptr) delete domains;
   const bool kept =
       capsule != nullptr && key() != nullptr && PyDict_SetItem(dictionary, key(), capsule) == 0;
@@ -99,14 +104,18 @@ ThreadDomains* ThreadDomains::of_this_thread() {
 }
 
 void ThreadDomains::add(PythonDomain& domain) {
+  TEALETPP_CHECK(domain.on_thread == nullptr && domain.opened_before == nullptr);
+  TEALETPP_CHECK(thread_state_ == thread_state_id(PyThreadState_Get()));
   domain.on_thread = this;
-  domain.may_have_pending = some_wait_;
+  domain.may_have_pending = may_have_pending_;
   domain.opened_before = last_opened_;
   if (last_opened_ != nullptr) last_opened_->opened_after = &domain;
   last_opened_ = &domain;
 }
 
 void ThreadDomains::remove(PythonDomain& domain) {
+  TEALETPP_CHECK(domain.on_thread == this);
+  TEALETPP_CHECK((domain.opened_after == nullptr) == (last_opened_ == &domain));
   (domain.opened_after != nullptr ? domain.opened_after->opened_before : last_opened_) =
       domain.opened_before;
   if (domain.opened_before != nullptr) domain.opened_before->opened_after = domain.opened_after;
@@ -115,17 +124,18 @@ void ThreadDomains::remove(PythonDomain& domain) {
   domain.may_have_pending = false;
 }
 
-void ThreadDomains::expect_pending() {
-  some_wait_ = true;
+void ThreadDomains::note_pending() {
+  may_have_pending_ = true;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     domain->may_have_pending = true;
   }
-  // Only the main thread makes pending calls. If the queue is full, other safe points remain.
-  expect_pending_call();
+  // CPython runs pending calls on the main thread only, and its queue may be full. The other safe
+  // points do not depend on it.
+  request_pending_call();
 }
 
 void ThreadDomains::collection_ended() {
-  if (std::exchange(put_off, false)) expect_pending_call();
+  if (std::exchange(call_is_postponed, false)) request_pending_call();
 }
 
 void ThreadDomains::end_pending_in_call() {
@@ -135,19 +145,19 @@ void ThreadDomains::end_pending_in_call() {
 }
 
 void ThreadDomains::end_pending() {
-  some_wait_ = false;
+  may_have_pending_ = false;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
-    // If it cannot be done now, the domain's own next use is a safe point.
+    // What cannot be ended now is ended at the next use of its domain.
     domain->may_have_pending = domain->has_pending();
-    some_wait_ = some_wait_ || domain->may_have_pending;
+    may_have_pending_ = may_have_pending_ || domain->may_have_pending;
   }
   PyObject* const raised = take_raised();
   PythonDomain* domain = last_opened_;
   while (domain != nullptr) {
-    // Without stack space it is left to an end_pending() farther up.
-    const bool can_be = domain->may_have_pending && domain->usable() == Errc::ok &&
-                        domain->check_stack_space() == Errc::ok && !domain->closes_elsewhere();
-    if (!can_be) {
+    // Without stack space, an end_pending() farther up does it.
+    const bool can_end = domain->may_have_pending && domain->usable() == Errc::ok &&
+                         domain->check_stack_space() == Errc::ok && !domain->must_close_elsewhere();
+    if (!can_end) {
       domain = domain->opened_before;
       continue;
     }
@@ -165,7 +175,7 @@ void ThreadDomains::end_pending() {
   set_raised(raised);
 }
 
-PythonDomain* ThreadDomains::innermost() {
+PythonDomain* ThreadDomains::newest_usable() {
   PythonDomain* domain = last_opened_;
   while (domain != nullptr && domain->usable() != Errc::ok) domain = domain->opened_before;
   return domain;
@@ -187,14 +197,23 @@ void ThreadDomains::correct_running() {
   Nesting::correct_running(tealet::core::this_thread->ambient);
 }
 
-void ThreadDomains::keep(PythonDomain& domain) {
+bool ThreadDomains::is_retained(const PythonDomain& domain) const noexcept {
+  const PythonDomain* other = retained_;
+  while (other != nullptr && other != &domain) other = other->retained_before;
+  return other != nullptr;
+}
+
+void ThreadDomains::retain(PythonDomain& domain) {
+  TEALETPP_CHECK(domain.on_thread == this);
+  TEALETPP_CHECK(!discards_.empty() || unlisted_discards_ > 0);
+  TEALETPP_CHECK(!is_retained(domain));
   Py_INCREF(domain.main_tealet->object);
   domain.retained_before = std::exchange(retained_, &domain);
 }
 
 int ThreadDomains::begin_discarding() noexcept {
-  // What ran when the thread state was cleared is not on a stack that could be discarded.
-  const Node* const runs = ends_ ? nullptr : tealet::core::running_tealet;
+  // Once the thread state is being cleared, no tealet runs on this C stack that could be discarded.
+  const Node* const runs = is_ending_ ? nullptr : tealet::core::running_tealet;
   try {
     discards_.push_back({last_discard_ + 1, runs});
     return ++last_discard_;
@@ -204,10 +223,18 @@ int ThreadDomains::begin_discarding() noexcept {
   }
 }
 
-bool ThreadDomains::forget_discarding(const Node& tealet) {
-  if (discards_.empty()) return false;
-  const auto is_lost = [&](const Discard& discard) { return discard.tealet == &tealet; };
-  discards_.erase(std::remove_if(discards_.begin(), discards_.end(), is_lost), discards_.end());
+template <class Predicate>
+std::size_t ThreadDomains::erase_discards(Predicate is_over) {
+  const auto first = std::remove_if(discards_.begin(), discards_.end(), is_over);
+  const auto count = static_cast<std::size_t>(discards_.end() - first);
+  discards_.erase(first, discards_.end());
+  return count;
+}
+
+bool ThreadDomains::cancel_discards_in(const Node& tealet) {
+  if (erase_discards([&](const Discard& discard) { return discard.tealet == &tealet; }) == 0) {
+    return false;
+  }
   bool found = false;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     if (domain->discarded_in != &tealet) continue;
@@ -218,11 +245,15 @@ bool ThreadDomains::forget_discarding(const Node& tealet) {
 }
 
 void ThreadDomains::end_discarding(int number) {
+  TEALETPP_CHECK(number >= 0 && number <= last_discard_);
   if (number == 0) {
+    TEALETPP_CHECK(unlisted_discards_ > 0);
     --unlisted_discards_;
   } else {
-    const auto is_this = [&](const Discard& discard) { return discard.number == number; };
-    discards_.erase(std::remove_if(discards_.begin(), discards_.end(), is_this), discards_.end());
+    // Nothing returns to a discard that was cancelled, so this one is listed.
+    [[maybe_unused]] const std::size_t ended =
+        erase_discards([&](const Discard& discard) { return discard.number == number; });
+    TEALETPP_CHECK(ended == 1);
   }
   if (!discards_.empty() || unlisted_discards_ > 0) return;
   while (PythonDomain* const domain = retained_) {
@@ -237,14 +268,14 @@ void ThreadDomains::discard_orphaned() {
     if (domain->nesting().orphaned() && domain->discarded_in == nullptr) {
       discard_domain(*domain);
       ++discarded_;
-      domain = last_opened_;  // others may be gone now
+      domain = last_opened_;  // others may have been closed by the code that ran
     } else {
       domain = domain->opened_before;
     }
   }
 }
 
-void ThreadDomains::abandon() {
+void ThreadDomains::detach_from_thread() {
   thread_state_ = 0;
   for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
     domain->thread_state = 0;
@@ -252,8 +283,9 @@ void ThreadDomains::abandon() {
   }
 }
 
-// A domain that lies in no other one, if there is any.
+// A domain that was not opened inside another one; if there is none, the one opened first.
 PythonDomain* ThreadDomains::outermost() const noexcept {
+  TEALETPP_CHECK(last_opened_ != nullptr);
   PythonDomain* domain = last_opened_;
   while (domain->nesting().outer() != nullptr && domain->opened_before != nullptr) {
     domain = domain->opened_before;
@@ -261,14 +293,15 @@ PythonDomain* ThreadDomains::outermost() const noexcept {
   return domain;
 }
 
-void ThreadDomains::end() {
+void ThreadDomains::discard_all() {
   if (last_opened_ == nullptr) return;
   PyObject* const raised = take_raised();
   const int before = discarded_;
-  ends_ = true;
+  is_ending_ = true;
   const int discard = begin_discarding();
-  // Dropping may open further domains, and switch to any remaining tealet. A tealet in which a
-  // domain lies, and which has paused that domain's running tealet, must go before that domain.
+  // Dropping objects runs any code, which may open domains and switch to any remaining tealet.
+  // Outer domains come first: a tealet that encloses a domain may have paused that domain's running
+  // tealet, and must be discarded before it.
   while (last_opened_ != nullptr) {
     PythonDomain* const domain = outermost();
     PyObject* const main = domain->main_tealet->object;

@@ -1,11 +1,12 @@
 // The open domains of a Python thread, and the safe points at which they end pending tealets.
 //
-// A tealet can be ended on its own thread only, but it may be collected or dropped on any. If it
-// cannot be ended at once, it is pending in its domain until the next safe point: the thread's next
-// switch, creation or closing of a tealet, in any of its domains. The main thread has one more, for
-// domains whose main tealet runs: a pending call of the interpreter.
+// A tealet can be ended on its own thread only, but it may be collected or dropped on any thread.
+// If it cannot be ended at once, it is pending in its domain until the next safe point: the
+// thread's next switch, creation or closing of a tealet, in any of its domains. The main thread has
+// one more safe point, for domains whose main tealet runs: a pending call of the interpreter.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,64 +16,73 @@ namespace tealetpp {
 
 class ThreadDomains {
  public:
-  // Those of the running thread; nullptr with an exception set.
+  // The ThreadDomains of the running thread, created at its first use. The dictionary of the thread
+  // state owns it. nullptr with an exception set.
   static ThreadDomains* of_this_thread();
 
+  // A domain is added when it has been opened on this thread, and removed when it is closed.
   void add(PythonDomain& domain);
   void remove(PythonDomain& domain);
 
-  // To be called when something becomes pending in one of these domains.
-  void expect_pending();
+  // To be called when something becomes pending in one of these domains. On any thread.
+  void note_pending();
   // Ends what is pending and can be ended here and now. Any code may run.
   void end_pending();
-  // The same in a pending call of the interpreter, and only while no tealet runs. A tealet that is
-  // ended without unwinding would leave the interpreter in the middle of that call for ever.
+  // The same in a pending call of the interpreter. Does nothing while a tealet runs: if that is
+  // discarded in the middle of the call, the interpreter never gets out of it.
   void end_pending_in_call();
-  // Repeats a pending call that came during the collection.
+  // Queues the pending call again if it ran during the collection.
   static void collection_ended();
 
-  // Of the domains that can be used here and now, the one opened last; nullptr if there is none.
-  PythonDomain* innermost();
-  // Tells the engine which tealet runs: another library may have switched C stacks.
+  // The domain opened last of those that can be used here and now; nullptr if there is none.
+  PythonDomain* newest_usable();
+  // Tells the engine which tealet runs. It is wrong if another library has switched C stacks.
   void correct_running();
 
-  // Around code that drops frames without unwinding. A domain for which keep() is called in between
-  // is freed after the last end_discarding(): the frames may be those of one of its tealets. The
-  // code may switch, so discards end in any order, or never; the number is for end_discarding().
+  // To be called before and after code that drops frames without unwinding. Returns a number for
+  // end_discarding(). The code may switch, so discards end in any order. One that runs in a tealet
+  // that is discarded never ends: see cancel_discards_in().
   int begin_discarding() noexcept;
-  void keep(PythonDomain& domain);
   void end_discarding(int number);
-  // `tealet` is to be discarded, so the discards that it runs never end. Returns whether it was
-  // discarding domains: discard_orphaned() then begins with them again.
-  bool forget_discarding(const Node& tealet);
-  // Ends the domains whose tealet is gone, without unwinding.
+  // Keeps `domain` until no discard is under way: the frames may be those of one of its tealets.
+  // To be called in a discard, once for a domain.
+  void retain(PythonDomain& domain);
+  // To be called before `tealet` is discarded, as the discards that run in it never end. Returns
+  // whether they were discarding domains: then discard_orphaned() discards these domains anew.
+  bool cancel_discards_in(const Node& tealet);
+  // Ends the orphaned domains, without unwinding.
   void discard_orphaned();
   // To be called when the thread state is cleared: ends all domains, without unwinding.
-  void end();
-  // The same when the interpreter ends, which leaves all to the end of the process. The last
-  // objects may still drop tealets and mains, but no code runs any more.
-  void abandon();
+  void discard_all();
+  // To be called instead when the interpreter ends: the domains live until the process ends. The
+  // last objects may still drop tealets and mains, which then run no code.
+  void detach_from_thread();
   std::uint64_t thread_state() const noexcept { return thread_state_; }
-  // Whether end() has begun: nothing unwinds any more.
-  bool ends() const noexcept { return ends_; }
+  // Whether discard_all() has begun: no tealet is unwound any more.
+  bool is_ending() const noexcept { return is_ending_; }
 
-  ThreadDomains* next_ending = nullptr;  // among those whose thread state is being cleared
+  ThreadDomains* next_ending = nullptr;  // in the list of those whose thread state is being cleared
 
  private:
+  struct Discard {
+    int number;
+    const Node* tealet;  // in which it runs; nullptr while the thread ends
+  };
+
   PythonDomain* outermost() const noexcept;
+  bool is_retained(const PythonDomain& domain) const noexcept;
+  // Returns how many there were.
+  template <class Predicate>
+  std::size_t erase_discards(Predicate is_over);
 
   PythonDomain* last_opened_ = nullptr;
   PythonDomain* retained_ = nullptr;  // owns a reference to the main object of each
-  struct Discard {
-    int number;
-    const Node* tealet;  // runs it
-  };
-  std::vector<Discard> discards_;
+  std::vector<Discard> discards_;     // those under way
   int last_discard_ = 0;
-  int unlisted_discards_ = 0;  // for which there was no memory
-  int discarded_ = 0;          // domains in all, for the warning
-  bool ends_ = false;
-  bool some_wait_ = false;  // something may be pending: add() tells new domains
+  int unlisted_discards_ = 0;  // under way too, but there was no memory to list them
+  int discarded_ = 0;          // number of domains that were discarded, for the warning
+  bool is_ending_ = false;
+  bool may_have_pending_ = false;  // for domains that are opened later
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
 };
 

@@ -1,12 +1,12 @@
 #include "python/tools.hpp"
 
-#include <dlfcn.h>
 #include <frameobject.h>
 
 #include <cstring>
 #include <new>
 #include <vector>
 
+#include "port/shared_object.hpp"
 #include "python/attribute.hpp"
 #include "python/guarded.hpp"
 
@@ -14,7 +14,7 @@ namespace tealetpp {
 
 namespace {
 
-// Whether `object` is of the type of this name, or of one derived from it.
+// Whether the type of `object` has this name, or derives from one that has.
 bool is_a(const PyObject* object, const char* type_name) {
   if (object == nullptr) return false;
   for (const PyTypeObject* type = Py_TYPE(object); type != nullptr; type = type->tp_base) {
@@ -23,20 +23,21 @@ bool is_a(const PyObject* object, const char* type_name) {
   return false;
 }
 
-// While a tool is told, nothing traces that, and no finalizer runs.
-class Telling {
+// The time in which tools are called: their own code is not traced, no garbage is collected, and
+// the exception that is set is put away.
+class NotificationScope {
  public:
-  explicit Telling(PyThreadState* thread)
+  explicit NotificationScope(PyThreadState* thread)
       : thread_(thread), raised_(take_raised()), collects_(PyGC_Disable() != 0) {
     PyThreadState_EnterTracing(thread);
   }
-  ~Telling() {
+  ~NotificationScope() {
     PyThreadState_LeaveTracing(thread_);
     if (collects_) PyGC_Enable();
     set_raised(raised_);
   }
-  Telling(const Telling&) = delete;
-  Telling& operator=(const Telling&) = delete;
+  NotificationScope(const NotificationScope&) = delete;
+  NotificationScope& operator=(const NotificationScope&) = delete;
 
  private:
   PyThreadState* thread_;
@@ -78,18 +79,16 @@ class Frames {
 
 // --- trace functions ---
 
-// Whether sys.settrace() has set this function, which then calls one in Python. It is part of the
-// interpreter's binary, as is any slot of a built-in type.
+// Whether sys.settrace() or sys.setprofile() has set this function, which calls one in Python. Then
+// it is part of the interpreter's binary, like the slots of built-in types.
 bool calls_python(Py_tracefunc function) {
-  Dl_info ours{};
-  Dl_info interpreter{};
-  return dladdr(reinterpret_cast<void*>(function), &ours) != 0 &&
-         dladdr(reinterpret_cast<void*>(PyTuple_Type.tp_repr), &interpreter) != 0 &&
-         ours.dli_fbase == interpreter.dli_fbase;
+  return tealet::port::are_of_one_binary(reinterpret_cast<void*>(function),
+                                         reinterpret_cast<void*>(PyTuple_Type.tp_repr));
 }
 
-// A function in Python sees what happens, and nothing else: a debugger would stop. The one that
-// keeps a stack is coverage's, where its tracer in C is missing.
+// Coverage's tracer in Python, which it uses where its tracer in C is missing. Of the trace
+// functions in Python only this one is notified: others need not keep a stack, and a debugger would
+// stop here.
 bool is_coverage_in_python(PyObject* function) {
   return function != nullptr && PyMethod_Check(function) &&
          is_a(PyMethod_GET_SELF(function), "PyTracer");
@@ -99,17 +98,17 @@ bool is_coverage(PyObject* function) {
   return is_a(function, "coverage.CTracer") || is_coverage_in_python(function);
 }
 
-// The frame of a generator that has yielded. Coverage does not ask whose frame returns; but for any
-// other frame it records a branch to the end of the function.
+// The frame of a generator that has yielded. Coverage pops its top entry whichever frame returns.
+// But for a frame that has not yielded, it also records a branch to the end of the function.
 PyFrameObject* make_yielded_frame() {
   PyObject* names = PyDict_New();
   if (names == nullptr) return nullptr;
   PyObject* result = PyRun_String("def pause():\n    yield\ngenerator = pause()\nnext(generator)",
                                   Py_file_input, names, names);
   Py_XDECREF(result);
-  PyObject* generator = PyDict_GetItemString(names, "generator");  // kept by its frame's owner
+  PyObject* generator = PyDict_GetItemString(names, "generator");
   PyObject* frame = generator != nullptr ? attribute(generator, "gi_frame") : nullptr;
-  Py_XINCREF(generator);  // for ever: the frame is part of it
+  Py_XINCREF(generator);  // never released: it owns the frame
   Py_DECREF(names);
   return reinterpret_cast<PyFrameObject*>(frame);
 }
@@ -134,8 +133,8 @@ void leave_in_coverage(PyObject* function, Py_tracefunc call, PyFrameObject* fra
   Py_XDECREF(local);
 }
 
-// Whether the frame pauses at an instruction with the argument 0: coverage takes that for the very
-// beginning of the function, and must be told where it is.
+// Whether the frame pauses at an instruction with the argument 0. Coverage takes that for the
+// beginning of the function, so it must also be notified of the line.
 bool looks_like_beginning(PyFrameObject* frame) {
   PyCodeObject* code = PyFrame_GetCode(frame);
   PyObject* bytes = PyCode_GetCode(code);
@@ -150,7 +149,7 @@ bool looks_like_beginning(PyFrameObject* frame) {
 
 constexpr const char* cprofile = "_lsprof.Profiler";
 
-// What a thread has for trace functions, and for profile functions.
+// The members of the thread state for trace functions, and for profile functions.
 struct Kind {
   Py_tracefunc PyThreadState::* function;
   PyObject* PyThreadState::* object;
@@ -158,7 +157,8 @@ struct Kind {
 constexpr Kind tracing{&PyThreadState::c_tracefunc, &PyThreadState::c_traceobj};
 constexpr Kind profiling{&PyThreadState::c_profilefunc, &PyThreadState::c_profileobj};
 
-// The function of one kind that is set now. It may remove itself, and set another one.
+// The trace or profile function that is set now. When it is called it may remove itself, or set
+// another one: then it gets no further notice.
 class Tool {
  public:
   Tool(PyThreadState* thread, const Kind& kind)
@@ -172,10 +172,10 @@ class Tool {
   Tool(const Tool&) = delete;
   Tool& operator=(const Tool&) = delete;
 
-  bool must_be_told() const { return must_be_told_; }
+  bool needs_notice() const { return needs_notice_; }
 
-  void tell_of_leaving(const Frames& frames) const {
-    if (!must_be_told_) return;
+  void notify_of_leaving(const Frames& frames) const {
+    if (!needs_notice_) return;
     const bool coverage = is_coverage(object_);
     guard([&] {
       for (PyFrameObject* frame : frames) {
@@ -184,20 +184,20 @@ class Tool {
           leave_in_coverage(object_, function_, frame);
           report(object_);
         } else {
-          tell(frame, PyTrace_RETURN);
+          notify(frame, PyTrace_RETURN);
         }
       }
     });
   }
 
-  void tell_of_entering(const Frames& frames) const {
-    if (!must_be_told_) return;
+  void notify_of_entering(const Frames& frames) const {
+    if (!needs_notice_) return;
     const bool coverage = is_coverage(object_);
     guard([&] {
       for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
         if (!is_set()) break;
-        tell(*frame, PyTrace_CALL);
-        if (coverage && looks_like_beginning(*frame)) tell(*frame, PyTrace_LINE);
+        notify(*frame, PyTrace_CALL);
+        if (coverage && looks_like_beginning(*frame)) notify(*frame, PyTrace_LINE);
       }
     });
   }
@@ -206,8 +206,8 @@ class Tool {
   bool is_set() const {
     return thread_->*kind_.function == function_ && thread_->*kind_.object == object_;
   }
-  // As if the frame ran: some tools, memray among them, ignore what they are told of others.
-  void tell(PyFrameObject* frame, int what) const {
+  // Makes `frame` the running one meanwhile: some tools, memray among them, ignore other frames.
+  void notify(PyFrameObject* frame, int what) const {
     _PyInterpreterFrame* const running = running_frame(thread_);
     set_running_frame(thread_, frame->f_frame);
     function_(object_, frame, what, Py_None);
@@ -219,15 +219,15 @@ class Tool {
   const Kind& kind_;
   Py_tracefunc function_;
   PyObject* object_;
-  bool must_be_told_ = function_ != nullptr && !is_a(object_, cprofile) &&
+  bool needs_notice_ = function_ != nullptr && !is_a(object_, cprofile) &&
                        (is_coverage(object_) || !calls_python(function_));
 };
 
 // --- cProfile ---
 
-// cProfile takes its top entry for the function that returns, whichever it is, and crashes if the
-// next entry never called that one. With an empty stack it ignores the return. So each pause
-// empties the stack by the only way that cProfile has: it ends and counts all calls.
+// cProfile takes any return for that of its top entry, and crashes if the entry below did not call
+// that one. It ignores a return while its stack is empty. So each pause empties the stack. The only
+// way to do that is to disable the profiler, which ends and counts all calls.
 void restart_profiler(PyObject* object) {
   PyObject* result = call_method(object, "disable");
   if (result != nullptr) Py_SETREF(result, call_method(object, "enable"));
@@ -244,34 +244,34 @@ void restart_running_profiler(const PyThreadState* thread) {
 
 }  // namespace
 
-void tell_tools_of_pause(PyThreadState* thread, bool is_main) {
-  if (thread->tracing != 0) return;  // it is a tool that switches
-  const Telling telling(thread);
+void notify_tools_of_pause(PyThreadState* thread, bool is_main) {
+  if (thread->tracing != 0) return;  // a tool itself switches
+  const NotificationScope scope(thread);
   try {
     if (!is_main) {
       const Tool tracer(thread, tracing);
       const Tool profiler(thread, profiling);
-      if (tracer.must_be_told() || profiler.must_be_told()) {
+      if (tracer.needs_notice() || profiler.needs_notice()) {
         const Frames frames(thread);
-        tracer.tell_of_leaving(frames);
-        profiler.tell_of_leaving(frames);
+        tracer.notify_of_leaving(frames);
+        profiler.notify_of_leaving(frames);
       }
     }
     guard([&] { restart_running_profiler(thread); });
-  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then the tool goes wrong
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the tool is not notified
   }
 }
 
-void tell_tools_of_resumption(PyThreadState* thread, bool is_main) {
+void notify_tools_of_resumption(PyThreadState* thread, bool is_main) {
   if (thread->tracing != 0 || is_main) return;
-  const Telling telling(thread);
+  const NotificationScope scope(thread);
   try {
     const Tool tracer(thread, tracing);
     const Tool profiler(thread, profiling);
-    if (tracer.must_be_told() || profiler.must_be_told()) {
+    if (tracer.needs_notice() || profiler.needs_notice()) {
       const Frames frames(thread);
-      tracer.tell_of_entering(frames);
-      profiler.tell_of_entering(frames);
+      tracer.notify_of_entering(frames);
+      profiler.notify_of_entering(frames);
     }
     PyErr_Clear();
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): as above

@@ -1,7 +1,8 @@
 // Trace and profile functions that keep a stack of their own. See docs/tools.md.
 //
 // They push an entry when a function is called, and pop one when it returns. A tealet that pauses
-// has not returned, so what runs next would be taken for a part of it.
+// has not returned, so they would count what runs next as called by it. So they are notified of a
+// pause as of returns, and of a resumption as of calls.
 //
 // has_tool_at_pause() in cpython/layout.hpp tells whether there may be such a tool.
 #pragma once
@@ -10,10 +11,10 @@
 
 namespace tealetpp {
 
-// Tells the tools that the frames of the running execution are left, and are entered again. Those
-// of a main tealet are the bottom of everybody's stack and stay there. Any code of the tools may
-// run, but no garbage is collected. The exception that is set stays set.
-void tell_tools_of_pause(PyThreadState* thread, bool is_main);
-void tell_tools_of_resumption(PyThreadState* thread, bool is_main);
+// Notify the tools that the frames of the running execution are left, or entered again. The frames
+// of a main tealet are below those of all tealets on a tool's stack, and stay there. Any code of
+// the tools may run, but no garbage is collected. The exception that is set stays set.
+void notify_tools_of_pause(PyThreadState* thread, bool is_main);
+void notify_tools_of_resumption(PyThreadState* thread, bool is_main);
 
 }  // namespace tealetpp

@@ -14,7 +14,6 @@ with Main() as main:
     print(main.stats())
 """
 
-from . import _tealetpp
 from ._embedding import get_cmake_dir, get_include, get_pkgconfig_dir
 from ._tealetpp import (
     DefunctError,
@@ -22,6 +21,7 @@ from ._tealetpp import (
     Main,
     Stats,
     StatsDifference,
+    Status,
     Tealet,
     TealetError,
     TealetExit,
@@ -45,18 +45,3 @@ __all__ = [
     "get_include",
     "get_pkgconfig_dir",
 ]
-
-TYPE_CHECKING = False  # type checkers take it for true; `typing` takes long to import
-if TYPE_CHECKING:
-    from ._tealetpp import Status
-else:
-
-    def __getattr__(name: str) -> object:
-        # Made at its first use: `enum` takes longer to import than all that is above.
-        if name == "Status":
-            return globals().setdefault(name, _tealetpp.Status)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

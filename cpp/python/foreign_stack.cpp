@@ -1,0 +1,37 @@
+#include "python/foreign_stack.hpp"
+
+#include "port/compiler.hpp"
+
+namespace tealetpp {
+
+TEALETPP_NOINLINE bool has_greenlet() {
+  static PyObject* const library = PyUnicode_InternFromString("greenlet");
+  // PyImport_GetModuleDict() would abort once the interpreter has no modules any more.
+  PyObject* const modules = PySys_GetObject("modules");
+  if (library == nullptr || modules == nullptr || !PyDict_Check(modules)) return false;
+  if (PyDict_GetItemWithError(modules, library) != nullptr) return true;
+  PyErr_Clear();
+  return false;
+}
+
+TEALETPP_NOINLINE TEALETPP_COLD bool began_elsewhere(const char* far, const PausedState* paused) {
+  return has_greenlet() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
+         (paused == nullptr || !paused->reaches_on_c_stack(far));
+}
+
+bool is_on_another_stack(PythonDomain& domain, const Node& node) {
+  return is_on_another_stack(domain, node.far, TEALETPP_FRAME_ADDRESS());
+}
+
+bool may_be_on_another_stack(PythonDomain& domain) {
+  return domain.main().first_child != nullptr &&
+         is_on_another_stack(domain, domain.main().area->highest_far(), TEALETPP_FRAME_ADDRESS());
+}
+
+bool can_end_here(PythonDomain& domain, const Node& node) {
+  const Node& current = domain.current();
+  if (current.is_main()) return !is_on_another_stack(domain, node);
+  return node.far <= current.far || !has_greenlet();
+}
+
+}  // namespace tealetpp

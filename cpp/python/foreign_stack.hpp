@@ -1,0 +1,43 @@
+// Detects that another library, greenlet, has switched the C stack.
+//
+// A tealet can be resumed only on the C stack that it began on. Without greenlet a thread has one C
+// stack. With greenlet, code may run on the stack of a greenlet whose place on the C stack was that
+// of another one when a tealet began there.
+#pragma once
+
+#include "core/check.hpp"
+#include "core/domain.hpp"
+#include "port/compiler.hpp"
+#include "python/paused_state.hpp"
+#include "python/python_domain.hpp"
+
+namespace tealetpp {
+
+// Whether greenlet is loaded.
+bool has_greenlet();
+
+// Whether `far`, where a tealet began, lies beyond all interpreter loops of the running execution:
+// if greenlet is loaded, the tealet then began on another greenlet's C stack. Without greenlet that
+// is no sign, because a program that embeds Python may call it from anywhere on its stack. `paused`
+// has the frames that were put away already; nullptr if none were.
+TEALETPP_COLD bool began_elsewhere(const char* far, const PausedState* paused);
+
+// The same, with a comparison first that rules it out in the usual case. `here` is on the C stack.
+// False inside a tealet: only the loops on its own stack could be found there, and what lies beyond
+// that stack belongs to its callers.
+inline bool is_on_another_stack(PythonDomain& domain, const char* far, const void* here,
+                                const PausedState* paused = nullptr) {
+  TEALETPP_CHECK(domain.is_on_its_thread());
+  return domain.current().is_main() && far > static_cast<const char*>(here) &&
+         tealet::core::running_tealet->domain() == nullptr && began_elsewhere(far, paused);
+}
+
+// Whether a paused tealet cannot be resumed here.
+bool is_on_another_stack(PythonDomain& domain, const Node& node);
+// Whether that may hold for some tealet of an idle domain.
+bool may_be_on_another_stack(PythonDomain& domain);
+// Whether a pending tealet can certainly be resumed here. While another tealet runs, this cannot be
+// known of a tealet that began farther away: then the answer is no, until main runs.
+bool can_end_here(PythonDomain& domain, const Node& node);
+
+}  // namespace tealetpp
