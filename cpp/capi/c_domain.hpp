@@ -1,9 +1,9 @@
 // What the C API keeps: a domain per main tealet, and behind each node the handle, the tealet_t
 // that a program sees.
 //
-// An API function that uses its frame's address is TEALETPP_NOINLINE. Otherwise link-time
-// optimization could inline it into the program's function, whose frame begins farther than that
-// function's own variables.
+// An API function that uses its frame's address is TEALETPP_NOINLINE. Link-time optimization could
+// inline it into the program's function. Then the address would be that of the program's frame,
+// which lies farther than the variables in it.
 #pragma once
 
 #include <tealet/tealet.h>
@@ -36,7 +36,7 @@ class AllocatorResource : public std::pmr::memory_resource {
 
 // Lives in a block of the program's allocator, which the statistics count like any other.
 struct CDomain final : AllocatorResource, core::Domain {
-  // Every node gets `extra` bytes. The caller of tealet_initialize() has its frame at `begun_at`.
+  // Every node gets `extra` bytes. `begun_at` is the frame address of tealet_initialize().
   CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept;
 
   static CDomain& of(const core::Node& node) noexcept {
@@ -46,15 +46,16 @@ struct CDomain final : AllocatorResource, core::Domain {
 
   // A new tealet, child of main: the C API does not use the tree.
   core::Node* make() noexcept { return create(extra_bytes, main()); }
-  // Whether none of its tealets can run again, because an enclosing tealet is gone.
+  // Whether none of its tealets can run again: an enclosing tealet has ended, was deleted or is
+  // defunct.
   bool is_gone() const noexcept;
-  // Orphans every domain that was begun in the enclosing tealets, so that no check climbs through
+  // Orphans every domain that was opened in the enclosing tealets, so that no check climbs through
   // this domain once it is freed. Precondition: is_gone().
   void orphan_neighbours() noexcept;
   // Whether the caller, whose frame is at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;
-  // Aborts if this thread is in a callback of the domain. Without a lock, a callback is noticed in
-  // builds with checks only: to remember that the allocator runs would cost every transfer.
+  // Aborts if this thread is in a callback of the domain. Without a lock, only builds with checks
+  // detect that: recording that the allocator runs would slow down every transfer.
   void forbid_in_callback() const noexcept {
 #if TEALET_CHECKS
     Callback::forbid(*this);
@@ -106,8 +107,7 @@ class Lock {
   CDomain& domain_;
 };
 
-// What `function(domain, tealet)` returns, called with the lock held if the domain locks
-// automatically.
+// Calls `function(domain, tealet)`, with the lock held if the domain locks automatically.
 using LockedFunction = tealet_t*(CDomain& domain, tealet_t* tealet) noexcept;
 template <LockedFunction* function>
 TEALETPP_NOINLINE tealet_t* with_lock_slow(CDomain& domain, tealet_t* tealet) noexcept {

@@ -1,3 +1,4 @@
+// The C API: configuration, the lock, and main's far end.
 #include <algorithm>
 #include <array>
 #include <cstddef>

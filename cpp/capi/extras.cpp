@@ -1,3 +1,4 @@
+// The C API: the functions of tealet_extras.h.
 #include <tealet/tealet_extras.h>
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// The C API: creation and destruction of domains and tealets.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

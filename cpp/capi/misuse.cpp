@@ -43,8 +43,8 @@ void misuse_null(const char* function, const char* parameter) noexcept {
 }
 
 void require_on_stack(const void* far, const char* function, const char* parameter) noexcept {
-  // The bounds are those of the stack that the system gave the thread. A frame above them is on a
-  // stack of another kind, of which nothing is known.
+  // The bounds are those of the stack that the system gave the thread. A frame above them is on
+  // another stack, whose bounds are unknown.
   const auto* top = port::top_of_this_stack();
   if (top == nullptr || TEALETPP_FRAME_ADDRESS() >= top || far <= top) return;
   misuse(function,

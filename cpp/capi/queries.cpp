@@ -1,3 +1,4 @@
+// The C API: functions that read the state of a tealet or a domain.
 #include "capi/c_domain.hpp"
 #include "capi/misuse.hpp"
 #include "core/c_stats.hpp"

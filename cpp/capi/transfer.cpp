@@ -25,8 +25,8 @@ int begin_transfer(CDomain& domain, const char* here) noexcept {
   return domain.before_transfer() ? 0 : TEALET_ERR_INTEGRITY;
 }
 
-// After it: its error if it failed. Otherwise the value, and perhaps the panic, of the transfer
-// that resumed the caller.
+// After every transfer. Returns its error if it failed. Otherwise stores the value of the transfer
+// that has resumed the caller, and returns TEALET_ERR_PANIC if that was a panic.
 int finish_transfer(CDomain& domain, Errc code, void** parg) noexcept {
   domain.after_transfer();
   if (code != Errc::ok) return error_of(code);

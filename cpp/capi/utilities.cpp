@@ -1,3 +1,4 @@
+// The C API: blocks of memory and the lock for the program, and addresses on the stack.
 #include "capi/c_domain.hpp"
 #include "capi/misuse.hpp"
 #include "port/compiler.hpp"

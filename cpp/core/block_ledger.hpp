@@ -1,4 +1,5 @@
-// Every live block of a CountingAllocator with its size: only in builds with checks.
+// The block ledger: every live block of a CountingAllocator, with its size. Only in builds with
+// checks.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,8 @@
 
 namespace tealet::core {
 
-// For the ledger itself: a program may replace operator new, and count what passes there.
+// Allocates for the ledger itself. Not through operator new, which a program may have replaced in
+// order to count its own allocations.
 template <class T>
 struct MallocAllocator {
   using value_type = T;
@@ -34,7 +36,7 @@ class BlockLedger {
   static BlockLedger* create() noexcept;
   static void destroy(BlockLedger* ledger) noexcept;
 
-  // Aborts if the block is live already. nullptr: bytes that the allocator was only told of.
+  // Aborts if the block is live already. nullptr stands for the block of charge().
   void add(const void* block, std::size_t bytes) noexcept;
   // Aborts unless the block is live and has this size.
   void remove(const void* block, std::size_t bytes) noexcept;

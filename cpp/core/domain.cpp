@@ -124,8 +124,8 @@ void Domain::free_node(Node& node) noexcept {
 
 void Domain::close_inner_domains(const Node& outer) noexcept {
   while (Domain* inner = nesting_.to_close_in(outer)) {
-    // Its tealets now run inside `outer`. What it was last used from may be gone, and check()
-    // updates that.
+    // Its tealets now run inside `outer`. check() records that: the tealet from which the domain
+    // was last used may have been freed.
     static_cast<void>(inner->check());
     inner->hooks_.close(*inner);
     if (nesting_.to_close_in(outer) == inner) nesting_.orphan(outer);  // close() refused

@@ -43,10 +43,10 @@ struct Hooks {
   // Runs the function of a tealet that has just begun, on its own stack, with the message that
   // began it. The result is delivered to its parent.
   Message (*run)(Node& self, Message received);
-  // Frees what the API has attached to the node of a tealet that is gone. For a tealet that has
-  // ended this is called in the middle of the jump to its parent, so it must not switch. An API
-  // frees whatever may switch at the end of run(). False if the API still refers to the node; it
-  // calls free_block() later.
+  // Frees what the API has attached to a node that is about to be freed. Must not switch: for a
+  // tealet that has ended, it is called in the middle of the jump to the parent. If freeing
+  // something may switch, the API frees it at the end of run(). Returns false if the API still
+  // refers to the node; the API then calls free_block() later.
   bool (*release)(Node& node);
   // Closes a domain because its enclosing tealet ends; calls Domain::close() last. nullptr if the
   // domain becomes orphaned instead, until the program closes it.
@@ -85,8 +85,8 @@ class Domain {
   Nesting& nesting() noexcept { return nesting_; }
   const Nesting& nesting() const noexcept { return nesting_; }
   // Closes the domains that were opened in `outer`, except those that stay open orphaned. The
-  // engine calls this after run(). An API that must clean up afterwards calls it at the end of
-  // run().
+  // engine calls this after run(). An API that must clean up after that calls it itself, at the end
+  // of run().
   void close_inner_domains(const Node& outer) noexcept;
 
   // --- whether something can be done here and now ---
@@ -133,7 +133,7 @@ class Domain {
   // Frees a tealet without unwinding it. Precondition: it does not run, or no code of its thread
   // will ever run again.
   void discard(Node& node) noexcept;
-  // Frees the memory of a node that Hooks::release() kept.
+  // Frees the memory of a node for which Hooks::release() has returned false.
   void free_block(Node& node) noexcept { memory_.deallocate(&node, node.block_size()); }
 
   // --- the switch ---
@@ -141,10 +141,10 @@ class Domain {
   // Switches to a new, captured or paused tealet; returns when something switches back. With
   // `force`, tealets that cannot be saved become defunct, and switching to main always succeeds.
   SwitchResult switch_to(Node& target, Message out, bool force = false) noexcept;
-  // The same for a target that can_switch_fast(). The caller must be a function that the program
-  // calls, and must tail-call this.
+  // The same for a target for which can_switch_fast() is true. The caller must be a function that
+  // the program calls, and must tail-call this.
   SwitchResult switch_fast(Node& target, void* value) noexcept;
-  // The same for a new tealet whose stack begins here, or at `far` if that is farther: it gets a
+  // Switches to a new tealet. Its stack begins here, or at `far` if that is farther: then it gets a
   // copy of the bytes in between.
   Errc start(Node& fresh, Message out, char* far) noexcept;
   // Saves what exit_to() would have to save, so that exit_to() needs no memory. False if there is
@@ -180,8 +180,9 @@ class Domain {
 
   // --- figures ---
 
-  // Saved bytes of `node`, those of a shared stack in full; and how deep its stack is.
+  // Saved bytes of the stack of `node`. Those of a shared stack count in full.
   std::size_t saved_bytes(const Node& node) const noexcept;
+  // How deep the stack of `node` is, in bytes. 0 if it has none or that is unknown.
   std::size_t extent(const Node& node) const noexcept;
   // Whether `tealet`, the running one of its domain, may still be on the C stack. False if another
   // library has moved it away: the stack pointer is beyond its far end, or its mark is gone.

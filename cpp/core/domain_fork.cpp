@@ -1,4 +1,4 @@
-// The fork: two tealets go on from one place.
+// The fork: makes a tealet a copy of the running one. Both continue from the same place.
 #include "core/check.hpp"
 #include "core/domain.hpp"
 

@@ -51,7 +51,8 @@ inline void Domain::set_jump(Node& target, Leaving leaving, bool force) noexcept
   jump_.mode = {leaving, force, false, false};
 }
 
-// Whether the thread has state that belongs to the execution that is left.
+// Whether the running execution has state in the thread: C++ exceptions in flight, or a nested
+// domain in use.
 inline bool Domain::has_thread_state() const noexcept {
   return exceptions_->any() || nesting_.used_from_inside();
 }
@@ -99,8 +100,8 @@ TEALETPP_NOINLINE SwitchResult Domain::jump_saving_thread_state(Save* to_save,
   const Node* const paused = current_;
   const SwitchResult back = tealetpp_switch(to_save, to_restore, this);
   *exceptions_ = in_flight;
-  // A fork or a duplicate returns here too, but no domain was opened in it. It may even be another
-  // node at the address of `paused`; `hosts` distinguishes these.
+  // A fork or a duplicate also returns here, perhaps with its node at the address of `paused`. But
+  // no domain was opened in it, so it does not host one.
   if (inside != nullptr && current_ == paused && current_->hosts) running_tealet = inside;
   return back;
 }
@@ -154,9 +155,9 @@ Errc Domain::exit_to(Node& target, Message out, bool keep, bool force) noexcept 
 
 Errc Domain::unwind(Node& node) noexcept {
   TEALETPP_CHECK(node.status == Status::Suspended);
-  // The running tealet becomes the parent of `node`. If it descends from `node`, that would be a
-  // cycle. So the child of `node` on the way to it moves to the parent of `node`, where it would be
-  // once `node` ends.
+  // The running tealet becomes the parent of `node`. If it descends from `node`, that would make a
+  // cycle. Then the child of `node` from which it descends moves to the parent of `node` first: it
+  // would move there when `node` ends.
   Node* const old_parent = node.parent;
   Node* branch = current_;
   while (branch != nullptr && branch->parent != &node) branch = branch->parent;
@@ -375,7 +376,8 @@ std::atomic<std::ptrdiff_t> mark_to_far{0};
 }  // namespace
 
 // The same for an API without Hooks::knows_running: leaves a mark at the far end for
-// may_be_on_stack(). No mark if the far end is farther than the place where the tealet begins.
+// may_be_on_stack(). The mark does not count if the far end is farther than the place where the
+// tealet begins.
 TEALETPP_NO_SANITIZE_ADDRESS SwitchResult Domain::on_begin_marked(void* domain) noexcept {
   auto& self = *static_cast<Domain*>(domain);
   if (TEALET_UNLIKELY(self.jump_.mode.failed)) return self.not_switched(Errc::memory);

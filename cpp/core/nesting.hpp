@@ -35,8 +35,8 @@ class Nesting {
   // - Errc::thread: this is another thread.
   // - Errc::outside: the domain is not open; or its enclosing tealet does not run, or runs an older
   //   domain that has paused this one's main tealet.
-  // - Errc::moved: its running tealet, or a tealet around it, is not on the C stack, though no
-  //   switch of ours has paused it. See correct_running().
+  // - Errc::moved: its running tealet, or an enclosing one, is not on the C stack, though no switch
+  //   of ours has paused it. See correct_running().
   Errc check() const noexcept { return is_usable_fast() ? Errc::ok : check_enclosing(); }
 
   // `to` becomes the running tealet of the domain.
@@ -58,30 +58,30 @@ class Nesting {
   // runs although another library switches C stacks, too.
   static void correct_running(Node& tealet) noexcept { running_tealet = &tealet; }
 
-  // The tealet inside which `tealet`, which runs, was entered: the enclosing tealet of its domain
-  // or one of a domain inside that; the thread's `ambient` if there is none.
+  // The tealet that ran when the domain of `tealet` became active: its enclosing tealet, or one of
+  // a domain nested in that; the thread's `ambient` if none ran. Precondition: `tealet` runs.
   static Node* enclosing(const Node& tealet) noexcept;
 
   // The thread that opened the domain; nullptr once it is closed.
   const ThreadContext* thread() const noexcept { return thread_; }
-  // Whether the domain is open, and its enclosing tealet is gone without having closed it.
+  // Whether the domain is open, and its enclosing tealet was freed or has ended without closing it.
   bool orphaned() const noexcept { return thread_ != nullptr && opened_in_ == nullptr; }
   // The enclosing tealet; nullptr if there is none.
   const Node* outer() const noexcept {
     return opened_in_ != nullptr && opened_in_->domain() != nullptr ? opened_in_ : nullptr;
   }
-  // Whether `tealet` is the enclosing tealet, or that of a domain further out.
+  // Whether `tealet` encloses this domain, directly or through other domains.
   bool is_inside(const Node* tealet) const noexcept;
 
-  // A domain to close because its enclosing tealet `tealet`, one of this domain's, ends; nullptr if
-  // there is none left.
+  // The next domain to close when `tealet`, one of this domain's, ends: one that was opened in it.
+  // nullptr if none is left.
   Domain* to_close_in(const Node& tealet) const noexcept;
-  // `tealet`, one of this domain's, is gone. It runs only if another library moved the C stack away
-  // while it did.
+  // `tealet`, one of this domain's, is about to be freed. It is the running one only if another
+  // library moved the C stack away while it ran.
   void forget(const Node& tealet) const noexcept {
     if (TEALET_UNLIKELY(running_tealet == &tealet)) running_tealet = entered_from_;
   }
-  // Orphans the domains whose enclosing tealet is `tealet`, which is gone.
+  // Orphans the domains that were opened in `tealet`, which has ended or is about to be freed.
   void orphan(const Node& tealet) noexcept;
 
   // Aborts if an invariant is broken: see Domain::verify().

@@ -70,7 +70,7 @@ class Stack {
   // StackArea::release().
   void release(DomainMemory& memory) noexcept;
 
-  // Gives the stack up: its bytes in place are about to be overwritten, so no owner can be resumed.
+  // Its bytes in place are about to be overwritten, so no owner can be resumed any more.
   // The saved bytes stay, and stay counted, until the owners release the stack.
   void make_defunct(DomainMemory& memory) noexcept;
   // Undoes that. Precondition: the bytes are still in place.
@@ -86,7 +86,7 @@ class Stack {
   bool defunct() const noexcept { return defunct_; }
   std::uint32_t owners() const noexcept { return owners_; }
   std::size_t chunk_count() const noexcept;
-  // far - near. Without a far end, edge() stands for it.
+  // far - near; without a far end, edge - near.
   std::size_t extent() const noexcept { return saved_ + in_place(); }
   // Whether this invariant holds: further chunks add up to saved() at most, and saved() is at most
   // far - near.

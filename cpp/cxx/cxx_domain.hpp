@@ -40,8 +40,7 @@ struct CxxDomain : core::Domain {
   // For a switch that returns no value. Throws the exception that it has received, Exit if the
   // running tealet must unwind, or the error that kept it from switching.
   [[noreturn]] void raise(core::SwitchResult switch_result, const char* doing);
-  // Whether the target of `exit`, which leaves a tealet of this domain, is the enclosing tealet or
-  // one further out.
+  // Whether the target of `exit`, which leaves a tealet of this domain, is an enclosing tealet.
   bool targets_outer_tealet(const Exit& exit) const noexcept {
     return nesting().is_inside(exit.tealet_);
   }

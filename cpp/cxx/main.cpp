@@ -1,3 +1,4 @@
+// Main: the domain as the C++ API shows it.
 #include <tealet/tealet.hpp>
 
 #include <cstdio>

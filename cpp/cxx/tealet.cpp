@@ -1,3 +1,4 @@
+// TealetRef and Tealet, and the switch of the C++ API.
 #include <tealet/tealet.hpp>
 
 #include <string>

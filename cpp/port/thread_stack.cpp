@@ -12,7 +12,7 @@ namespace tealet::port {
 
 namespace {
 
-// The least stack space of a new tealet. On a small stack, a quarter of it instead.
+// No new tealet has less stack space than this; on a small stack, than a quarter of the stack.
 constexpr std::size_t reserve = 256 * 1024;
 // The fraction 1 / uncounted_part of the reserve is for calls that no interpreter counts, such as
 // those of the C library.

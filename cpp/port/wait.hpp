@@ -1,4 +1,4 @@
-// A thread that must not go on.
+// Blocks a thread that must not continue.
 #pragma once
 
 #include <unistd.h>

@@ -51,7 +51,7 @@ typedef struct tealetpp_switch_result (*tealetpp_restore_fn)(void* context);
  * return address is undefined in the unwind tables. So debuggers, profilers and C++ unwinding see
  * an outermost frame there: the bytes above it belong to another execution.
  *
- * Only the bits that control floating point are kept. Those that report floating point exceptions
+ * Only the bits that control floating point are saved. Those that report floating point exceptions
  * are not: by the ABIs any function may change them. The callbacks must not change the control
  * bits.
  */
