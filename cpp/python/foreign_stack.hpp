@@ -1,8 +1,8 @@
 // Detects that another library, greenlet, has switched the C stack.
 //
 // A tealet can be resumed only on the C stack that it began on. Without greenlet a thread has one C
-// stack. With greenlet, code may run on the stack of a greenlet whose place on the C stack was that
-// of another one when a tealet began there.
+// stack. With greenlet, several greenlets use the same addresses in turn. A tealet may have begun
+// there on the stack of another greenlet than the running one.
 #pragma once
 
 #include "core/check.hpp"
@@ -36,8 +36,8 @@ inline bool is_on_another_stack(PythonDomain& domain, const char* far, const voi
 bool is_on_another_stack(PythonDomain& domain, const Node& node);
 // Whether that may hold for some tealet of an idle domain.
 bool may_be_on_another_stack(PythonDomain& domain);
-// Whether a pending tealet can certainly be resumed here. While another tealet runs, this cannot be
-// known of a tealet that began farther away: then the answer is no, until main runs.
+// Whether a pending tealet can certainly be resumed here. While another tealet runs, this is
+// unknown for a tealet that began farther away: false until main runs.
 bool can_end_here(PythonDomain& domain, const Node& node);
 
 }  // namespace tealetpp

@@ -13,7 +13,7 @@ namespace tealetpp {
 // Ties a tealet to a new node. Its object must be complete before the node is created: creating the
 // object may collect garbage, which may run any code, and nobody could find a node without one.
 void bind(Tealet* tealet, PythonDomain& domain, Node& node);
-// Ends a tealet and returns then; false with an exception set.
+// Ends a tealet, and returns when it has ended. False with an exception set.
 bool close_tealet(Tealet* tealet);
 // Ends a tealet that nobody can reach any more. If it cannot be ended now, or refuses, its domain
 // holds it.
@@ -27,8 +27,8 @@ bool open_domain(Tealet* main, const PythonHooks& hooks, std::size_t limit);
 bool close_domain(Tealet* main);
 // Ends every tealet and the domain without unwinding. On any thread.
 void discard_domain(PythonDomain& domain);
-// For the end of a main tealet's object, which nobody can reach any more: frees the domain, which
-// is discarded first if it is open. Does nothing if there is none. May run any code.
+// For the deallocation of a main tealet's object: frees its domain, if it has one. An open domain
+// is discarded first. May run any code.
 void free_domain_of(Tealet* main);
 
 }  // namespace tealetpp

@@ -1,4 +1,4 @@
-// The type Main. The C API uses these functions too.
+// The type Main. The module's C API (capsule.cpp) uses these functions too.
 #pragma once
 
 #include "python/python_domain.hpp"

@@ -9,7 +9,7 @@ namespace tealetpp {
 
 namespace {
 
-// Whether somebody else refers to the frame's object.
+// Whether anything else refers to the frame's object.
 bool is_held(const _PyInterpreterFrame* frame) noexcept {
   return frame->frame_obj != nullptr && Py_REFCNT(frame->frame_obj) > 1;
 }
@@ -40,8 +40,8 @@ Instruction instruction_of(const _PyInterpreterFrame* frame) {
 // Finds how many slots are filled in a frame that has called a pausing method. CPython has the
 // count in a register only, and the slots beyond it hold stale values. But the filled ones end with
 // the method, the tealet and as many arguments as the instruction says. So the method is searched
-// for. If it is there twice, the first one counts. That may be of an outer call, one of whose
-// arguments is the call that paused: then the count is too low. It is never too high.
+// for. If it is there twice, the first one counts. That may belong to an outer call, which has the
+// call that paused among its arguments. Then the count is too low. It is never too high.
 void count_filled_slots(_PyInterpreterFrame* frame) {
   const Instruction instruction = instruction_of(frame);
   if (!is_call(instruction.opcode)) return;
@@ -87,7 +87,7 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
   Py_DECREF(as_object);
 }
 
-// Marks a generator as completed: otherwise it would count as running for ever. Its frame, which is
+// Marks a generator as completed: otherwise it would count as running forever. Its frame, which is
 // part of it, owns a reference to it until clear().
 void end_generator(_PyInterpreterFrame* frame) noexcept {
   PyGenObject* const generator = generator_of_frame(frame);

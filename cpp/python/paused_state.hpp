@@ -31,7 +31,7 @@ class PausedState {
     execution.context = thread->context;
   }
 
-  // The rest of what tealetpp::reaches_on_c_stack() looks for.
+  // Completes tealetpp::reaches_on_c_stack(), which does not find frames that were put away.
   bool reaches_on_c_stack(const void* address) const noexcept {
     return fields_.reach_on_c_stack(address);
   }

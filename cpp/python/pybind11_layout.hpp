@@ -49,13 +49,14 @@ inline void clear_weak_references(PyObject* object) {
   }
 }
 
-// Gives pybind11's base type a function that makes objects and never throws: pybind11's own does,
-// for a type without a C++ value (such as the base type itself) and without memory. To be called
-// before there are types of ours.
+// Replaces tp_new of pybind11's base type by a function that never throws. pybind11's own throws if
+// there is no memory, and for a type without a C++ value, such as the base type itself. To be
+// called before any of our types is made.
 void guard_base_type();
 
-// A metaclass of types of ours, whose objects `call` makes when the type is called. pybind11's own
-// calls Python's API inside of destructors and handlers: see guarded.hpp.
+// A metaclass for our types. `call` makes their objects when a type is called. It replaces
+// pybind11's function, which calls Python's API in destructors and exception handlers: see
+// guarded.hpp.
 py::metaclass make_metaclass(const char* name, ternaryfunc call);
 
 // Whether some base of `type` is a type of pybind11's, but not one of `ours`. Objects with several

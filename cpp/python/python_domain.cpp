@@ -137,8 +137,8 @@ Tealet* PythonDomain::next_to_end() {
 
 void PythonDomain::end_own_pending() {
   TEALETPP_CHECK(is_open() && is_on_its_thread());
-  // One at a time: a tealet may pause in the middle of its end, and then this loop continues in
-  // another one. A tealet that becomes pending again is not tried again here.
+  // One at a time: a tealet may switch away while it is being ended, and another loop may run then.
+  // A tealet that becomes pending again is not tried again here.
   bool is_pending_again = false;
   const Tealet* last = nullptr;  // may be freed: for comparison only
   while (Tealet* const tealet = is_pending_again ? nullptr : next_to_end()) {

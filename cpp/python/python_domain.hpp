@@ -31,8 +31,9 @@ class PythonDomain : public tealet::core::Domain {
   // Whether it can be used here and now, and `target` too. Sets an exception if not.
   bool is_ready() { return TEALET_LIKELY(is_usable_fast()) || is_ready_slow(); }
   bool is_ready(const Tealet* target);
-  // The same as a code, which ignores collections.
+  // The same as a code; ignores collections.
   Errc usable();
+  // Whether the domain is usable() and no collection runs on this thread.
   bool can_switch();
   bool is_on_its_thread() const noexcept {
     return thread_state_id(PyThreadState_Get()) == thread_state;
@@ -53,11 +54,11 @@ class PythonDomain : public tealet::core::Domain {
   // Owns a reference to `tealet`, to which nobody else may refer. With `pending` it is ended at the
   // next safe point; without, it is being ended, or has refused.
   void hold(Tealet* tealet, bool pending);
-  // Gives up that reference, if there is one. This may free `tealet`.
+  // Releases that reference, if there is one. This may free `tealet`.
   void release_held(Tealet* tealet);
   // At the next safe point, ends `tealet`, whoever refers to it; if it is main, closes the domain.
   void end_later(Tealet* tealet);
-  // Takes end_later() of main back.
+  // Cancels an end_later() of main.
   void cancel_close();
   // Ends what is pending here. The domain can be used here and now.
   void end_own_pending();
@@ -65,10 +66,11 @@ class PythonDomain : public tealet::core::Domain {
   // Whether it must be closed, and that cannot be done on this C stack.
   bool must_close_elsewhere();
 
-  // A first data-stack chunk for the function, out of the domain's memory; false if there is none.
+  // Gives `execution` a first data-stack chunk for its function, from the domain's memory. False if
+  // there is no memory.
   bool make_data_stack(Execution& execution);
   void free_data_stack(Execution& execution);
-  // The function of `execution` needs this many words; or, if 0, more than it had.
+  // Records how many words of data stack the function of `execution` needs; 0: more than it had.
   void learn_words(const Execution& execution, std::size_t words);
 
 #if TEALET_CHECKS
@@ -88,14 +90,14 @@ class PythonDomain : public tealet::core::Domain {
 
   Tealet* main_tealet = nullptr;     // borrowed
   Tealet* current_tealet = nullptr;  // strong, unless it is main
-  // While discard_domain() is at work, which may be reached again, or may never return:
-  Tealet* former_current = nullptr;    // what was the current one, as strong
-  const Node* discarded_in = nullptr;  // the tealet in which it is; never null then
+  // For discard_domain(), which may be called again while it runs, and may never return:
+  Tealet* former_current = nullptr;    // current_tealet before that, with its reference
+  const Node* discarded_in = nullptr;  // the tealet in which it runs; nullptr once cancelled
   Call call;
   std::uint64_t thread_state = 0;   // its number
   PyThreadState* thread = nullptr;  // current whenever is_ready(); nullptr once Python ends
   bool closing = false;
-  bool tools_to_notify = false;   // resumed, and trace functions are to be told of it
+  bool tools_to_notify = false;   // resumed, and trace functions must be notified
   bool reparenting = false;       // the engine is changing the tree: nothing may switch
   bool may_have_pending = false;  // something is pending on this thread
   // Among the open domains of its thread.

@@ -28,7 +28,7 @@ struct PythonHooks {
   PyObject* thread_error = nullptr;
 
   // What the parent receives from a function that has raised `raised`. Consumes the reference. Not
-  // called while `exit` is on its way to an enclosing tealet. May run any code.
+  // called while an `exit` propagates to an enclosing tealet. May run any code.
   tealet::core::Message (*result_of_raised)(PyObject* raised) = nullptr;
 };
 

@@ -18,12 +18,12 @@ using tealet::core::Signal;
 
 class PythonDomain;
 
-// The object may embed it, as Tealet and Main do, or point to it. The binding part finds it from
-// the object; the engine part finds the object by `object`. That is a pointer rather than an
-// offset, which would differ between the two. It takes no memory: it has the place of a pointer to
-// the main tealet, which the domain knows. There may be a million of these.
+// A Python object embeds it, as those of Tealet and Main do, or points to it. The binding part
+// finds it from the object. The engine part finds the object through the member `object`: the
+// distance between the two differs by type. There may be a million of these, so there is no pointer
+// to the main tealet: the domain has one.
 //
-// All zero until bind() or open_domain(), but for `object`, which the binding part sets.
+// All zero until bind() or open_domain(), except `object`, which the binding part sets.
 struct Tealet {
   static constexpr int place_bits = 27;
 
@@ -33,12 +33,12 @@ struct Tealet {
   Tealet* parent;         // its object is strong while the node exists; nullptr for main
   std::uint32_t exiting;  // number of the last exit raised in it; 0 if none is in flight
   std::uint32_t missed_exit : 1;  // its last exit came where nothing can be raised
-  // Of one to which its domain owns a reference: see PythonDomain::hold().
+  // For a tealet that its domain holds: see PythonDomain::hold().
   std::uint32_t place : place_bits;  // in its TealetList
   std::uint32_t held : 1;            // the domain owns a reference
   std::uint32_t pending : 1;         // to be ended at the next safe point
-  std::uint32_t must_end : 1;        // then it is ended whoever refers to it
-  std::uint32_t ending : 1;          // pending ones are being ended: it is this one's turn
+  std::uint32_t must_end : 1;        // it is ended then even if the program refers to it
+  std::uint32_t ending : 1;          // end_own_pending() is ending it
 
   // Every other tealet of the domain owns a reference to the main tealet's object, so the domain,
   // which is freed with that object, outlives them.

@@ -24,7 +24,7 @@ std::uint32_t exits = 0;
 
 PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(transfer.value); }
 
-// Updates `current_tealet` after a switch and returns what was passed. Releases the tealet that was
+// Updates `current_tealet` after a switch and returns the message. Releases the tealet that was
 // left, so any code may run. The caller must end_pending().
 Message take_message(PythonDomain& domain) {
   // Member by member: to copy the padding too, gcc would use one more register. received() need not
@@ -148,8 +148,8 @@ Message take_result(Tealet* self, PyObject* result) {
 
 // --- the hooks ---
 
-// Begins the tealet's execution and returns what was passed. Its arguments are in domain.call. If
-// that is empty, another tealet's end begins this one, with that result as its only argument.
+// Begins the tealet's execution and returns the message. The arguments are in domain.call. If that
+// is empty, another tealet has ended and this one receives its result, as the only argument.
 TEALETPP_NOINLINE Message enter(Node& node) {
   TEALETPP_CHECK(is_bound(node));
   auto& domain = static_cast<PythonDomain&>(*node.domain());

@@ -1,4 +1,4 @@
-// The attributes of Tealet. The C API reads some of them too.
+// The attributes of Tealet. The module's C API (capsule.cpp) reads some of them too.
 #pragma once
 
 #include "python/python_tealet.hpp"

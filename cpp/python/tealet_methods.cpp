@@ -129,7 +129,7 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
     return nullptr;
   }
   if (!is_runnable(arguments[0], "run() needs a callable, not %R")) return nullptr;
-  // A stub gets the context variables of its runner; a new tealet has those of its creator. Copying
+  // A stub gets the context variables of the caller; a new tealet has those of its creator. Copying
   // them may collect garbage, which runs any code.
   PyObject* context = nullptr;
   if (tealet->node->status == Status::Stub) {

@@ -1,4 +1,4 @@
-// The methods of Tealet. The C API calls some of them too.
+// The methods of Tealet. The module's C API (capsule.cpp) calls some of them too.
 //
 // method_switch(), method_throw() and method_close() have guards inside, around what may run Python
 // code. A guard around the whole would be a frame on the saved stack of each tealet that pauses

@@ -1,5 +1,4 @@
-// The type Tealet: its objects, slots and table. Its methods and attributes have files of their
-// own.
+// The type Tealet: its objects and slots. Its methods and attributes have files of their own.
 #pragma once
 
 #include "core/check.hpp"

@@ -1,9 +1,9 @@
 // The open domains of a Python thread, and the safe points at which they end pending tealets.
 //
 // A tealet can be ended on its own thread only, but it may be collected or dropped on any thread.
-// If it cannot be ended at once, it is pending in its domain until the next safe point: the
-// thread's next switch, creation or closing of a tealet, in any of its domains. The main thread has
-// one more safe point, for domains whose main tealet runs: a pending call of the interpreter.
+// If it cannot be ended at once, it is pending in its domain until the next safe point: the next
+// switch, creation, closing or change of a parent on its thread, in any domain. The main thread has
+// one more safe point, while no tealet runs: a pending call of the interpreter.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ class ThreadDomains {
 
   // The domain opened last of those that can be used here and now; nullptr if there is none.
   PythonDomain* newest_usable();
-  // Tells the engine which tealet runs. It is wrong if another library has switched C stacks.
+  // Corrects what the engine has recorded as running, if another library has switched C stacks.
   void correct_running();
 
   // To be called before and after code that drops frames without unwinding. Returns a number for
@@ -44,8 +44,8 @@ class ThreadDomains {
   // that is discarded never ends: see cancel_discards_in().
   int begin_discarding() noexcept;
   void end_discarding(int number);
-  // Keeps `domain` until no discard is under way: the frames may be those of one of its tealets.
-  // To be called in a discard, once for a domain.
+  // Keeps `domain` until no discard is under way: one of them may still free a data stack in its
+  // memory. To be called in a discard, once for a domain.
   void retain(PythonDomain& domain);
   // To be called before `tealet` is discarded, as the discards that run in it never end. Returns
   // whether they were discarding domains: then discard_orphaned() discards these domains anew.

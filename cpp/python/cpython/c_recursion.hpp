@@ -1,5 +1,5 @@
-// Recursion in CPython 3.12 and 3.13, which count C calls apart. Calls from Python to Python take
-// no C stack: of those each tealet has its full limit.
+// Recursion in CPython 3.12 and 3.13, which count C calls separately. Calls from Python to Python
+// take no C stack, so each tealet may nest as many as the recursion limit allows.
 #pragma once
 
 #include <algorithm>

@@ -15,8 +15,8 @@ class CStackFrames {
   // Takes the frames below `in_place` out of the chain that begins with `newest`. Those from there
   // up stay where they are, so they may stay in the chain. Returns the newest Python frame.
   _PyInterpreterFrame* take_out(_PyInterpreterFrame* newest, const void* in_place) noexcept {
-    // At the end of a loop's call the chain begins with its frame, while the last Python frame is
-    // being cleared: what that drops may pause.
+    // The chain begins with such a frame while a loop ends and clears its last Python frame. What
+    // that drops may pause.
     while (newest != nullptr && newest->owner == FRAME_OWNED_BY_CSTACK) newest = newest->previous;
     for (_PyInterpreterFrame* frame = newest; frame != nullptr;) {
       _PyInterpreterFrame* below = frame->previous;

@@ -9,9 +9,9 @@ namespace tealetpp {
 
 inline std::uint64_t thread_state_id(const PyThreadState* thread) noexcept { return thread->id; }
 
-// The outermost entry of the chain of handled exceptions. It tells whose execution runs, even if
-// another library switched to it: a tealet's entry is in its Execution, everybody else's in the
-// thread state.
+// The outermost entry of the chain of handled exceptions. It shows which execution runs, even if
+// another library switched to it: a tealet's entry is in its Execution, that of any other execution
+// in the thread state.
 inline const _PyErr_StackItem* outermost_handled(const PyThreadState* thread) noexcept {
   const _PyErr_StackItem* item = thread->exc_info;
   while (item->previous_item != nullptr) item = item->previous_item;

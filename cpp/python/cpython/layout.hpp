@@ -73,19 +73,19 @@ inline std::size_t frame_size(const _PyInterpreterFrame* frame, int count) noexc
 // --- the C stack ---
 
 // Whether the running execution has an interpreter loop on the C stack at or beyond `address`.
-// PausedFields::reach_on_c_stack() tells the rest once its frames are put away.
+// PausedFields::reach_on_c_stack() completes the answer once its frames are put away.
 inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept;
 
 // Must be called before any execution begins. False with MemoryError.
 inline bool learn_c_recursion_limit();
 // Sets the recursion counters for an execution that begins with `space` below it: see
-// recursion.hpp. If the bounds of the stack are unknown the C calls go on being counted, as if the
-// execution had been called.
+// recursion.hpp. If the bounds of the stack are unknown, the counter of C calls stays as it is, as
+// if the execution had been called.
 inline void allow_recursion(PyThreadState* thread, tealet::port::StackSpace space) noexcept;
 
 // --- tools ---
 
-// Whether there may be a tool that must be told when the running execution pauses.
+// Whether there may be a tool that must be notified when the running execution pauses.
 inline bool has_tool_at_pause(const PyThreadState* thread) noexcept;
 // The object whose profile function is set: a new reference, or nullptr if there is none, with or
 // without an exception set.

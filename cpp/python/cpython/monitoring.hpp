@@ -12,7 +12,7 @@ namespace tealetpp {
 constexpr int profiler_tool = 2;    // sys.monitoring.PROFILER_ID
 constexpr int py_return_event = 2;  // sys.monitoring.events.PY_RETURN is 1 << 2
 
-// Whether a profiler is told when the function of this frame returns.
+// Whether a profiler is notified when the function of this frame returns.
 inline bool is_profiled(const _PyInterpreterFrame* frame) noexcept {
   if (frame == nullptr) return false;
   const _PyCoMonitoringData* monitoring = code_of_frame(frame)->_co_monitoring;

@@ -2,7 +2,8 @@
 //
 // CPython counts calls to protect the C stack. Its limits assume that an execution has a stack to
 // itself, but tealets share one. So the stack below the place where a tealet begins decides how
-// many calls it may nest. Its runner's counters play no part: a stub begins where it was captured.
+// many calls it may nest. The counters of the caller that runs a stub play no part: a stub begins
+// where it was captured.
 #pragma once
 
 #include <cstddef>

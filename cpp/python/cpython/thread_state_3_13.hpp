@@ -1,7 +1,7 @@
 // The layout of CPython 3.13: see layout.hpp.
 //
-// Here the thread state points to the newest frame itself, and the chain of frames is all that
-// tells of interpreter loops on the C stack. C calls have a counter of their own, and profilers are
+// Here the thread state points to the newest frame itself, and only the chain of frames shows which
+// interpreter loops are on the C stack. C calls have a counter of their own, and profilers are
 // tools of sys.monitoring.
 #pragma once
 
