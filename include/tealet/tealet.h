@@ -97,7 +97,7 @@ typedef tealet_t* (*tealet_run_t)(tealet_t* current, void* arg);
  */
 TEALET_API tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize);
 
-/* Ends the domain and frees what is left of it. Nothing is unwound. Every pointer to one of its
+/* Closes the domain and frees what is left of it. Nothing is unwound. Every pointer to one of its
  * tealets becomes invalid.
  *
  * Call it in the main tealet. While another tealet of the domain runs, on any thread, it prints a
@@ -159,7 +159,7 @@ TEALET_API int tealet_fork(tealet_t* tealet, void** parg, int flags);
 #define TEALET_XFER_DEFAULT 0
 #define TEALET_XFER_FORCE 1  /* without memory, give up paused tealets instead of failing */
 #define TEALET_XFER_PANIC 2  /* the receiver's switch returns TEALET_ERR_PANIC */
-#define TEALET_XFER_NOFAIL 4 /* arrive somewhere: in the target, or in main */
+#define TEALET_XFER_NOFAIL 4 /* always switch: to the target, or else to main */
 
 /* Pauses the running tealet and continues in `target`, which gets *parg (NULL without parg).
  * Returns when something switches back; *parg is the value of that switch. Switching to the running

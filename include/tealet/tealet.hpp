@@ -65,8 +65,8 @@ struct CxxDomain;
 // Exited once the tealet has ended, and also if it refers to none.
 //
 // One block of an ended tealet remains until the last Tealet or TealetRef to it is destroyed.
-// Nothing on a stack that was given up or discarded is destroyed, so a reference there keeps the
-// block forever.
+// Nothing on the stack of a defunct or discarded tealet is destroyed, so a reference there keeps
+// the block forever.
 class TEALET_API TealetRef {
  public:
   TealetRef() noexcept = default;

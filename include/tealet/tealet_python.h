@@ -37,9 +37,9 @@
  *   tealet is closed. Clean up and return NULL. A tealet that switches away instead has refused
  *   to end.
  * - While the tealet is paused, its variables may lie on the heap with something else in their
- *   place: never give anybody else a pointer to them.
+ *   place: never give other code a pointer to them.
  * - Release a reference to the running tealet before the switch. Otherwise the tealet is not closed
- *   when everybody else has released it.
+ *   when all other references to it are released.
  * - What belongs to the thread is not saved: errno, locks, thread-local variables.
  * - Functions that pybind11 binds must not switch: its dispatcher does not allow that. Plain
  *   functions in a PyMethodDef may, and so may those of Cython and nanobind.

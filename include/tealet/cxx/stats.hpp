@@ -22,7 +22,7 @@ struct StatsFigures {
 
 // A snapshot of the figures.
 struct TEALET_API Stats : StatsFigures<std::size_t> {
-  bool enabled = TEALET_WITH_STATS != 0;  // whether the figures are kept
+  bool enabled = TEALET_WITH_STATS != 0;  // whether statistics are compiled in
 
   // stack_bytes_expanded / stack_bytes: how many tealets share a saved byte on average. NaN when
   // nothing is saved.
