@@ -74,8 +74,8 @@ class Domain {
   // `extra` bytes behind its node. Precondition: not open.
   Errc open(std::size_t extra) noexcept;
   // Closes the domain: discards every tealet and gives all memory back. Precondition: main runs, or
-  // the domain is orphaned, or its thread is gone. May be called on any thread, if no other thread
-  // uses this domain or that of its enclosing tealet.
+  // the domain is orphaned, or its thread has ended. May be called on any thread, if no other
+  // thread uses this domain or that of its enclosing tealet.
   void close() noexcept;
   bool is_open() const noexcept { return main_ != nullptr; }
   // Whether it becomes orphaned, instead of being closed, when its enclosing tealet ends.
@@ -166,7 +166,7 @@ class Domain {
   const Node& main() const noexcept { return *main_; }
   Node& current() noexcept { return *current_; }
   const Node& current() const noexcept { return *current_; }
-  // The tealet that switched to the running one; nullptr if there is none, or it is gone.
+  // The tealet that switched to the running one; nullptr if there is none, or it was freed.
   Node* previous() noexcept { return previous_; }
   // The tealet that receives the result of the running one: its nearest ancestor that is neither
   // defunct nor a stub.

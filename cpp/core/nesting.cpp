@@ -93,7 +93,7 @@ Errc Nesting::outside_or_moved() const noexcept {
   const Node* tealet = required();
   for (; tealet->domain() != nullptr; tealet = tealet->domain()->nesting().entered_from_) {
     if (&tealet->domain()->current() != tealet) return Errc::outside;
-    // What an orphaned domain was entered from is gone.
+    // The tealet that an orphaned domain was entered from was freed or has ended.
     if (tealet->domain()->nesting().orphaned()) return Errc::outside;
   }
   return required() == tealet ? Errc::outside : Errc::moved;

@@ -36,8 +36,8 @@ TEALETPP_NOINLINE Message take_exception(const CxxDomain& domain, std::exception
   }
 }
 
-// Here and not in release(), because it may switch: the function may own tealets, which unwind, and
-// so may the domains that were opened in this tealet.
+// Called by run() and not by release(), because it may switch: tealets unwind that the function
+// owns, or whose domain was opened in this tealet.
 TEALETPP_NOINLINE void clean_up(Node& node, std::exception_ptr& exception) {
   destroy_function(node);
   node.domain()->close_inner_domains(node);

@@ -64,8 +64,8 @@ inline void begin_execution(PyThreadState* thread, Execution& execution,
   PausedFields::begin(thread);
 }
 
-// Drops what the running execution owns, at its end. Any code may run. Its data stack is left,
-// which nothing may use from now on.
+// Drops what the running execution owns, at its end. Any code may run. Its data stack remains, but
+// nothing may use it any more.
 inline void end_execution(PyThreadState* thread, Execution& execution) {
   TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
   Py_CLEAR(execution.handled.exc_value);

@@ -16,9 +16,9 @@ namespace tealetpp {
 // Whether greenlet is loaded.
 bool has_greenlet();
 
-// Whether `far`, where a tealet began, lies beyond all interpreter loops of the running execution:
-// if greenlet is loaded, the tealet then began on another greenlet's C stack. Without greenlet that
-// is no sign, because a program that embeds Python may call it from anywhere on its stack. `paused`
+// Whether a tealet that began at `far` began on another greenlet's C stack: greenlet is loaded, and
+// `far` lies beyond all interpreter loops of the running execution. Without greenlet the place says
+// nothing, because a program that embeds Python may call it from anywhere on its stack. `paused`
 // has the frames that were put away already; nullptr if none were.
 TEALETPP_COLD bool began_elsewhere(const char* far, const PausedState* paused);
 

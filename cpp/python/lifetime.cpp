@@ -41,13 +41,13 @@ void discard_tealet(Tealet* tealet) {
   ThreadDomains& thread = *domain.on_thread;
   Node& node = *tealet->node;
   Py_INCREF(tealet->object);
-  // Nothing on its stack ever returns. If it was discarding domains, that is begun anew below.
+  // Nothing on its stack ever returns. Domains that it was discarding are discarded again below.
   const bool leaves_some = thread.cancel_discards_in(node);
   const int discard = thread.begin_discarding();
   const bool hosts = node.hosts;
   Execution left = std::exchange(execution_of(node), Execution{});
   if (&node == &domain.current()) {
-    // Its frames are not its own to drop: its thread is gone, or they are frames of the paused
+    // Its frames are not its own to drop: its thread has ended, or they are frames of the paused
     // tealet that encloses the domain.
     left.paused_frame = nullptr;
     left.data_stack = nullptr;

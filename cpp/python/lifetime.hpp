@@ -10,12 +10,12 @@
 
 namespace tealetpp {
 
-// Ties a tealet to a new node. Its object must be complete before the node is created: creating the
-// object may collect garbage, which may run any code, and nobody could find a node without one.
+// Ties a tealet to a new node. Create its object before the node: that may collect garbage, which
+// may run any code, which could not end a node without an object.
 void bind(Tealet* tealet, PythonDomain& domain, Node& node);
 // Ends a tealet, and returns when it has ended. False with an exception set.
 bool close_tealet(Tealet* tealet);
-// Ends a tealet that nobody can reach any more. If it cannot be ended now, or refuses, its domain
+// Ends a tealet that nothing refers to any more. If it cannot be ended now, or refuses, its domain
 // holds it.
 void end_unreachable(Tealet* tealet);
 // Ends a tealet without unwinding: one that has not begun, or can never be resumed. Drops what its

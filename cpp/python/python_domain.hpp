@@ -51,12 +51,13 @@ class PythonDomain : public tealet::core::Domain {
     return !may_have_pending &&
            (current_tealet == main_tealet || Py_REFCNT(current_tealet->object) > 1);
   }
-  // Owns a reference to `tealet`, to which nobody else may refer. With `pending` it is ended at the
-  // next safe point; without, it is being ended, or has refused.
+  // Takes a reference to `tealet`, perhaps the only one. With `pending` it is ended at the next
+  // safe point; without, it is being ended, or has refused.
   void hold(Tealet* tealet, bool pending);
   // Releases that reference, if there is one. This may free `tealet`.
   void release_held(Tealet* tealet);
-  // At the next safe point, ends `tealet`, whoever refers to it; if it is main, closes the domain.
+  // Ends `tealet` at the next safe point, even if the program refers to it. Main: closes the
+  // domain.
   void end_later(Tealet* tealet);
   // Cancels an end_later() of main.
   void cancel_close();

@@ -55,8 +55,8 @@ inline Execution& execution_of(Node& node) noexcept {
   return *static_cast<Execution*>(node.extra());
 }
 
-// The outermost entry of the chain of handled exceptions while `running` runs: a tealet, or what
-// stands for none.
+// The outermost entry of the chain of handled exceptions while `running` runs: a tealet, or
+// ThreadContext::ambient.
 inline const _PyErr_StackItem* handled_by(const PyThreadState* thread, Node& running) noexcept {
   return running.domain() != nullptr ? &execution_of(running).handled : &thread->exc_state;
 }

@@ -289,7 +289,7 @@ PyObject* to_python(const Stats& stats) { return make(stats_type, stats); }
 void register_stats(py::module_& module) {
   const py::class_<StatsDifference> difference(
       module, "StatsDifference", py::custom_type_setup(set_up_difference),
-      "What happened between two snapshots: later less earlier.");
+      "The change between two snapshots: later minus earlier.");
   const py::class_<Stats> stats(module, "Stats", py::custom_type_setup(set_up_stats),
                                 "A snapshot of a domain's statistics. Sizes are bytes. Immutable.");
   stats_type = reinterpret_cast<PyTypeObject*>(stats.ptr());

@@ -24,7 +24,7 @@ class ThreadDomains {
   void add(PythonDomain& domain);
   void remove(PythonDomain& domain);
 
-  // To be called when something becomes pending in one of these domains. On any thread.
+  // Records that something has become pending in one of these domains. On any thread.
   void note_pending();
   // Ends what is pending and can be ended here and now. Any code may run.
   void end_pending();
@@ -39,23 +39,23 @@ class ThreadDomains {
   // Corrects what the engine has recorded as running, if another library has switched C stacks.
   void correct_running();
 
-  // To be called before and after code that drops frames without unwinding. Returns a number for
-  // end_discarding(). The code may switch, so discards end in any order. One that runs in a tealet
-  // that is discarded never ends: see cancel_discards_in().
+  // Call these before and after code that drops frames without unwinding. begin_discarding()
+  // returns a number for end_discarding(). The code may switch, so discards end in any order. A
+  // discard that runs in a tealet that is discarded never ends: see cancel_discards_in().
   int begin_discarding() noexcept;
   void end_discarding(int number);
   // Keeps `domain` until no discard is under way: one of them may still free a data stack in its
-  // memory. To be called in a discard, once for a domain.
+  // memory. Call it in a discard, once for a domain.
   void retain(PythonDomain& domain);
-  // To be called before `tealet` is discarded, as the discards that run in it never end. Returns
-  // whether they were discarding domains: then discard_orphaned() discards these domains anew.
+  // Call it before `tealet` is discarded, because the discards that run in it never end. Returns
+  // whether they were discarding domains: then discard_orphaned() discards these domains again.
   bool cancel_discards_in(const Node& tealet);
   // Ends the orphaned domains, without unwinding.
   void discard_orphaned();
-  // To be called when the thread state is cleared: ends all domains, without unwinding.
+  // Ends all domains without unwinding, when the thread state is cleared.
   void discard_all();
-  // To be called instead when the interpreter ends: the domains live until the process ends. The
-  // last objects may still drop tealets and mains, which then run no code.
+  // Called instead when the interpreter ends: the domains live until the process ends. Objects that
+  // are freed later may still drop tealets and mains, which then run no code.
   void detach_from_thread();
   std::uint64_t thread_state() const noexcept { return thread_state_; }
   // Whether discard_all() has begun: no tealet is unwound any more.

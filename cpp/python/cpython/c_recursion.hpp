@@ -46,8 +46,8 @@ inline int calls_allowed(const PyThreadState* thread, tealet::port::StackSpace s
   if (full * worst_call <= space.left) return c_recursion_limit;
   // CPython 3.13 allows more of the worst calls than any usual stack holds, and relies on the limit
   // of Python frames to end such a recursion in time. Where that still works, a tealet gets its
-  // share of the calls; near the top, all of them. A raised limit may protect nothing, in or out of
-  // tealets: then a tealet near the top has what plain Python has, and a deeper one is safe.
+  // share of the calls; near the top, all of them. A raised limit may protect nothing, even outside
+  // of tealets. Then a tealet near the top has what plain Python has, and a deeper one is safe.
   const std::size_t needed = static_cast<std::size_t>(thread->py_recursion_limit) * worst_frame;
   const bool raised = needed > space.whole && usual_limit * worst_frame <= space.whole;
   std::size_t calls = space.left / worst_call;

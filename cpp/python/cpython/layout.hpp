@@ -54,7 +54,7 @@ inline bool is_call(int opcode) noexcept;
 
 // Shows the collector what a frame owns: its locals, but nothing of its evaluation stack.
 inline int visit_frame(const _PyInterpreterFrame* frame, visitproc visit, void* arg);
-// Drops what a frame owns beside its slots (below). Any code may run.
+// Drops what a frame owns, except its slots (below). Any code may run.
 inline void drop_references(_PyInterpreterFrame* frame);
 
 // Slots: the locals, followed by the evaluation stack.

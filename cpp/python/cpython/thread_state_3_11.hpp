@@ -152,8 +152,8 @@ inline int calls_allowed(const PyThreadState* thread, tealet::port::StackSpace s
   const int limit = thread->recursion_limit;
   const std::size_t needed = static_cast<std::size_t>(limit) * worst_call;
   if (needed <= space.left) return limit;
-  // A raised limit may protect nothing, in or out of tealets: then a tealet near the top has what
-  // plain Python has, and a deeper one is safe.
+  // A raised limit may protect nothing, even outside of tealets. Then a tealet near the top has
+  // what plain Python has, and a deeper one is safe.
   if (needed > space.whole && space.left >= space.whole / 4 * 3) return limit;
   return static_cast<int>(space.left / worst_call);
 }
