@@ -10,8 +10,8 @@
 
 namespace tealetpp {
 
-// Ties a tealet to a new node. Create its object before the node: that may collect garbage, which
-// may run any code, which could not end a node without an object.
+// Ties a tealet to a new node. Create its object before the node: that may collect garbage. Then
+// any code may run, and it could not end a node without an object.
 void bind(Tealet* tealet, PythonDomain& domain, Node& node);
 // Ends a tealet, and returns when it has ended. False with an exception set.
 bool close_tealet(Tealet* tealet);
