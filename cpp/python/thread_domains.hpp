@@ -1,9 +1,10 @@
 // The open domains of a Python thread, and the safe points at which they end pending tealets.
 //
 // A tealet can be ended on its own thread only, but it may be collected or dropped on any thread.
-// If it cannot be ended at once, it is pending in its domain until the next safe point: the next
-// switch, creation, closing or change of a parent on its thread, in any domain. The main thread has
-// one more safe point, while no tealet runs: a pending call of the interpreter.
+// If it cannot be ended at once, it is pending in its domain until the next safe point: the
+// thread's next switch, creation, closing or change of a parent, in any of its domains. The main
+// thread has one more safe point, while no tealet runs: a pending call of the interpreter.
+// docs/internals.md, "Garbage", has the rules.
 #pragma once
 
 #include <cstddef>
