@@ -69,7 +69,7 @@ def symbols(library):
     """The symbols that its objects define or need, also of parts that compilers split off."""
     listed = run(tool("nm"), "-C", library)
     names = re.findall(r"^(?:[0-9a-f]{16}| {16}) [A-Za-z] (.+)$", listed, re.MULTILINE)
-    return {re.sub(r" \[clone .*", "", name) for name in names}
+    return {re.sub(r" \[clone .*|\.cold$", "", name) for name in names}
 
 
 @pytest.fixture(scope="module")
