@@ -2,8 +2,9 @@
 //
 // A tealet can be ended on its own thread only, but it may be collected or dropped on any thread.
 // If it cannot be ended at once, it is pending in its domain until the next safe point: the
-// thread's next switch, creation or closing of a tealet, in any of its domains. The main thread has
-// one more safe point, for domains whose main tealet runs: a pending call of the interpreter.
+// thread's next switch, creation, closing or change of a parent, in any of its domains. The main
+// thread has one more safe point, while no tealet runs: a pending call of the interpreter.
+// docs/internals.md, "Garbage", has the rules.
 #pragma once
 
 #include <cstddef>
