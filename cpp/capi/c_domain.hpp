@@ -48,7 +48,7 @@ struct CDomain final : AllocatorResource, core::Domain {
   core::Node* make() noexcept { return create(extra_bytes, main()); }
   // Whether none of its tealets can run again, because an enclosing tealet is gone.
   bool is_gone() const noexcept;
-  // Orphans every domain that was begun in the enclosing tealets, so that no check climbs through
+  // Orphans every domain that was opened in the enclosing tealets, so that no check climbs through
   // this domain once it is freed. Precondition: is_gone().
   void orphan_neighbours() noexcept;
   // Whether the caller, whose frame is at `here`, may transfer.
