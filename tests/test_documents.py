@@ -1,4 +1,4 @@
-"""Code that documents show is in files that are built and run."""
+"""What documents show, link to and name is in the files of the project."""
 
 import re
 
@@ -8,6 +8,9 @@ from building import ROOT, code_blocks
 from tealetpp._report import FIELDS
 
 HANDING_OVER = "tests/embedding/nanobind_module/handing_over.cpp"
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md"), ROOT / "tests/README.md"])
+# Of CPython, the C library and doctest: not in our sources.
+FOREIGN = {"_Py_RunGC", "fetestexcept", "TEST_CASE"}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,31 @@ HANDING_OVER = "tests/embedding/nanobind_module/handing_over.cpp"
 def test_code_that_is_shown(document, begin, end, file):
     [code] = code_blocks(document, begin, end)
     assert code in (ROOT / file).read_text()
+
+
+def headings(document):
+    """The anchors that a document has."""
+    for heading in re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files_and_headings(document):
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)", text):
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+        assert target.exists(), link
+        assert not anchor or anchor in headings(target), link
+
+
+@pytest.mark.parametrize("document", ["docs/internals.md", "tests/README.md"])
+def test_functions_that_are_named_exist(document):
+    named = set(re.findall(r"`(?:\w+::)*(\w+)\(", (ROOT / document).read_text()))
+    files = [*(ROOT / "cpp").glob("**/*.[ch]pp"), *(ROOT / "include").glob("**/*.h*")]
+    words = {word for path in files for word in re.findall(r"\w+", path.read_text())}
+    assert len(named) > 10
+    assert sorted(named - words - FOREIGN) == []
 
 
 def test_every_figure_is_defined():

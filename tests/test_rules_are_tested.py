@@ -17,6 +17,7 @@ TABLES = [
     ("docs/python-api.md", "## Errors", "misuse"),
     ("docs/c-api.md", "### Errors", "c"),
     ("docs/statistics.md", "These invariants hold", "stats"),
+    ("docs/internals.md", "### Without unwinding", "discard"),
 ]
 
 
@@ -49,6 +50,27 @@ def rules_in_readme():
     return {rule: set(re.findall(r"`([^`]+)`", files)) for rule, files in rows}
 
 
+def parts_in_readme():
+    """Each part of a document that tests/README.md names above a table: with the rules there."""
+    for section in (TESTS / "README.md").read_text().split("\n### ")[1:]:
+        heading, _, text = section.partition("\n")
+        if found := re.search(r": `(\S+)`, (.*)$", heading):
+            titles = re.findall(r'"([^"]+)"', found[2])
+            yield found[1], titles, re.findall(rf"^\| `({NAME})` \|", text, re.MULTILINE)
+
+
+def part_of(document, title):
+    """The text below a heading, up to the next one that is not below it."""
+    text = (ROOT / document).read_text()
+    begin = re.search(rf"^(##+) {re.escape(title)}\n", text, re.MULTILINE)
+    end = re.compile(rf"^#{{2,{len(begin[1])}}} ", re.MULTILINE).search(text, begin.end())
+    return text[begin.end() : end.start() if end else None]
+
+
+def rules_in(text):
+    return re.findall(rf"`({NAME})`", text)
+
+
 def rows_of_table(document, heading):
     """The first cell of each row of the first table below a heading."""
     text = (ROOT / document).read_text().partition(f"\n{heading}")[2]
@@ -75,6 +97,22 @@ def test_tags_are_found_in_every_language():
 def test_each_row_of_a_document_is_a_rule(document, heading, family):
     stated = rows_of_table(document, heading)
     assert stated == [f"`{rule}`" for rule in rules_in_readme() if rule.startswith(f"{family}-")]
+
+
+def test_each_rule_is_stated_once_in_the_part_that_the_readme_names():
+    parts = list(parts_in_readme())
+    assert [rule for _, _, rules in parts for rule in rules] == list(rules_in_readme())
+    for document, titles, rules in parts:
+        stated = [rule for title in titles for rule in rules_in(part_of(document, title))]
+        assert {rule: stated.count(rule) for rule in rules} == dict.fromkeys(rules, 1)
+
+
+def test_documents_name_no_unknown_rules():
+    rules = rules_in_readme()
+    families = {rule.partition("-")[0] for rule in rules}
+    for document in sorted((ROOT / "docs").glob("*.md")):
+        named = [rule for rule in rules_in(document.read_text()) if rule.split("-")[0] in families]
+        assert [rule for rule in named if rule not in rules] == []
 
 
 def test_the_rules_of_the_switch_are_those_of_the_source():

@@ -1,6 +1,7 @@
 /* Prints what the tealets of a domain cost: copy print_memory_report() into your own program.
  *
- * main() pauses ten tealets at different depths, makes ten copies of a stub, and prints the report.
+ * main() pauses ten tealets at different depths, duplicates a stub nine times, and prints the
+ * report.
  */
 #include <tealet/tealet.h>
 #include <tealet/tealet_extras.h>

@@ -1,4 +1,4 @@
-/* What duplicates save: all copies of a stub share one saved stack until they run. */
+/* What duplicates save: all duplicates of a stub share one saved stack until they run. */
 #include <tealet/tealet.h>
 #include <tealet/tealet_extras.h>
 

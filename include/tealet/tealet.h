@@ -15,8 +15,8 @@
  *   tealet_finalize(main);
  *
  * A main tealet and the tealets created for it form a domain. They run on the C stack of the thread
- * that began the domain. While a tealet is paused, its variables may lie on the heap with something
- * else in their place: never give another tealet a pointer to them.
+ * that opened the domain. While a tealet is paused, its variables may lie on the heap, with
+ * something else in their place: never give another tealet a pointer to them.
  *
  * Names, types and constants are those of libtealet 0.7; docs/c-api.md lists what differs.
  *
@@ -91,7 +91,7 @@ typedef struct tealet_t {
  */
 typedef tealet_t* (*tealet_run_t)(tealet_t* current, void* arg);
 
-/* Begins a domain on this thread and returns its main tealet: the execution that makes this call.
+/* Opens a domain on this thread and returns its main tealet: the execution that makes this call.
  * Every tealet gets `extrasize` extra bytes. `alloc` is copied; NULL means
  * TEALET_ALLOC_INIT_MALLOC. Domains can be nested, and each thread can have its own.
  */
@@ -101,11 +101,11 @@ TEALET_API tealet_t* tealet_initialize(tealet_alloc_t* alloc, size_t extrasize);
  * tealets becomes invalid.
  *
  * Call it in the main tealet. While another tealet of the domain runs, on any thread, it prints a
- * line and calls abort(). Exception: if a tealet that the domain was begun in has ended, was
+ * line and calls abort(). Exception: if a tealet that the domain was opened in has ended, was
  * deleted or is defunct, the domain can never run again, and can be finalized anywhere.
  *
  * Another thread may call it if the domain's own thread has ended, or if meanwhile that thread uses
- * neither the domain nor one that it was begun in.
+ * neither the domain nor one that it was opened in.
  */
 TEALET_API void tealet_finalize(tealet_t* tealet);
 
@@ -131,8 +131,8 @@ TEALET_API tealet_t* tealet_new(tealet_t* tealet);
  * tealet then gets its own copy of every variable of the caller that is nearer than `stack_far`.
  *
  * Errors: TEALET_ERR_MEM. TEALET_ERR_INVAL if `tealet` is not new, `run` is NULL, or the domain
- * belongs to another thread or was begun in a tealet that does not run now. TEALET_ERR_PANIC as for
- * tealet_switch(): the tealet has begun and can be resumed.
+ * belongs to another thread or was opened in a tealet that does not run now. TEALET_ERR_PANIC as
+ * for tealet_switch(): the tealet has begun and can be resumed.
  */
 TEALET_API int tealet_run(tealet_t* tealet, tealet_run_t run, void** parg, void* stack_far,
                           int flags);
@@ -172,8 +172,8 @@ TEALET_API int tealet_fork(tealet_t* tealet, void** parg, int flags);
  *   TEALET_ERR_MEM, too. A forced switch to main always succeeds.
  * - TEALET_ERR_DEFUNCT: `target` is defunct.
  * - TEALET_ERR_INVAL: `target` has no function yet or has ended; it would panic before it has
- *   begun; its domain belongs to another thread, or was begun in a tealet that does not run now; or
- *   the caller is farther than max_stack_size from where the domain began.
+ *   begun; its domain belongs to another thread, or was opened in a tealet that does not run now;
+ *   or the caller is farther than max_stack_size from where the domain was opened.
  * - TEALET_ERR_INTEGRITY: see tealet_config_t.
  * - TEALET_ERR_PANIC is no failure. The caller was resumed with TEALET_XFER_PANIC.
  */
@@ -317,7 +317,7 @@ typedef struct tealet_config_t {
   int stack_guard_mode;
   int stack_integrity_fail_policy;
   void* stack_guard_limit;
-  size_t max_stack_size; /* no transfer farther than this from where the domain began; 0: any */
+  size_t max_stack_size; /* no transfer farther than this from where the domain opened; 0: any */
   unsigned int reserved[2];
 } tealet_config_t;
 

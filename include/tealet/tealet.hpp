@@ -91,7 +91,7 @@ class TEALET_API TealetRef {
   void* throw_into(std::exception_ptr exception) const;
 
   Status status() const noexcept;
-  // Whether it has begun and not ended.
+  // Whether it has begun and not ended. True for a stub, too.
   explicit operator bool() const noexcept;
   // Bytes of its stack on the heap now. Those of a shared stack count in full.
   std::size_t saved_bytes() const noexcept;

@@ -9,7 +9,7 @@ from . import _tealetpp
 def get_include() -> str:
     """The folder of ``<tealet/tealet.h>`` and the C++ headers, for the include path.
 
-    Raises FileNotFoundError if this package was not installed but put together by hand.
+    Raises FileNotFoundError if this package was not installed with pip.
     """
     return _folder("include")
 

@@ -78,8 +78,8 @@ class Stats(_Figures):
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-# What a switch brings back may come from any tealet of the domain, so no type of one tealet can say
-# what it is: Any, as for what a mailbox hands out.
+# switch() returns Any: its result may come from any tealet of the domain, so a type parameter of
+# one tealet could not describe it.
 class Tealet:
     @property
     def status(self) -> Status: ...

@@ -550,7 +550,7 @@ static void configures_from_outside(void) {
   watches();
 }
 
-/* The duplicate runs the same calls, but it is not what the inner domain was begun in. */
+/* The duplicate runs the same calls, but it is not what the inner domain was opened in. */
 static void returns_in_a_duplicate(void) {
   tealet_t* host;
 
