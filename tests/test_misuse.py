@@ -215,6 +215,32 @@ def test_runs_that_may_run_something(main):
         main.tealet(CallsItself()).switch()
 
 
+class Collects(functools.partial):
+    def __call__(self, *arguments):
+        return list(super().__call__(*arguments))
+
+
+def test_a_partial_with_a_call_of_its_own(main):
+    assert main.tealet(Collects(generator)).switch() == list(generator())
+
+
+class AsksAndFails(type):
+    def __getattribute__(cls, name):
+        if name == "__call__":
+            raise KeyboardInterrupt
+        return super().__getattribute__(name)
+
+
+class Asked(metaclass=AsksAndFails):
+    def __call__(self):
+        return "called"
+
+
+def test_what_the_look_at_a_run_raises_is_raised(main):
+    with pytest.raises(KeyboardInterrupt):
+        main.tealet(Asked())
+
+
 def test_run_without_a_function(main, cast, refused):
     refused(TypeError, cast["stub"].run)
     refused(TypeError, cast["stub"].run, None)

@@ -18,9 +18,7 @@ constexpr core::Hooks hooks{run_function, release, nullptr, nullptr};
 }  // namespace
 
 void* AllocatorResource::do_allocate(std::size_t bytes, std::size_t) {
-#if TEALET_CHECKS
   const Callback callback(static_cast<const CDomain&>(*this), "tealet_alloc_t::malloc_p");
-#endif
   void* block = functions_.malloc_p(bytes, functions_.context);
   if (block == nullptr) throw std::bad_alloc();
 #if TEALET_CHECKS
@@ -30,9 +28,7 @@ void* AllocatorResource::do_allocate(std::size_t bytes, std::size_t) {
 }
 
 void AllocatorResource::do_deallocate(void* block, std::size_t, std::size_t) {
-#if TEALET_CHECKS
   const Callback callback(static_cast<const CDomain&>(*this), "tealet_alloc_t::free_p");
-#endif
   functions_.free_p(block, functions_.context);
 }
 

@@ -54,13 +54,9 @@ struct CDomain final : AllocatorResource, core::Domain {
   void orphan_neighbours() noexcept;
   // Whether the caller, whose frame is at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;
-  // Aborts if this thread is in a callback of the domain. Without a lock, only builds with checks
-  // detect that: recording that the allocator runs would slow down every transfer.
-  void forbid_in_callback() const noexcept {
-#if TEALET_CHECKS
-    Callback::forbid(*this);
-#endif
-  }
+  // In builds with checks, aborts if the running tealet is in a callback of the domain. To record
+  // that would slow down every transfer.
+  void forbid_in_callback() const noexcept { Callback::forbid(*this); }
 
   // Around every transfer: the first is called on the stack that is left, the second on the one
   // that is entered. before_transfer() returns false, and has changed nothing, if the running

@@ -15,11 +15,6 @@ namespace tealet::capi {
 
 namespace {
 
-// The innermost callback on this thread. Not in the domain: another thread may be in one of the
-// same domain, waiting for the lock. Not a pointer to a Callback: its stack moves if the callback
-// switches between tealets of another domain.
-TEALETPP_THREAD_LOCAL Callback::Running running TEALETPP_THREAD_LOCAL_MODEL = {nullptr, nullptr};
-
 const char* state_of_this_thread() noexcept {
   const bool in_tealet =
       core::running_tealet != nullptr && core::running_tealet->domain() != nullptr;
@@ -44,9 +39,12 @@ void misuse_null(const char* function, const char* parameter) noexcept {
 
 void require_on_stack(const void* far, const char* function, const char* parameter) noexcept {
   // The bounds are those of the stack that the system gave the thread. A frame above them is on
-  // another stack, whose bounds are unknown.
+  // another stack, whose bounds are unknown. Above the top, the system keeps what belongs to the
+  // same stack: the program's arguments and environment, or the thread's own memory.
+  constexpr std::ptrdiff_t most_above = std::ptrdiff_t{16} << 20;
   const auto* top = port::top_of_this_stack();
-  if (top == nullptr || TEALETPP_FRAME_ADDRESS() >= top || far <= top) return;
+  if (top == nullptr || TEALETPP_FRAME_ADDRESS() >= top) return;
+  if (static_cast<const char*>(far) <= top + most_above) return;
   misuse(function,
          "`%s` is not on this thread's stack (state: the address is %p, the stack ends at %p)",
          parameter, far, static_cast<const void*>(top));
@@ -60,15 +58,30 @@ void require_aligned(const void* block) noexcept {
          alignment, block);
 }
 
+#if TEALET_CHECKS
+
+namespace {
+
+// The innermost callback on this thread. Not in the domain: another thread may be in one of the
+// same domain, waiting for the lock. Not a pointer to a Callback: its stack moves if the callback
+// switches between tealets of another domain.
+TEALETPP_THREAD_LOCAL Callback::Running running TEALETPP_THREAD_LOCAL_MODEL = {nullptr, nullptr,
+                                                                               nullptr};
+
+}  // namespace
+
 Callback::Callback(const CDomain& domain, const char* name) noexcept
-    : outer_(std::exchange(running, {&domain, name})) {}
+    : outer_(std::exchange(running, {&domain, name, core::running_tealet})) {}
 
 Callback::~Callback() { running = outer_; }
 
 void Callback::forbid(const CDomain& domain) noexcept {
-  if (TEALET_LIKELY(running.domain != &domain)) return;
+  // A callback that waits has switched to another tealet, which may use the domain.
+  if (running.domain != &domain || running.tealet != core::running_tealet) return;
   misuse(running.name, "a callback must not use its own domain (state: %s)",
          state_of_this_thread());
 }
+
+#endif  // TEALET_CHECKS
 
 }  // namespace tealet::capi

@@ -7,8 +7,10 @@
 // is an error instead: TEALET_ERR_*. What only this library can get wrong is a TEALETPP_CHECK.
 #pragma once
 
+#include <tealet/cxx/config.hpp>
 #include <tealet/tealet.h>
 
+#include "core/node.hpp"
 #include "port/compiler.hpp"
 
 namespace tealet::capi {
@@ -33,26 +35,34 @@ void require_on_stack(const void* far, const char* function, const char* paramet
 // Aborts if a block from the program's allocator is not aligned for every type.
 void require_aligned(const void* block) noexcept;
 
-// While it exists, this thread is in a function that the program has given the domain, such as
-// tealet_lock_t::lock. A call of the API for the same domain from in there would find that domain
-// in the middle of something.
+// While it exists, the running tealet is in a function that the program has given the domain, such
+// as tealet_lock_t::lock. A call of the API for the same domain from in there would find that
+// domain in the middle of something. Only in builds with checks.
 class Callback {
  public:
+#if TEALET_CHECKS
   Callback(const CDomain& domain, const char* name) noexcept;
   ~Callback();
+  // Aborts if the running tealet is in a callback of `domain`.
+  static void forbid(const CDomain& domain) noexcept;
+#else
+  Callback(const CDomain&, const char*) noexcept {}
+  ~Callback() {}  // NOLINT(*-use-equals-default): a variable of this type is not unused
+  static void forbid(const CDomain&) noexcept {}
+#endif
   Callback(const Callback&) = delete;
   Callback& operator=(const Callback&) = delete;
 
-  // Aborts if this thread is in a callback of `domain`.
-  static void forbid(const CDomain& domain) noexcept;
-
+#if TEALET_CHECKS
   struct Running {
     const CDomain* domain;
     const char* name;
+    const core::Node* tealet;
   };
 
  private:
   Running outer_;
+#endif
 };
 
 }  // namespace tealet::capi

@@ -292,33 +292,6 @@ static void switches(void) { CHECK(tealet_switch(other, NULL, TEALET_XFER_DEFAUL
 static void goes_to_main(void) { tealet_switch(main_tealet, NULL, TEALET_XFER_DEFAULT); }
 static void finalizes(void) { tealet_finalize(main_tealet); }
 
-static void makes_one_under_the_lock(void) {
-  begin_with_lock(TEALET_LOCK_AUTO);
-  on_lock = makes_one;
-  tealet_delete(other);
-}
-
-static void switches_while_it_unlocks(void) {
-  begin_with_lock(TEALET_LOCK_AUTO);
-  on_unlock = goes_to_main;
-  switches();
-}
-
-static void finalizes_while_it_locks(void) {
-  begin_with_lock(TEALET_LOCK_AUTO);
-  on_lock = finalizes;
-  tealet_lock(main_tealet);
-}
-
-static void test_lock_functions(void) {
-  ENDS(makes_one_under_the_lock, "tealet_lock_t::lock", "must not use its own domain",
-       "no tealet runs");
-  ENDS(switches_while_it_unlocks, "tealet_lock_t::unlock", "must not use its own domain",
-       "a tealet runs");
-  ENDS(finalizes_while_it_locks, "tealet_lock_t::lock", "must not use its own domain",
-       "no tealet runs");
-}
-
 /* Such a lock may wait by switching to another tealet. */
 static void test_lock_functions_that_the_program_alone_calls(void) {
   begin_with_lock(TEALET_LOCK_OFF);
@@ -348,7 +321,58 @@ static void test_lock_functions_that_use_another_domain(void) {
   finish();
 }
 
+static void makes_one_elsewhere(void) { created = tealet_new(main_tealet); }
+
+static tealet_t* uses_the_locked_domain(tealet_t* current, void* arg) {
+  (void)arg;
+  makes_one_elsewhere();
+  return current->main;
+}
+
+/* While the lock function waits, another tealet of the other domain uses the locked one. */
+static void waits_for_the_lock(void) {
+  CHECK(tealet_run(tealet_new(inner), uses_the_locked_domain, NULL, NULL, TEALET_START_SWITCH) ==
+        0);
+}
+
+static void test_a_lock_function_that_waits(void) {
+  begin_with_lock(TEALET_LOCK_AUTO);
+  inner = tealet_initialize(&upstream.alloc, 0);
+  on_lock = waits_for_the_lock;
+  makes_one();
+  CHECK(on_lock == NULL && created != NULL);
+  tealet_finalize(inner);
+  finish();
+}
+
 #ifdef WITH_VERIFY
+
+static void makes_one_under_the_lock(void) {
+  begin_with_lock(TEALET_LOCK_AUTO);
+  on_lock = makes_one;
+  tealet_delete(other);
+}
+
+static void switches_while_it_unlocks(void) {
+  begin_with_lock(TEALET_LOCK_AUTO);
+  on_unlock = goes_to_main;
+  switches();
+}
+
+static void finalizes_while_it_locks(void) {
+  begin_with_lock(TEALET_LOCK_AUTO);
+  on_lock = finalizes;
+  tealet_lock(main_tealet);
+}
+
+static void test_lock_functions(void) {
+  ENDS(makes_one_under_the_lock, "tealet_lock_t::lock", "must not use its own domain",
+       "no tealet runs");
+  ENDS(switches_while_it_unlocks, "tealet_lock_t::unlock", "must not use its own domain",
+       "a tealet runs");
+  ENDS(finalizes_while_it_locks, "tealet_lock_t::lock", "must not use its own domain",
+       "no tealet runs");
+}
 
 static action_t on_malloc;
 static action_t on_free;
@@ -419,6 +443,11 @@ static void test_allocator_functions(void) {
 }
 
 #else
+static void goes_unused(void) {
+  (void)goes_to_main;
+  (void)finalizes;
+}
+static void test_lock_functions(void) { (void)goes_unused; }
 static void test_handles(void) {}
 static void test_allocator_functions(void) {}
 #endif
@@ -584,6 +613,7 @@ int main(void) {
   test_lock_functions();
   test_lock_functions_that_the_program_alone_calls();
   test_lock_functions_that_use_another_domain();
+  test_a_lock_function_that_waits();
   test_handles();
   test_allocator_functions();
   test_places_on_the_stack();
