@@ -488,7 +488,7 @@ static void captures_from_beyond_the_stack(void) {
 static void* runs_action(void* arg) {
   action_t action;
 
-  memcpy(&action, arg, sizeof action);
+  memcpy((void*)&action, arg, sizeof action);
   action();
   return NULL;
 }
@@ -496,7 +496,7 @@ static void* runs_action(void* arg) {
 static void on_another_thread(action_t action) {
   pthread_t thread;
 
-  CHECK(pthread_create(&thread, NULL, runs_action, &action) == 0);
+  CHECK(pthread_create(&thread, NULL, runs_action, (void*)&action) == 0);
   CHECK(pthread_join(thread, NULL) == 0);
 }
 

@@ -1,4 +1,6 @@
 /* The C API without memory: each allocation fails once, and switches are forced. */
+#include <tealet/tealet_extras.h>
+
 #include "support.h"
 
 static upstream_t upstream;
@@ -579,6 +581,35 @@ static void test_a_function_returns_without_memory(void) {
   finish();
 }
 
+/* Its far end is in main, so that it is in the way of main. */
+static tealet_t* stub_in_place;
+
+static void force_to_main(void* arg) {
+  (void)arg;
+  upstream.left = 1;
+  CHECK(tealet_switch(main_tealet, NULL, TEALET_XFER_FORCE) == 0);
+}
+
+static tealet_t* makes_a_stub_in_place(tealet_t* current, void* arg) {
+  CHECK(tealet_stub_new(current, &stub_in_place, arg) == 0);
+  at_depth(4, force_to_main, NULL);
+  return current->main;
+}
+
+static void test_a_stub_becomes_defunct(void) {
+  char far[3000];
+  void* arg = away(far, (ptrdiff_t)sizeof far);
+
+  begin();
+  CHECK(tealet_run(tealet_new(main_tealet), makes_a_stub_in_place, &arg, NULL,
+                   TEALET_START_SWITCH) == 0);
+  upstream.left = -1;
+  CHECK(tealet_status(stub_in_place) == TEALET_STATUS_DEFUNCT);
+  CHECK(tealet_stub_run(stub_in_place, end_at_once, NULL) == TEALET_ERR_DEFUNCT);
+  CHECK(tealet_switch(stub_in_place, NULL, TEALET_XFER_DEFAULT) == TEALET_ERR_DEFUNCT);
+  finish();
+}
+
 int main(void) {
   test_every_allocation_fails_once();
   test_main_is_never_given_up();
@@ -592,5 +623,6 @@ int main(void) {
   test_what_is_resumed_is_not_given_up();
   test_given_up_when_saved_in_part();
   test_nobody_is_given_up_for_nothing();
+  test_a_stub_becomes_defunct();
   return checks_done();
 }

@@ -135,6 +135,7 @@ TEST_CASE(
     "operations") {
   damaged = 0;
   int ended = 0;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread changes the environment.
   const char* const asked_for = std::getenv("TEALETPP_SEEDS");
   const auto seeds = static_cast<unsigned>(asked_for != nullptr ? std::atol(asked_for) : 8);
   for (unsigned seed = 1; seed <= seeds; ++seed) {
