@@ -214,7 +214,8 @@ TEST_CASE("checks: saved stacks, their chunks and owners") {
                       [&] { domain.paused.stack->grow(memory, domain.paused.far + 16); }));
   }
   SUBCASE("to restore a defunct stack") {
-    Stack* stack = Stack::save(memory, domain.paused.stack->near(), domain.paused.far, 16);
+    char place[64] = {};
+    Stack* stack = Stack::save(memory, place, place + 64, 16);
     stack->make_defunct(memory);
     CHECK(fails_check("!listed_ && !defunct_", [&] { stack->restore(memory); }));
     stack->undo_defunct(memory);
@@ -226,7 +227,7 @@ TEST_CASE("checks: the list of partially saved stacks") {
   Populated domain;
   auto& memory = static_cast<DomainMemory&>(domain.memory());
   auto& area = *domain.main().area;
-  char* const near = domain.paused.stack->near();
+  char near[128] = {};  // stands for the C stack
   Stack* lower = Stack::save(memory, near, near + 64, 16);
   Stack* upper = Stack::save(memory, near + 64, near + 128, 16);
   SUBCASE("one that is added in the wrong order") {
