@@ -162,7 +162,9 @@ TEALETPP_NOINLINE int switch_to(Node& target, void** parg, int flags, const char
 int run_stub(Node& stub, tealet_run_t run, void** parg, const char* here) noexcept {
   CDomain& domain = CDomain::of(stub);
   if (const int error = begin_transfer(domain, here); error != 0) return error;
-  Errc code = stub.status == Status::Defunct ? Errc::defunct : Errc::invalid;
+  // Only a stub, and a fork of main, have no function. A defunct one has lost its status of a stub.
+  const bool was_stub = stub.binding == nullptr && (stub.origin & TEALET_ORIGIN_FORK) == 0;
+  Errc code = stub.status == Status::Defunct && was_stub ? Errc::defunct : Errc::invalid;
   TEALETPP_CHECK(run != nullptr);
   if (stub.status == Status::Stub && stub.binding == nullptr) {
     set_function(stub, run);
