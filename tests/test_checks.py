@@ -150,7 +150,7 @@ def test_an_object_that_does_not_fit_its_node(fault, condition):
         ),
         pytest.param(
             "thread_domains()[1] = 0; main.close()",
-            "(domain.opened_after == nullptr) == (last_opened_ == &domain)",
+            "(own.previous != nullptr ? (own.previous->*links).next : first_) == &element",
             id="a domain that its thread does not have",
         ),
     ],

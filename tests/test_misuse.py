@@ -403,6 +403,14 @@ def test_wrong_memory_limits(limit, error):
         Main(memory_limit=limit)
 
 
+@pytest.mark.parametrize("limit", [-1, -(10**30), 10**30])
+def test_a_memory_limit_out_of_range_is_named_with_the_range(limit):
+    with pytest.raises(
+        (ValueError, OverflowError), match=f"from 0 to {sys.maxsize} bytes, not {limit}$"
+    ):
+        Main(memory_limit=limit)
+
+
 def test_large_memory_limits_are_fine():
     for limit in (None, 10**6, sys.maxsize):
         with Main(memory_limit=limit) as main:

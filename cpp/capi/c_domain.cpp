@@ -36,20 +36,20 @@ bool AllocatorResource::do_is_equal(const std::pmr::memory_resource& other) cons
   return this == &other;
 }
 
-CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept
+CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* frame) noexcept
     : AllocatorResource(functions),
       Domain(hooks, static_cast<AllocatorResource*>(this), CountingAllocator::no_limit),
       extra_bytes(extra),
-      began_at(begun_at),
+      opened_at(frame),
       integrity(memory()) {
   memory().set_cache_bytes(0);
   memory().charge(sizeof(CDomain));
 }
 
-bool CDomain::is_gone() const noexcept {
+bool CDomain::can_never_run() const noexcept {
   const core::Nesting* lies = &nesting();
   while (!lies->orphaned()) {
-    const core::Node* outer = lies->outer();
+    const core::Node* outer = lies->enclosing_tealet();
     if (outer == nullptr) return false;
     if (outer->status == Status::Defunct) return true;
     lies = &outer->domain()->nesting();
@@ -58,19 +58,19 @@ bool CDomain::is_gone() const noexcept {
 }
 
 void CDomain::orphan_neighbours() noexcept {
-  TEALETPP_CHECK(is_gone());
-  const core::Node* outer = nesting().outer();
+  TEALETPP_CHECK(can_never_run());
+  const core::Node* outer = nesting().enclosing_tealet();
   while (outer != nullptr) {
     const bool defunct = outer->status == Status::Defunct;
     core::Nesting& further = outer->domain()->nesting();
     further.orphan(*outer);
-    outer = defunct ? nullptr : further.outer();
+    outer = defunct ? nullptr : further.enclosing_tealet();
   }
 }
 
 Errc CDomain::check_caller(const char* here) const noexcept {
   if (const Errc code = check(); code != Errc::ok) return code;
-  const std::ptrdiff_t distance = here < began_at ? began_at - here : here - began_at;
+  const std::ptrdiff_t distance = here < opened_at ? opened_at - here : here - opened_at;
   const std::size_t most = integrity.config().max_stack_size;
   const bool near = most == 0 || static_cast<std::size_t>(distance) <= most;
   return near ? Errc::ok : Errc::invalid;

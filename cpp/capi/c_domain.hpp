@@ -9,7 +9,6 @@
 #include <tealet/tealet.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <memory_resource>
 
 #include "capi/misuse.hpp"
@@ -36,8 +35,8 @@ class AllocatorResource : public std::pmr::memory_resource {
 
 // Lives in a block of the program's allocator, which the statistics count like any other.
 struct CDomain final : AllocatorResource, core::Domain {
-  // Every node gets `extra` bytes. `begun_at` is the frame address of tealet_initialize().
-  CDomain(const tealet_alloc_t& functions, std::size_t extra, char* begun_at) noexcept;
+  // Every node gets `extra` bytes. `frame` is the frame address of tealet_initialize().
+  CDomain(const tealet_alloc_t& functions, std::size_t extra, char* frame) noexcept;
 
   static CDomain& of(const core::Node& node) noexcept {
     return static_cast<CDomain&>(*node.domain());
@@ -48,9 +47,9 @@ struct CDomain final : AllocatorResource, core::Domain {
   core::Node* make() noexcept { return create(extra_bytes, main()); }
   // Whether none of its tealets can run again: an enclosing tealet has ended, was deleted or is
   // defunct.
-  bool is_gone() const noexcept;
+  bool can_never_run() const noexcept;
   // Orphans every domain that was opened in the enclosing tealets, so that no check climbs through
-  // this domain once it is freed. Precondition: is_gone().
+  // this domain once it is freed. Precondition: can_never_run().
   void orphan_neighbours() noexcept;
   // Whether the caller, whose frame is at `here`, may transfer.
   Errc check_caller(const char* here) const noexcept;
@@ -77,7 +76,7 @@ struct CDomain final : AllocatorResource, core::Domain {
 
   std::size_t extra_bytes;  // behind every node, the handle included
   void* user_pointer = nullptr;
-  char* began_at;
+  char* opened_at;
   tealet_lock_t locking{};
   StackIntegrity integrity;
   bool fast_transfers = true;  // a transfer has neither to lock nor to check stack integrity

@@ -1,6 +1,5 @@
 // The C API: creation and destruction of domains and tealets.
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -97,7 +96,7 @@ void tealet_finalize(tealet_t* tealet) {
   require(tealet, __func__, "tealet");
   CDomain& domain = domain_of(tealet);
   Callback::forbid(domain);
-  if (domain.is_gone()) {
+  if (domain.can_never_run()) {
     domain.orphan_neighbours();
   } else {
     check_finalize(domain);

@@ -9,6 +9,7 @@
 
 #include "capi/c_domain.hpp"
 #include "core/thread_context.hpp"
+#include "port/compiler.hpp"
 #include "port/thread_stack.hpp"
 
 namespace tealet::capi {

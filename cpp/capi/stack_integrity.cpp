@@ -60,14 +60,14 @@ bool StackIntegrity::configure(const tealet_config_t& config) noexcept {
     copy = static_cast<char*>(memory_.try_allocate(size));
     if (copy == nullptr) return false;
   }
-  give_copy_back();
+  free_copy();
   copy_ = copy;
   copy_size_ = size;
   config_ = config;
   return true;
 }
 
-void StackIntegrity::give_copy_back() noexcept {
+void StackIntegrity::free_copy() noexcept {
   if (copy_ != nullptr) memory_.deallocate(copy_, copy_size_);
   copy_ = nullptr;
 }

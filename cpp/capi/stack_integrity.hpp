@@ -18,7 +18,7 @@ struct StackRange {
 class StackIntegrity {
  public:
   explicit StackIntegrity(CountingAllocator& memory) noexcept : memory_(memory) {}
-  ~StackIntegrity() { give_copy_back(); }
+  ~StackIntegrity() { free_copy(); }
   StackIntegrity(const StackIntegrity&) = delete;
   StackIntegrity& operator=(const StackIntegrity&) = delete;
 
@@ -46,7 +46,7 @@ class StackIntegrity {
   void guard(StackRange window) noexcept;
   void copy(StackRange below, StackRange above) noexcept;
   const char* first_difference() const noexcept;
-  void give_copy_back() noexcept;
+  void free_copy() noexcept;
 
   CountingAllocator& memory_;
   tealet_config_t config_ = TEALET_CONFIG_INIT;

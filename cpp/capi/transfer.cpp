@@ -1,6 +1,7 @@
 #include "capi/transfer.hpp"
 
 #include "capi/misuse.hpp"
+#include "core/check.hpp"
 #include "port/compiler.hpp"
 
 namespace tealet::capi {

@@ -1,5 +1,7 @@
 #include "core/block_ledger.hpp"
 
+#include <new>
+
 #include "core/check.hpp"
 
 #if TEALET_CHECKS

@@ -36,7 +36,7 @@ Errc Domain::open(std::size_t extra) noexcept {
 
 void Domain::close() noexcept {
   TEALETPP_CHECK(is_open());
-  while (main_->first_child != nullptr) discard(*main_->first_child);
+  while (!main_->children.is_empty()) discard(*main_->children.first());
   nesting_.leave();
   free_node(*main_);
   main_ = current_ = nullptr;
@@ -88,7 +88,7 @@ Node* Domain::duplicate(const Node& original) noexcept {
 
 Node& Domain::newest_leaf(Node& top) noexcept {
   Node* node = &top;
-  while (node->first_child != nullptr) node = node->first_child;
+  while (!node->children.is_empty()) node = node->children.first();
   return *node;
 }
 
@@ -105,7 +105,7 @@ void Domain::reparent(Node& child, Node& parent) noexcept {
 
 // The children of `node` move to its parent.
 void Domain::leave_tree(Node& node) noexcept {
-  while (node.first_child != nullptr) reparent(*node.first_child, *node.parent);
+  while (!node.children.is_empty()) reparent(*node.children.first(), *node.parent);
   node.detach();
 }
 
@@ -137,7 +137,7 @@ Errc Domain::set_parent(Node& node, Node& parent) noexcept {
   if (parent.domain() != this) return Errc::foreign;
   if (node.is_main() || &node == &parent) return Errc::invalid;
   // Without children nothing descends from `node`, and the walk up may be long.
-  if (node.first_child != nullptr && parent.descends_from(node)) return Errc::invalid;
+  if (!node.children.is_empty() && parent.descends_from(node)) return Errc::invalid;
   reparent(node, parent);
   return Errc::ok;
 }

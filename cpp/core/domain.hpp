@@ -15,9 +15,8 @@
 #include "core/nesting.hpp"
 #include "core/node.hpp"
 #include "core/stack_area.hpp"
-#include "core/thread_context.hpp"
+#include "port/compiler.hpp"
 #include "port/cxx_runtime.hpp"
-#include "port/thread_stack.hpp"
 
 namespace tealet::core {
 

@@ -16,9 +16,9 @@
 
 #include "core/check.hpp"
 #include "core/domain.hpp"
+#include "core/thread_context.hpp"
 #include "core/without_limit.hpp"
 #include "port/compiler.hpp"
-#include "port/sanitizers.hpp"
 #include "switch/switch.h"
 
 namespace tealet::core {

@@ -13,14 +13,13 @@ namespace {
 
 void verify_links(const Node& node) {
   if (node.is_main()) {
-    TEALETPP_CHECK(node.parent == nullptr && node.next_sibling == nullptr);
+    TEALETPP_CHECK(node.parent == nullptr && node.siblings.next == nullptr);
   } else {
     TEALETPP_CHECK(node.parent != nullptr);
   }
-  const Node* previous = nullptr;
-  for (const Node* child = node.first_child; child != nullptr; child = child->next_sibling) {
-    TEALETPP_CHECK(child->parent == &node && child->previous_sibling == previous);
-    previous = child;
+  node.children.verify();
+  for (const Node* child = node.children.first(); child != nullptr; child = child->siblings.next) {
+    TEALETPP_CHECK(child->parent == &node);
   }
 }
 

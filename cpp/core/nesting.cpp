@@ -24,31 +24,20 @@ void Nesting::join(ThreadContext& thread) noexcept {
   opened_in_ = running_tealet;
   entered_from_ = opened_in_;
   expected_ = expected_in_main_ = opened_in_;
-  if (outer() == nullptr) return;
+  if (enclosing_tealet() == nullptr) return;
   opened_in_->hosts = true;
-  Domain*& first = opened_in_->domain()->nesting().inner_;
-  next_ = first;
-  if (next_ != nullptr) next_->nesting().previous_ = &self_;
-  first = &self_;
+  opened_in_->domain()->nesting().inner_.add_first(*this);
 }
 
 void Nesting::leave() noexcept {
-  if (outer() != nullptr) unlink();
+  if (enclosing_tealet() != nullptr) unlink();
   opened_in_ = nullptr;
   expected_ = &never_runs;
   thread_->remove_owner();
   thread_ = nullptr;
 }
 
-void Nesting::unlink() noexcept {
-  if (next_ != nullptr) next_->nesting().previous_ = previous_;
-  if (previous_ != nullptr) {
-    previous_->nesting().next_ = next_;
-  } else {
-    opened_in_->domain()->nesting().inner_ = next_;
-  }
-  next_ = previous_ = nullptr;
-}
+void Nesting::unlink() noexcept { opened_in_->domain()->nesting().inner_.remove(*this); }
 
 bool Nesting::is_active() const noexcept { return !self_.current().is_main(); }
 
@@ -99,30 +88,29 @@ Errc Nesting::outside_or_moved() const noexcept {
   return required() == tealet ? Errc::outside : Errc::moved;
 }
 
-Node* Nesting::enclosing(const Node& tealet) noexcept {
+Node* Nesting::entered_from(const Node& tealet) noexcept {
   return tealet.domain()->nesting().entered_from_;
 }
 
 bool Nesting::is_inside(const Node* tealet) const noexcept {
-  const Node* outer = this->outer();
-  while (outer != nullptr && outer != tealet) outer = outer->domain()->nesting().outer();
+  const Node* outer = enclosing_tealet();
+  while (outer != nullptr && outer != tealet) outer = outer->domain()->nesting().enclosing_tealet();
   return outer != nullptr;
 }
 
 Domain* Nesting::to_close_in(const Node& tealet) const noexcept {
-  Domain* inner = tealet.hosts ? inner_ : nullptr;
-  while (inner != nullptr &&
-         (inner->nesting().opened_in_ != &tealet || inner->stays_open_orphaned())) {
-    inner = inner->nesting().next_;
+  Nesting* inner = tealet.hosts ? inner_.first() : nullptr;
+  while (inner != nullptr && (inner->opened_in_ != &tealet || inner->self_.stays_open_orphaned())) {
+    inner = inner->neighbours_.next;
   }
-  return inner;
+  return inner != nullptr ? &inner->self_ : nullptr;
 }
 
 void Nesting::orphan(const Node& tealet) noexcept {
-  Domain* inner = tealet.hosts ? inner_ : nullptr;
+  Nesting* inner = tealet.hosts ? inner_.first() : nullptr;
   while (inner != nullptr) {
-    Nesting& nesting = inner->nesting();
-    inner = nesting.next_;
+    Nesting& nesting = *inner;
+    inner = nesting.neighbours_.next;
     if (nesting.opened_in_ != &tealet) continue;
     nesting.unlink();
     nesting.opened_in_ = nullptr;
@@ -134,24 +122,22 @@ void Nesting::orphan(const Node& tealet) noexcept {
 
 void Nesting::verify() const noexcept {
   TEALETPP_CHECK(thread_ != nullptr);
-  TEALETPP_CHECK(!orphaned() || (expected_ == &never_runs && next_ == nullptr));
+  TEALETPP_CHECK(!orphaned() || (expected_ == &never_runs && neighbours_.next == nullptr));
   TEALETPP_CHECK(orphaned() || entered_from_ != nullptr);
   // The fast path of check() must not accept what the slow path refuses.
   if (thread_ == this_thread && is_usable_fast()) {
     TEALETPP_CHECK(!orphaned());
     TEALETPP_CHECK(running_tealet == required());
   }
+  inner_.verify();
   TEALETPP_CHECK(inner_places_hold());
 }
 
 // Whether every domain in the list was opened in a tealet of this domain, and that tealet hosts it.
 bool Nesting::inner_places_hold() const noexcept {
-  const Domain* previous = nullptr;
-  for (const Domain* inner = inner_; inner != nullptr; inner = inner->nesting().next_) {
-    const Nesting& nesting = inner->nesting();
-    if (nesting.opened_in_ == nullptr || nesting.opened_in_->domain() != &self_) return false;
-    if (!nesting.opened_in_->hosts || nesting.previous_ != previous) return false;
-    previous = inner;
+  for (const Nesting* inner = inner_.first(); inner != nullptr; inner = inner->neighbours_.next) {
+    if (inner->opened_in_ == nullptr || inner->opened_in_->domain() != &self_) return false;
+    if (!inner->opened_in_->hosts) return false;
   }
   return true;
 }

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 
+#include "core/linked_list.hpp"
 #include "core/node.hpp"
 #include "core/thread_context.hpp"
 #include "port/compiler.hpp"
@@ -60,14 +61,14 @@ class Nesting {
 
   // The tealet that ran when the domain of `tealet` became active: its enclosing tealet, or one of
   // a domain nested in that; the thread's `ambient` if none ran. Precondition: `tealet` runs.
-  static Node* enclosing(const Node& tealet) noexcept;
+  static Node* entered_from(const Node& tealet) noexcept;
 
   // The thread that opened the domain; nullptr once it is closed.
   const ThreadContext* thread() const noexcept { return thread_; }
   // Whether the domain is open, and its enclosing tealet was freed or has ended without closing it.
   bool orphaned() const noexcept { return thread_ != nullptr && opened_in_ == nullptr; }
   // The enclosing tealet; nullptr if there is none.
-  const Node* outer() const noexcept {
+  const Node* enclosing_tealet() const noexcept {
     return opened_in_ != nullptr && opened_in_->domain() != nullptr ? opened_in_ : nullptr;
   }
   // Whether `tealet` encloses this domain, directly or through other domains.
@@ -110,9 +111,8 @@ class Nesting {
   mutable const Node* expected_ = &never_runs;
   mutable const Node* expected_in_main_ = &never_runs;  // `expected_` after the switch to main
 
-  Domain* inner_ = nullptr;  // first in the list of domains that were opened in tealets of this one
-  Domain* next_ = nullptr;   // neighbours in the list that this domain is in
-  Domain* previous_ = nullptr;
+  Links<Nesting> neighbours_;
+  LinkedList<Nesting, &Nesting::neighbours_> inner_;  // domains opened in tealets of this one
   mutable bool used_from_inside_ = false;
 
   static const Node never_runs;

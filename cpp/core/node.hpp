@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/linked_list.hpp"
 #include "core/stack_area.hpp"
 
 namespace tealet::core {
@@ -25,9 +26,8 @@ struct Node {
   void* binding = nullptr;  // owned by an API, which sets its meaning
 
   Node* parent = nullptr;
-  Node* first_child = nullptr;
-  Node* next_sibling = nullptr;
-  Node* previous_sibling = nullptr;
+  Links<Node> siblings;
+  LinkedList<Node, &Node::siblings> children;  // the newest first
 
   // For the C++ API: how many Tealet and TealetRef objects refer to it, and how often it has
   // changed its owner.
@@ -51,7 +51,7 @@ struct Node {
   Domain* domain() const noexcept { return area->domain(); }
   bool is_main() const noexcept { return main; }
 
-  // Makes this node the first child of `new_parent`, after detach().
+  // Makes this node the newest child of `new_parent`, after detach().
   void reparent(Node& new_parent) noexcept;
   // Removes this node, with its children, from its parent, if it has one.
   void detach() noexcept;

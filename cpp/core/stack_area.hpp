@@ -1,7 +1,9 @@
 // Memory that tealets run on, and the list of the stacks that are partially in place there.
 #pragma once
 
+#include "core/check.hpp"
 #include "core/stack.hpp"
+#include "port/compiler.hpp"
 #include "port/sanitizers.hpp"
 #include "port/thread_stack.hpp"
 

@@ -119,7 +119,7 @@ void CxxDomain::end_all_tealets() noexcept {
   // the tealets that its variables own, its children above all.
   //
   // NOLINTNEXTLINE(*.NewDelete): unrefer() deletes the domain only if main_destroyed.
-  while (Node* node = main().first_child) {
+  while (Node* node = main().children.first()) {
     refer(*node);
     end_tealet(*node);
     sent_exception = nullptr;

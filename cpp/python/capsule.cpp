@@ -4,6 +4,7 @@
 #include <tealet/tealet_python.h>
 
 #include "core/c_stats.hpp"
+#include "core/thread_context.hpp"
 #include "python/guarded.hpp"
 #include "python/main_type.hpp"
 #include "python/registry.hpp"

@@ -1,13 +1,12 @@
 #include "python/census.hpp"
 
-#include "core/check.hpp"
 #include "python/python_domain.hpp"
 
 namespace tealetpp {
 
 namespace {
 
-CensusEntry* first = nullptr;
+tealet::core::LinkedList<CensusEntry, &CensusEntry::neighbours> entries;
 
 // Counts all domains, the open ones, and the tealets, blocks and bytes of all together. Without
 // statistics the last three are zero. On any thread: domains change under the global interpreter
@@ -18,7 +17,8 @@ PyObject* census(PyObject*, PyObject*) {
   std::size_t tealets = 0;
   std::size_t blocks = 0;
   std::size_t bytes = 0;
-  for (const CensusEntry* entry = first; entry != nullptr; entry = entry->next()) {
+  for (const CensusEntry* entry = entries.first(); entry != nullptr;
+       entry = entry->neighbours.next) {
     const PythonDomain& domain = entry->domain();
     const Stats stats = domain.stats();
     domains += 1;
@@ -37,16 +37,11 @@ PyMethodDef function = {"_census", census, METH_NOARGS,
 
 }  // namespace
 
-CensusEntry::CensusEntry(const PythonDomain& domain) noexcept : domain_(domain), next_(first) {
-  if (next_ != nullptr) next_->previous_ = this;
-  first = this;
+CensusEntry::CensusEntry(const PythonDomain& domain) noexcept : domain_(domain) {
+  entries.add_first(*this);
 }
 
-CensusEntry::~CensusEntry() {
-  TEALETPP_CHECK(previous_ != nullptr ? previous_->next_ == this : first == this);
-  (previous_ != nullptr ? previous_->next_ : first) = next_;
-  if (next_ != nullptr) next_->previous_ = previous_;
-}
+CensusEntry::~CensusEntry() { entries.remove(*this); }
 
 bool add_census(PyObject* module) {
   PyObject* const made = PyCFunction_New(&function, nullptr);

@@ -4,6 +4,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "core/linked_list.hpp"
+
 namespace tealetpp {
 
 class PythonDomain;
@@ -17,12 +19,11 @@ class CensusEntry {
   CensusEntry& operator=(const CensusEntry&) = delete;
 
   const PythonDomain& domain() const noexcept { return domain_; }
-  const CensusEntry* next() const noexcept { return next_; }
+
+  tealet::core::Links<CensusEntry> neighbours;
 
  private:
   const PythonDomain& domain_;
-  CensusEntry* next_;
-  CensusEntry* previous_ = nullptr;
 };
 
 // Adds the function `_census` to `module`. False with an exception set.

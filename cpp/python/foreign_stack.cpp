@@ -5,11 +5,13 @@
 namespace tealetpp {
 
 TEALETPP_NOINLINE bool has_greenlet() {
-  static PyObject* const library = PyUnicode_InternFromString("greenlet");
+  static PyObject* name = nullptr;
+  if (name == nullptr) name = PyUnicode_InternFromString("greenlet");
   // PyImport_GetModuleDict() would abort once the interpreter has no modules any more.
   PyObject* const modules = PySys_GetObject("modules");
-  if (library == nullptr || modules == nullptr || !PyDict_Check(modules)) return false;
-  if (PyDict_GetItemWithError(modules, library) != nullptr) return true;
+  if (name != nullptr && modules != nullptr && PyDict_Check(modules)) {
+    if (PyDict_GetItemWithError(modules, name) != nullptr) return true;
+  }
   PyErr_Clear();
   return false;
 }
@@ -24,7 +26,7 @@ bool is_on_another_stack(PythonDomain& domain, const Node& node) {
 }
 
 bool may_be_on_another_stack(PythonDomain& domain) {
-  return domain.main().first_child != nullptr &&
+  return !domain.main().children.is_empty() &&
          is_on_another_stack(domain, domain.main().area->highest_far(), TEALETPP_FRAME_ADDRESS());
 }
 

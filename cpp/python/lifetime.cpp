@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/check.hpp"
+#include "core/thread_context.hpp"
 #include "port/compiler.hpp"
 #include "python/exceptions.hpp"
 #include "python/foreign_stack.hpp"
@@ -222,7 +223,7 @@ namespace {
 
 // Closes a domain that has no tealets left.
 void finish(PythonDomain& domain) {
-  TEALETPP_CHECK(domain.main().first_child == nullptr);
+  TEALETPP_CHECK(domain.main().children.is_empty());
   ThreadDomains* const domains = domain.on_thread;
   domain.close();
   domains->remove(domain);
@@ -251,7 +252,7 @@ bool close_domain(Tealet* main) {
   // Each search begins at the parent of the last tealet: the path from the root may be long.
   Tealet* above = main;
   Py_INCREF(above->object);
-  while (domain.main().first_child != nullptr) {
+  while (!domain.main().children.is_empty()) {
     Node& top = above->node != nullptr ? *above->node : domain.main();
     Tealet* tealet = tealet_of(domain.newest_leaf(top));
     Py_INCREF(tealet->object);
@@ -288,7 +289,7 @@ void discard_domain(PythonDomain& domain) {
     // encloses the domain.
     domain.former_current = std::exchange(domain.current_tealet, domain.main_tealet);
   }
-  while (domain.main().first_child != nullptr) {
+  while (!domain.main().children.is_empty()) {
     discard_tealet(tealet_of(domain.newest_leaf(domain.main())));
   }
   Tealet* const current = std::exchange(domain.former_current, domain.main_tealet);
@@ -306,7 +307,7 @@ void free_domain_of(Tealet* main) {
   // Every other tealet would own a reference to main, so there is none. Nothing has to be unwound,
   // and any thread can close the domain.
   if (domain->is_open()) {
-    TEALETPP_CHECK(domain->main().first_child == nullptr);
+    TEALETPP_CHECK(domain->main().children.is_empty());
     Py_SET_REFCNT(main->object, 1);
     discard_domain(*domain);
     Py_SET_REFCNT(main->object, Py_REFCNT(main->object) - 1);

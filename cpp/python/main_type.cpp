@@ -188,14 +188,14 @@ bool parse_limit(PyObject* object, std::size_t& limit) {
   PyObject* number = PyNumber_Index(object);
   if (number == nullptr) return false;
   const Py_ssize_t value = PyLong_AsSsize_t(number);
-  Py_DECREF(number);
-  if (value == -1 && PyErr_Occurred()) return false;
-  if (value < 0) {
-    PyErr_Format(PyExc_ValueError, "memory_limit must not be negative: %zd", value);
-    return false;
+  const bool too_large = value == -1 && PyErr_Occurred() != nullptr;
+  if (too_large || value < 0) {
+    PyErr_Format(too_large ? PyExc_OverflowError : PyExc_ValueError,
+                 "memory_limit must be from 0 to %zd bytes, not %S", PY_SSIZE_T_MAX, number);
   }
+  Py_DECREF(number);
   limit = static_cast<std::size_t>(value);
-  return true;
+  return !too_large && value >= 0;
 }
 
 int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {

@@ -10,26 +10,12 @@
 #include "python/pybind11_layout.hpp"
 #include "python/registry.hpp"
 #include "python/status_type.hpp"
+#include "python/without_collections.hpp"
 
 namespace {
 
 // The types are static variables of the process, so only one interpreter can have them.
 bool is_main_interpreter() { return PyInterpreterState_Get() == PyInterpreterState_Main(); }
-
-// Disables the garbage collector in its scope. A collection may run any code, and no Python code
-// may run unguarded inside pybind11's functions: see guarded.hpp.
-class NoCollections {
- public:
-  NoCollections() noexcept : was_enabled_(PyGC_Disable() != 0) {}
-  NoCollections(const NoCollections&) = delete;
-  NoCollections& operator=(const NoCollections&) = delete;
-  ~NoCollections() {
-    if (was_enabled_) PyGC_Enable();
-  }
-
- private:
-  bool was_enabled_;
-};
 
 constexpr const char* elsewhere = "tealetpp works in the main interpreter only";
 
@@ -39,7 +25,8 @@ constexpr const char* elsewhere = "tealetpp works in the main interpreter only";
 #define PyInit__tealetpp tealetpp_make_module
 PYBIND11_MODULE(_tealetpp, module) {
   if (!is_main_interpreter()) throw std::runtime_error(elsewhere);  // becomes an ImportError
-  const NoCollections in_this_scope;
+  const tealetpp::WithoutCollections
+      in_this_scope;  // no Python code may run unguarded here: guarded.hpp
   module.doc() = "The compiled part of tealetpp.";
   module.attr("__version__") = TEALET_VERSION;
   tealetpp::guard_base_type();
@@ -67,7 +54,7 @@ PYBIND11_MODULE(_tealetpp, module) {
 // NOLINTNEXTLINE(*-reserved-identifier): CPython calls it.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__tealetpp() {
   if (is_main_interpreter()) {
-    const NoCollections in_this_scope;
+    const tealetpp::WithoutCollections in_this_scope;
     return tealetpp_make_module();
   }
   PyErr_SetString(PyExc_ImportError, elsewhere);

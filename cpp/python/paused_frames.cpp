@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "core/check.hpp"
+
 namespace tealetpp {
 
 namespace {

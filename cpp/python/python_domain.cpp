@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "core/check.hpp"
+#include "core/thread_context.hpp"
 #include "python/collector.hpp"
+#include "python/engine_hooks.hpp"
 #include "python/exceptions.hpp"
 #include "python/foreign_stack.hpp"
 #include "python/lifetime.hpp"
-#include "python/switching.hpp"
 #include "python/thread_domains.hpp"
 
 namespace tealetpp {
@@ -120,7 +121,7 @@ void PythonDomain::end_pending_on_thread() {
   // A tealet that is being ended does not end others, nor do tealets of domains opened in it. They
   // stay pending until it has ended.
   for (const Node* runs = tealet::core::running_tealet; runs->domain() != nullptr;
-       runs = tealet::core::Nesting::enclosing(*runs)) {
+       runs = tealet::core::Nesting::entered_from(*runs)) {
     if (runs->binding != nullptr && tealet_of(*runs)->ending) return;
   }
   if (is_collecting(*this)) return;

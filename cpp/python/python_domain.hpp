@@ -39,7 +39,9 @@ class PythonDomain : public tealet::core::Domain {
     return thread_state_id(PyThreadState_Get()) == thread_state;
   }
   // Whether it was opened in a tealet.
-  bool is_nested() const noexcept { return nesting().outer() != nullptr || nesting().orphaned(); }
+  bool is_nested() const noexcept {
+    return nesting().enclosing_tealet() != nullptr || nesting().orphaned();
+  }
 
   // Ends what is pending on this thread. Called where any code may run.
   void end_pending() {
@@ -103,8 +105,7 @@ class PythonDomain : public tealet::core::Domain {
   bool may_have_pending = false;  // something is pending on this thread
   // Among the open domains of its thread.
   ThreadDomains* on_thread = nullptr;
-  PythonDomain* opened_before = nullptr;
-  PythonDomain* opened_after = nullptr;
+  tealet::core::Links<PythonDomain> neighbours;
   PythonDomain* retained_before = nullptr;  // see ThreadDomains::retain()
   const PythonHooks& python_hooks;
 

@@ -43,8 +43,8 @@ void PythonDomain::verify() {
   Domain::verify();
   if (!is_open()) return;
   TEALETPP_CHECK(current_tealet->node == &current() && main_tealet->node == &main());
-  TEALETPP_CHECK(opened_before == nullptr || opened_before->opened_after == this);
-  TEALETPP_CHECK(opened_after == nullptr || opened_after->opened_before == this);
+  TEALETPP_CHECK(neighbours.next == nullptr || neighbours.next->neighbours.previous == this);
+  TEALETPP_CHECK(neighbours.previous == nullptr || neighbours.previous->neighbours.next == this);
   verify_list(*this, pending_, true);
   verify_list(*this, attempted_, false);
   for (Node* node = &main(); node != nullptr; node = node->next_in_tree()) {

@@ -1,8 +1,7 @@
 #include "python/runnable.hpp"
 
-#include <cstring>
-
 #include "python/attribute.hpp"
+#include "python/type_name.hpp"
 
 namespace tealetpp {
 
@@ -14,11 +13,8 @@ constexpr int most_layers = 32;
 // Whether calling `object` is what functools.partial does: a subclass may have a __call__ of its
 // own.
 bool is_partial(const PyObject* object) noexcept {
-  for (const PyTypeObject* type = Py_TYPE(object); type != nullptr; type = type->tp_base) {
-    if (std::strcmp(type->tp_name, "functools.partial") != 0) continue;
-    return Py_TYPE(object)->tp_call == type->tp_call;
-  }
-  return false;
+  const PyTypeObject* const partial = type_named("functools.partial", object);
+  return partial != nullptr && Py_TYPE(object)->tp_call == partial->tp_call;
 }
 
 // What `callable` calls: a new reference; nullptr if that is unknown, perhaps with an exception

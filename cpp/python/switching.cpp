@@ -10,7 +10,6 @@
 #include "python/exceptions.hpp"
 #include "python/foreign_stack.hpp"
 #include "python/guarded.hpp"
-#include "python/lifetime.hpp"
 #include "python/paused_state.hpp"
 #include "python/python_domain.hpp"
 #include "python/tools.hpp"
@@ -22,7 +21,7 @@ namespace {
 // How many exits were raised at a pause point, on all threads.
 std::uint32_t exits = 0;
 
-PyObject* value_of(const Message& transfer) { return static_cast<PyObject*>(transfer.value); }
+PyObject* object_in(const Message& message) { return static_cast<PyObject*>(message.value); }
 
 // Updates `current_tealet` after a switch and returns the message. Releases the tealet that was
 // left, so any code may run. The caller must end_pending().
@@ -60,14 +59,14 @@ PyObject* unpack(PythonDomain& domain, Message received) {
     case Signal::value:
       break;
     case Signal::error:
-      raise_here(value_of(received));
+      raise_here(object_in(received));
       return nullptr;
     case Signal::unwind:
       domain.current_tealet->exiting = ++exits;
       PyErr_SetNone(domain.python_hooks.exit);
       return nullptr;
   }
-  return value_of(received);
+  return object_in(received);
 }
 
 // The address from which up the running tealet's C stack is never overwritten while it is paused.
@@ -146,8 +145,6 @@ Message take_result(Tealet* self, PyObject* result) {
   return self->domain->python_hooks.result_of_raised(raised);
 }
 
-// --- the hooks ---
-
 // Begins the tealet's execution and returns the message. The arguments are in domain.call. If that
 // is empty, another tealet has ended and this one receives its result, as the only argument.
 TEALETPP_NOINLINE Message enter(Node& node) {
@@ -160,7 +157,7 @@ TEALETPP_NOINLINE Message enter(Node& node) {
   // throw() before it began: no frame on its stack could catch the exception, so it ends.
   if (received.signal != Signal::value) return received;
   if (call.arguments == nullptr) {
-    execution_of(node).arguments = value_of(received);
+    execution_of(node).arguments = object_in(received);
     call = Call{&execution_of(node).arguments, 1, nullptr};
   }
   if (execution_of(node).function == nullptr) {
@@ -200,51 +197,22 @@ TEALETPP_NOINLINE Message leave(Node& node, PyObject* result) {
   return leave(node, take_result(tealet_of(node), result));
 }
 
+}  // namespace
+
 // Its frame is on the saved stack of every tealet: keep it small. See Domain::on_begin().
 Message run(Node& node, Message) {
-  const Message received = enter(node);
-  if (received.signal != Signal::value) return leave(node, received);
-  const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain()).call, Call{});
-  PyObject* const result = PyObject_Vectorcall(execution_of(node).function, call.arguments,
-                                               static_cast<std::size_t>(call.count), call.keywords);
-  return leave(node, result);
+  return guard([&] {
+    const Message received = enter(node);
+    if (received.signal != Signal::value) return leave(node, received);
+    const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain()).call, Call{});
+    PyObject* const result =
+        PyObject_Vectorcall(execution_of(node).function, call.arguments,
+                            static_cast<std::size_t>(call.count), call.keywords);
+    return leave(node, result);
+  });
 }
 
-bool release(Node& node) {
-  Tealet* tealet = tealet_of(node);
-  if (tealet == nullptr) return true;
-  TEALETPP_CHECK(is_bound(node));
-  TEALETPP_CHECK(node.is_main() || is_empty(execution_of(node)));  // main's is the caller's
-  auto& domain = static_cast<PythonDomain&>(*node.domain());
-  tealet->node = nullptr;
-  if (Tealet* parent = std::exchange(tealet->parent, nullptr)) {
-    const bool reparenting = std::exchange(domain.reparenting, true);
-    domain.unrefer(parent);
-    domain.reparenting = reparenting;
-  }
-  return true;
-}
-
-void close(tealet::core::Domain& domain) {
-  // One of its tealets may own the last reference.
-  Tealet* main = static_cast<PythonDomain&>(domain).main_tealet;
-  Py_INCREF(main->object);
-  if (!close_domain(main)) PyErr_WriteUnraisable(main->object);
-  Py_DECREF(main->object);
-}
-
-// Moves the reference to the parent, which may be the former parent's last one.
-void reparented(Node& child) {
-  Tealet* tealet = tealet_of(child);
-  if (tealet == nullptr) return;  // just created: bind() does it
-  TEALETPP_CHECK(is_bound(child) && is_bound(*child.parent));
-  auto& domain = static_cast<PythonDomain&>(*child.domain());
-  const bool reparenting = std::exchange(domain.reparenting, true);
-  Tealet* parent = tealet_of(*child.parent);
-  domain.refer(parent);
-  domain.unrefer(std::exchange(tealet->parent, parent));
-  domain.reparenting = reparenting;
-}
+namespace {
 
 // Prepares the arguments. They are borrowed if the function takes references of its own before any
 // other code runs, as Python functions do when they are called without keywords. Otherwise they are
@@ -288,7 +256,7 @@ TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
 TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
   target->domain->received() = Message{};
   guard([&] {
-    Py_XDECREF(value_of(out));
+    Py_XDECREF(object_in(out));
     set_error(code, target);
   });
   return nullptr;
@@ -308,11 +276,8 @@ TEALETPP_NOINLINE PyObject* transfer_to_new(Tealet* target, Message out) {
 
 }  // namespace
 
-const tealet::core::Hooks engine_hooks{guarded<run>, guarded<release>, guarded<close>,
-                                       guarded<reparented>, true};
-
 PyObject* transfer_to(Tealet* target, Message out) {
-  TEALETPP_CHECK(value_of(out) != nullptr);
+  TEALETPP_CHECK(object_in(out) != nullptr);
   const Status status = target->node->status;
   if (status == Status::New || status == Status::Stub) return transfer_to_new(target, out);
   PythonDomain& domain = *target->domain;
@@ -324,8 +289,8 @@ PyObject* transfer_to(Tealet* target, Message out) {
 
 Tealet* latest_to_exit(Tealet* running) {
   Tealet* latest = running;
-  for (const Node* outer = running->domain->nesting().outer(); outer != nullptr;
-       outer = outer->domain()->nesting().outer()) {
+  for (const Node* outer = running->domain->nesting().enclosing_tealet(); outer != nullptr;
+       outer = outer->domain()->nesting().enclosing_tealet()) {
     if (outer->binding == nullptr) continue;
     if (tealet_of(*outer)->exiting > latest->exiting) latest = tealet_of(*outer);
   }

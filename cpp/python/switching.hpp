@@ -11,9 +11,8 @@
 
 namespace tealetpp {
 
-// The hooks of a domain that runs Python.
-extern const tealet::core::Hooks engine_hooks;
-
+// Hooks::run: calls the function of a tealet that has just begun. Guarded.
+Message run(Node& node, Message received);
 // Switches to `target` with `out` and returns the value passed by the next switch back: a new
 // reference, or nullptr with an exception set. Consumes the reference in `out`, also on failure.
 PyObject* transfer_to(Tealet* target, Message out);

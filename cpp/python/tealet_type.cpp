@@ -1,7 +1,6 @@
 #include "python/tealet_type.hpp"
 
 #include "python/attribute.hpp"
-#include "python/error_types.hpp"
 #include "python/guarded.hpp"
 #include "python/lifetime.hpp"
 #include "python/main_type.hpp"
@@ -9,7 +8,7 @@
 #include "python/python_domain.hpp"
 #include "python/registry.hpp"
 #include "python/tealet_attributes.hpp"
-#include "python/tealet_collection.hpp"
+#include "python/tealet_gc.hpp"
 #include "python/tealet_methods.hpp"
 
 namespace tealetpp {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/check.hpp"
+#include "core/thread_context.hpp"
 #include "python/collector.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
@@ -104,29 +105,23 @@ ThreadDomains* ThreadDomains::of_this_thread() {
 }
 
 void ThreadDomains::add(PythonDomain& domain) {
-  TEALETPP_CHECK(domain.on_thread == nullptr && domain.opened_before == nullptr);
+  TEALETPP_CHECK(domain.on_thread == nullptr);
   TEALETPP_CHECK(thread_state_ == thread_state_id(PyThreadState_Get()));
   domain.on_thread = this;
   domain.may_have_pending = may_have_pending_;
-  domain.opened_before = last_opened_;
-  if (last_opened_ != nullptr) last_opened_->opened_after = &domain;
-  last_opened_ = &domain;
+  open_.add_first(domain);
 }
 
 void ThreadDomains::remove(PythonDomain& domain) {
   TEALETPP_CHECK(domain.on_thread == this);
-  TEALETPP_CHECK((domain.opened_after == nullptr) == (last_opened_ == &domain));
-  (domain.opened_after != nullptr ? domain.opened_after->opened_before : last_opened_) =
-      domain.opened_before;
-  if (domain.opened_before != nullptr) domain.opened_before->opened_after = domain.opened_after;
-  domain.opened_before = domain.opened_after = nullptr;
+  open_.remove(domain);
   domain.on_thread = nullptr;
   domain.may_have_pending = false;
 }
 
 void ThreadDomains::note_pending() {
   may_have_pending_ = true;
-  for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+  for (PythonDomain* domain = open_.first(); domain != nullptr; domain = domain->neighbours.next) {
     domain->may_have_pending = true;
   }
   // CPython runs pending calls on the main thread only, and its queue may be full. The other safe
@@ -139,26 +134,26 @@ void ThreadDomains::collection_ended() {
 }
 
 void ThreadDomains::end_pending_in_call() {
-  if (last_opened_ == nullptr) return;
+  if (open_.is_empty()) return;
   correct_running();
   if (tealet::core::running_tealet->domain() == nullptr) end_pending();
 }
 
 void ThreadDomains::end_pending() {
   may_have_pending_ = false;
-  for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+  for (PythonDomain* domain = open_.first(); domain != nullptr; domain = domain->neighbours.next) {
     // What cannot be ended now is ended at the next use of its domain.
     domain->may_have_pending = domain->has_pending();
     may_have_pending_ = may_have_pending_ || domain->may_have_pending;
   }
   PyObject* const raised = take_raised();
-  PythonDomain* domain = last_opened_;
+  PythonDomain* domain = open_.first();
   while (domain != nullptr) {
     // Without stack space, an end_pending() farther up does it.
     const bool can_end = domain->may_have_pending && domain->usable() == Errc::ok &&
                          domain->check_stack_space() == Errc::ok && !domain->must_close_elsewhere();
     if (!can_end) {
-      domain = domain->opened_before;
+      domain = domain->neighbours.next;
       continue;
     }
     PyObject* const main = domain->main_tealet->object;
@@ -167,17 +162,17 @@ void ThreadDomains::end_pending() {
     domain->may_have_pending = false;
     Py_DECREF(main);
     // Domains may have been closed or opened meanwhile.
-    domain = last_opened_;
+    domain = open_.first();
   }
-  for (domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+  for (domain = open_.first(); domain != nullptr; domain = domain->neighbours.next) {
     domain->may_have_pending = domain->may_have_pending || domain->has_pending();
   }
   set_raised(raised);
 }
 
 PythonDomain* ThreadDomains::newest_usable() {
-  PythonDomain* domain = last_opened_;
-  while (domain != nullptr && domain->usable() != Errc::ok) domain = domain->opened_before;
+  PythonDomain* domain = open_.first();
+  while (domain != nullptr && domain->usable() != Errc::ok) domain = domain->neighbours.next;
   return domain;
 }
 
@@ -187,7 +182,8 @@ void ThreadDomains::correct_running() {
   const _PyErr_StackItem* const outermost = outermost_handled(thread);
   if (outermost == handled_by(thread, *tealet::core::running_tealet)) return;
   if (outermost != &thread->exc_state) {
-    for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+    for (PythonDomain* domain = open_.first(); domain != nullptr;
+         domain = domain->neighbours.next) {
       Node& current = domain->current();
       if (current.is_main() || outermost != &execution_of(current).handled) continue;
       Nesting::correct_running(current);
@@ -236,7 +232,7 @@ bool ThreadDomains::cancel_discards_in(const Node& tealet) {
     return false;
   }
   bool found = false;
-  for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+  for (PythonDomain* domain = open_.first(); domain != nullptr; domain = domain->neighbours.next) {
     if (domain->discarded_in != &tealet) continue;
     domain->discarded_in = nullptr;
     found = true;
@@ -263,21 +259,21 @@ void ThreadDomains::end_discarding(int number) {
 }
 
 void ThreadDomains::discard_orphaned() {
-  PythonDomain* domain = last_opened_;
+  PythonDomain* domain = open_.first();
   while (domain != nullptr) {
     if (domain->nesting().orphaned() && domain->discarded_in == nullptr) {
       discard_domain(*domain);
       ++discarded_;
-      domain = last_opened_;  // others may have been closed by the code that ran
+      domain = open_.first();  // others may have been closed by the code that ran
     } else {
-      domain = domain->opened_before;
+      domain = domain->neighbours.next;
     }
   }
 }
 
 void ThreadDomains::detach_from_thread() {
   thread_state_ = 0;
-  for (PythonDomain* domain = last_opened_; domain != nullptr; domain = domain->opened_before) {
+  for (PythonDomain* domain = open_.first(); domain != nullptr; domain = domain->neighbours.next) {
     domain->thread_state = 0;
     domain->thread = nullptr;
   }
@@ -285,16 +281,16 @@ void ThreadDomains::detach_from_thread() {
 
 // A domain that was not opened inside another one; if there is none, the one opened first.
 PythonDomain* ThreadDomains::outermost() const noexcept {
-  TEALETPP_CHECK(last_opened_ != nullptr);
-  PythonDomain* domain = last_opened_;
-  while (domain->nesting().outer() != nullptr && domain->opened_before != nullptr) {
-    domain = domain->opened_before;
+  TEALETPP_CHECK(!open_.is_empty());
+  PythonDomain* domain = open_.first();
+  while (domain->nesting().enclosing_tealet() != nullptr && domain->neighbours.next != nullptr) {
+    domain = domain->neighbours.next;
   }
   return domain;
 }
 
 void ThreadDomains::discard_all() {
-  if (last_opened_ == nullptr) return;
+  if (open_.is_empty()) return;
   PyObject* const raised = take_raised();
   const int before = discarded_;
   is_ending_ = true;
@@ -302,7 +298,7 @@ void ThreadDomains::discard_all() {
   // Dropping objects runs any code, which may open domains and switch to any remaining tealet.
   // Outer domains come first: a tealet that encloses a domain may have paused that domain's running
   // tealet, and must be discarded before it.
-  while (last_opened_ != nullptr) {
+  while (!open_.is_empty()) {
     PythonDomain* const domain = outermost();
     PyObject* const main = domain->main_tealet->object;
     Py_INCREF(main);

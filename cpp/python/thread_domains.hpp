@@ -76,7 +76,7 @@ class ThreadDomains {
   template <class Predicate>
   std::size_t erase_discards(Predicate is_over);
 
-  PythonDomain* last_opened_ = nullptr;
+  tealet::core::LinkedList<PythonDomain, &PythonDomain::neighbours> open_;  // the newest first
   PythonDomain* retained_ = nullptr;  // owns a reference to the main object of each
   std::vector<Discard> discards_;     // those under way
   int last_discard_ = 0;

@@ -2,38 +2,28 @@
 
 #include <frameobject.h>
 
-#include <cstring>
 #include <new>
 #include <vector>
 
 #include "port/shared_object.hpp"
 #include "python/attribute.hpp"
 #include "python/guarded.hpp"
+#include "python/type_name.hpp"
+#include "python/without_collections.hpp"
 
 namespace tealetpp {
 
 namespace {
 
-// Whether the type of `object` has this name, or derives from one that has.
-bool is_a(const PyObject* object, const char* type_name) {
-  if (object == nullptr) return false;
-  for (const PyTypeObject* type = Py_TYPE(object); type != nullptr; type = type->tp_base) {
-    if (std::strcmp(type->tp_name, type_name) == 0) return true;
-  }
-  return false;
-}
-
 // The time in which tools are called: their own code is not traced, no garbage is collected, and
 // the exception that is set is put away.
 class NotificationScope {
  public:
-  explicit NotificationScope(PyThreadState* thread)
-      : thread_(thread), raised_(take_raised()), collects_(PyGC_Disable() != 0) {
+  explicit NotificationScope(PyThreadState* thread) : thread_(thread), raised_(take_raised()) {
     PyThreadState_EnterTracing(thread);
   }
   ~NotificationScope() {
     PyThreadState_LeaveTracing(thread_);
-    if (collects_) PyGC_Enable();
     set_raised(raised_);
   }
   NotificationScope(const NotificationScope&) = delete;
@@ -42,7 +32,7 @@ class NotificationScope {
  private:
   PyThreadState* thread_;
   PyObject* raised_;
-  bool collects_;
+  WithoutCollections without_collections_;
 };
 
 // An error in a tool is not raised in the tealet that switches.
@@ -91,11 +81,11 @@ bool calls_python(Py_tracefunc function) {
 // stop here.
 bool is_coverage_in_python(PyObject* function) {
   return function != nullptr && PyMethod_Check(function) &&
-         is_a(PyMethod_GET_SELF(function), "PyTracer");
+         type_named("PyTracer", PyMethod_GET_SELF(function)) != nullptr;
 }
 
 bool is_coverage(PyObject* function) {
-  return is_a(function, "coverage.CTracer") || is_coverage_in_python(function);
+  return type_named("coverage.CTracer", function) != nullptr || is_coverage_in_python(function);
 }
 
 // The frame of a generator that has yielded. Coverage pops its top entry whichever frame returns.
@@ -147,7 +137,9 @@ bool looks_like_beginning(PyFrameObject* frame) {
   return is_zero;
 }
 
-constexpr const char* cprofile = "_lsprof.Profiler";
+bool is_cprofile(const PyObject* object) {
+  return type_named("_lsprof.Profiler", object) != nullptr;
+}
 
 // The members of the thread state for trace functions, and for profile functions.
 struct Kind {
@@ -219,7 +211,7 @@ class Tool {
   const Kind& kind_;
   Py_tracefunc function_;
   PyObject* object_;
-  bool needs_notice_ = function_ != nullptr && !is_a(object_, cprofile) &&
+  bool needs_notice_ = function_ != nullptr && !is_cprofile(object_) &&
                        (is_coverage(object_) || !calls_python(function_));
 };
 
@@ -238,8 +230,19 @@ void restart_profiler(PyObject* object) {
 void restart_running_profiler(const PyThreadState* thread) {
   PyObject* const object = profiling_object(thread);
   PyErr_Clear();
-  if (is_a(object, cprofile)) restart_profiler(object);
+  if (is_cprofile(object)) restart_profiler(object);
   Py_XDECREF(object);
+}
+
+// Calls `notify(tool, frames)` for the trace function and for the profile function.
+template <class Notify>
+void notify_functions(PyThreadState* thread, Notify notify) {
+  const Tool tracer(thread, tracing);
+  const Tool profiler(thread, profiling);
+  if (!tracer.needs_notice() && !profiler.needs_notice()) return;
+  const Frames frames(thread);
+  notify(tracer, frames);
+  notify(profiler, frames);
 }
 
 }  // namespace
@@ -249,13 +252,8 @@ void notify_tools_of_pause(PyThreadState* thread, bool is_main) {
   const NotificationScope scope(thread);
   try {
     if (!is_main) {
-      const Tool tracer(thread, tracing);
-      const Tool profiler(thread, profiling);
-      if (tracer.needs_notice() || profiler.needs_notice()) {
-        const Frames frames(thread);
-        tracer.notify_of_leaving(frames);
-        profiler.notify_of_leaving(frames);
-      }
+      notify_functions(
+          thread, [](const Tool& tool, const Frames& frames) { tool.notify_of_leaving(frames); });
     }
     guard([&] { restart_running_profiler(thread); });
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the tool is not notified
@@ -266,13 +264,8 @@ void notify_tools_of_resumption(PyThreadState* thread, bool is_main) {
   if (thread->tracing != 0 || is_main) return;
   const NotificationScope scope(thread);
   try {
-    const Tool tracer(thread, tracing);
-    const Tool profiler(thread, profiling);
-    if (tracer.needs_notice() || profiler.needs_notice()) {
-      const Frames frames(thread);
-      tracer.notify_of_entering(frames);
-      profiler.notify_of_entering(frames);
-    }
+    notify_functions(
+        thread, [](const Tool& tool, const Frames& frames) { tool.notify_of_entering(frames); });
     PyErr_Clear();
   } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): as above
   }

@@ -173,15 +173,15 @@ TEST_CASE("checks: the links of the tree") {
     }));
   }
   SUBCASE("siblings out of order") {
-    CHECK(fails_check("child->parent == &node && child->previous_sibling == previous", [&] {
-      domain.paused.previous_sibling = nullptr;
+    CHECK(fails_check("(element->*links).previous == previous", [&] {
+      domain.paused.siblings.previous = nullptr;
       domain.verify();
     }));
   }
   SUBCASE("a node that its sibling does not know, when it leaves") {
-    REQUIRE(domain.fresh.next_sibling != nullptr);
-    CHECK(fails_check("next_sibling == nullptr || next_sibling->previous_sibling == this", [&] {
-      domain.fresh.next_sibling->previous_sibling = nullptr;
+    REQUIRE(domain.fresh.siblings.next != nullptr);
+    CHECK(fails_check("own.next == nullptr || (own.next->*links).previous == &element", [&] {
+      domain.fresh.siblings.next->siblings.previous = nullptr;
       domain.fresh.detach();
     }));
   }

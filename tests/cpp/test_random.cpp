@@ -29,7 +29,7 @@ class Crowd {
     }
     for (auto& seat : seats_) seat.reset();
     tealet::core::Domain& domain = domain_of(main_);
-    while (domain.main().first_child != nullptr) {
+    while (!domain.main().children.is_empty()) {
       domain.discard(domain.newest_leaf(domain.main()));
       ++left_behind;
     }

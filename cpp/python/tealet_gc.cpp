@@ -1,4 +1,4 @@
-#include "python/tealet_collection.hpp"
+#include "python/tealet_gc.hpp"
 
 #include "python/guarded.hpp"
 #include "python/python_domain.hpp"
