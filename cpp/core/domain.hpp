@@ -189,6 +189,7 @@ class Domain {
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }
+  Totals& totals() noexcept { return memory_.totals; }
 #if TEALET_WITH_STATS
   Stats stats() const noexcept;
   // The same figures from a walk over all tealets and chunks. May throw std::bad_alloc.

@@ -5,6 +5,7 @@
 #include <tealet/cxx/config.hpp>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace tealet::core {
 
@@ -17,11 +18,13 @@ class Totals {
  public:
   std::size_t tealets = 0;
   std::size_t tealets_ever = 0;
-  std::size_t stacks = 0;          // with at least one saved byte
-  std::size_t further_chunks = 0;  // of each stack, all but the first chunk that has bytes
-  std::size_t bytes = 0;           // each chunk once
-  std::size_t bytes_shared = 0;    // `bytes` plus this: each chunk once for each owner
-  std::size_t bytes_defunct = 0;   // of defunct stacks, not saved; once for each owner
+  std::size_t stacks = 0;            // with at least one saved byte
+  std::size_t further_chunks = 0;    // of each stack, all but the first chunk that has bytes
+  std::size_t bytes = 0;             // each chunk once
+  std::size_t bytes_shared = 0;      // `bytes` plus this: each chunk once for each owner
+  std::size_t bytes_defunct = 0;     // of defunct stacks, not saved; once for each owner
+  std::size_t data_stack_bytes = 0;  // of blocks that an API keeps data stacks in
+  std::uint64_t data_stack_grows = 0;
 
   void tealet_created() noexcept { tealets += 1, tealets_ever += 1; }
   void tealet_freed() noexcept { tealets -= 1; }
@@ -52,6 +55,15 @@ class Totals {
   void owner_added(std::size_t saved) noexcept { bytes_shared += saved; }
   void owner_removed(std::size_t saved) noexcept { bytes_shared -= saved; }
 
+  // A block of a data stack was allocated, for a new stack or for one that grows; some or all of
+  // its bytes were freed.
+  void data_stack_made(std::size_t size) noexcept { data_stack_bytes += size; }
+  void data_stack_grown(std::size_t size) noexcept {
+    data_stack_bytes += size;
+    data_stack_grows += 1;
+  }
+  void data_stack_freed(std::size_t size) noexcept { data_stack_bytes -= size; }
+
   // `owners` tealets got or lost a defunct stack of which `in_place` bytes were not saved.
   void defunct_added(std::size_t owners, std::size_t in_place) noexcept {
     bytes_defunct += owners * in_place;
@@ -74,6 +86,9 @@ class Totals {
   void chunk_removed(std::size_t, std::size_t, std::size_t) noexcept {}
   void owner_added(std::size_t) noexcept {}
   void owner_removed(std::size_t) noexcept {}
+  void data_stack_made(std::size_t) noexcept {}
+  void data_stack_grown(std::size_t) noexcept {}
+  void data_stack_freed(std::size_t) noexcept {}
   void defunct_added(std::size_t, std::size_t) noexcept {}
   void defunct_removed(std::size_t, std::size_t) noexcept {}
 };

@@ -37,11 +37,17 @@ PyMethodDef function = {"_census", census, METH_NOARGS,
 
 }  // namespace
 
-CensusEntry::CensusEntry(const PythonDomain& domain) noexcept : domain_(domain) {
+CensusEntry::CensusEntry(PythonDomain& domain) noexcept : domain_(domain) {
   entries.add_first(*this);
 }
 
 CensusEntry::~CensusEntry() { entries.remove(*this); }
+
+PythonDomain* find_domain(std::uint64_t number) noexcept {
+  const CensusEntry* entry = entries.first();
+  while (entry != nullptr && entry->domain().number != number) entry = entry->neighbours.next;
+  return entry != nullptr ? &entry->domain() : nullptr;
+}
 
 bool add_census(PyObject* module) {
   PyObject* const made = PyCFunction_New(&function, nullptr);

@@ -4,6 +4,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <cstdint>
+
 #include "core/linked_list.hpp"
 
 namespace tealetpp {
@@ -13,18 +15,21 @@ class PythonDomain;
 // A member of each domain. The list is guarded by the global interpreter lock.
 class CensusEntry {
  public:
-  explicit CensusEntry(const PythonDomain& domain) noexcept;
+  explicit CensusEntry(PythonDomain& domain) noexcept;
   ~CensusEntry();
   CensusEntry(const CensusEntry&) = delete;
   CensusEntry& operator=(const CensusEntry&) = delete;
 
-  const PythonDomain& domain() const noexcept { return domain_; }
+  PythonDomain& domain() const noexcept { return domain_; }
 
   tealet::core::Links<CensusEntry> neighbours;
 
  private:
-  const PythonDomain& domain_;
+  PythonDomain& domain_;
 };
+
+// The domain with this number; nullptr if there is none.
+PythonDomain* find_domain(std::uint64_t number) noexcept;
 
 // Adds the function `_census` to `module`. False with an exception set.
 bool add_census(PyObject* module);

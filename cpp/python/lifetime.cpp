@@ -27,14 +27,6 @@ void bind(Tealet* tealet, PythonDomain& domain, Node& node) {
   node.binding = tealet;
 }
 
-namespace {
-
-void take_back_chunk(void* owner, void* block, std::size_t size) {
-  static_cast<tealet::core::Domain*>(owner)->memory().deallocate(block, size);
-}
-
-}  // namespace
-
 void discard_tealet(Tealet* tealet) {
   TEALETPP_CHECK(tealet->node != nullptr && !tealet->is_main());
   TEALETPP_CHECK(tealet->domain->on_thread != nullptr);
@@ -58,7 +50,7 @@ void discard_tealet(Tealet* tealet) {
   }
   // From here on it cannot be resumed.
   domain.discard(node);
-  drop_paused(left, take_back_chunk);
+  drop_paused(left);
   // Domains that were opened in it can never be used again.
   if (hosts || leaves_some) thread.discard_orphaned();
   thread.end_discarding(discard);
@@ -295,7 +287,7 @@ void discard_domain(PythonDomain& domain) {
   Tealet* const current = std::exchange(domain.former_current, domain.main_tealet);
   domain.unrefer(current);
   if (current != domain.main_tealet && domain.is_nested()) {
-    drop_paused(execution_of(domain.main()), take_back_chunk);
+    drop_paused(execution_of(domain.main()));
   }
   finish(domain);
   Py_DECREF(domain.main_tealet->object);

@@ -4,9 +4,9 @@
 #include <stdexcept>
 
 #include "python/census.hpp"
-#include "python/chunk_cache.hpp"
 #include "python/collector.hpp"
 #include "python/cpython/thread_state.hpp"
+#include "python/data_chunks.hpp"
 #include "python/pybind11_layout.hpp"
 #include "python/registry.hpp"
 #include "python/status_type.hpp"
@@ -44,7 +44,7 @@ PYBIND11_MODULE(_tealetpp, module) {
       !tealetpp::add_census(module.ptr()) || !tealetpp::learn_c_recursion_limit()) {
     throw pybind11::error_already_set();
   }
-  tealetpp::install_chunk_cache();
+  tealetpp::install_data_chunks();
 }
 #undef PyInit__tealetpp
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.hpp"
+#include "python/data_chunks.hpp"
 
 namespace tealetpp {
 
@@ -134,7 +135,7 @@ void add_pausing_method(PyObject* descriptor) {
   *std::find(pausing_methods.begin(), pausing_methods.end() - 1, nullptr) = descriptor;
 }
 
-void drop_paused(Execution& execution, TakeBackChunk take_back) {
+void drop_paused(Execution& execution) {
   link_held_frames(execution.paused_frame);
   _PyInterpreterFrame* const newest = execution.paused_frame;
   const bool in_c_function = newest != nullptr && filled_slots(newest) < 0;
@@ -153,7 +154,7 @@ void drop_paused(Execution& execution, TakeBackChunk take_back) {
   Py_XDECREF(arguments);
   Py_XDECREF(function);
   Py_XDECREF(context);
-  free_chunks(chunks, take_back);
+  free_data_stack(chunks);
   TEALETPP_CHECK(is_empty(execution));
 }
 

@@ -18,6 +18,6 @@ void add_pausing_method(PyObject* descriptor);
 // References that C functions own leak, because only the C stack has them. So do intermediate
 // values of the Python expressions that called these functions. But those of the newest frame are
 // dropped if it called a pausing method directly.
-void drop_paused(Execution& execution, TakeBackChunk take_back);
+void drop_paused(Execution& execution);
 
 }  // namespace tealetpp

@@ -1,6 +1,5 @@
 #include "python/python_domain.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "core/check.hpp"
@@ -16,15 +15,14 @@ namespace tealetpp {
 
 namespace {
 
-std::size_t hash(const PyObject* function) {
-  const auto code = reinterpret_cast<std::uintptr_t>(PyFunction_GET_CODE(function));
-  return (code >> 6 ^ code >> 14) % 256;
-}
+std::uint64_t domains_made = 0;  // guarded by the global interpreter lock
 
 }  // namespace
 
 PythonDomain::PythonDomain(const PythonHooks& hooks, std::size_t limit)
-    : Domain(engine_hooks, tealet::malloc_resource(), limit), python_hooks(hooks) {}
+    : Domain(engine_hooks, tealet::malloc_resource(), limit),
+      python_hooks(hooks),
+      number(++domains_made) {}
 
 PythonDomain::~PythonDomain() {
   if (on_thread != nullptr) on_thread->remove(*this);
@@ -164,35 +162,6 @@ void PythonDomain::end_own_pending() {
   close_is_pending_ = false;
   if (!close_domain(main_tealet)) PyErr_WriteUnraisable(main_tealet->object);
   Py_DECREF(main_tealet->object);
-}
-
-bool PythonDomain::make_data_stack(Execution& execution) {
-  TEALETPP_CHECK(execution.data_stack == nullptr);
-  std::size_t words = frame_words(execution.function);
-  if (words != 0) words += more_words_[hash(execution.function)];
-  const std::size_t size = std::min(first_chunk_size(words), largest_first_chunk);
-  void* block = memory().try_allocate(size);
-  if (block == nullptr) return false;
-  execution.data_stack = make_first_chunk(block, size, static_cast<Domain*>(this));
-  return true;
-}
-
-void PythonDomain::learn_words(const Execution& execution, std::size_t words) {
-  const std::size_t own = frame_words(execution.function);
-  if (own == 0) return;
-  std::uint16_t& more = more_words_[hash(execution.function)];
-  // `words` may be less than `own`: code that runs at the tealet's end has no frame below it.
-  const std::size_t beyond = words > own ? words - own : 0;
-  const std::size_t needed = words != 0 ? beyond : std::max<std::size_t>(std::size_t{2} * more, 64);
-  more = static_cast<std::uint16_t>(
-      std::min(std::max<std::size_t>(more, needed), largest_first_chunk / sizeof(PyObject*)));
-}
-
-void PythonDomain::free_data_stack(Execution& execution) {
-  DataStackChunk* chunk = execution.data_stack;
-  if (chunk == nullptr) return;
-  execution.data_stack = nullptr;
-  memory().deallocate(chunk, size_of_chunk(chunk));
 }
 
 }  // namespace tealetpp

@@ -1,7 +1,6 @@
 // A domain whose tealets run Python.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -69,13 +68,6 @@ class PythonDomain : public tealet::core::Domain {
   // Whether it must be closed, and that cannot be done on this C stack.
   bool must_close_elsewhere();
 
-  // Gives `execution` a first data-stack chunk for its function, from the domain's memory. False if
-  // there is no memory.
-  bool make_data_stack(Execution& execution);
-  void free_data_stack(Execution& execution);
-  // Records how many words of data stack the function of `execution` needs; 0: more than it had.
-  void learn_words(const Execution& execution, std::size_t words);
-
 #if TEALET_CHECKS
   // Aborts if an invariant of the engine, or of what ties objects to it, is broken. May throw
   // std::bad_alloc.
@@ -108,6 +100,7 @@ class PythonDomain : public tealet::core::Domain {
   tealet::core::Links<PythonDomain> neighbours;
   PythonDomain* retained_before = nullptr;  // see ThreadDomains::retain()
   const PythonHooks& python_hooks;
+  const std::uint64_t number;  // no other domain of the process ever has it
 
  private:
   bool is_usable_fast() const noexcept;
@@ -120,9 +113,6 @@ class PythonDomain : public tealet::core::Domain {
   TealetList pending_;
   TealetList attempted_;
   bool close_is_pending_ = false;  // and so it owns a reference to its Main
-  // How many words of data stack functions turned out to need beyond their own frame, by a hash of
-  // their code: only a hint, so that a collision does no harm.
-  std::array<std::uint16_t, 256> more_words_{};
   CensusEntry census_entry_{*this};
 };
 

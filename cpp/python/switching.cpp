@@ -7,6 +7,7 @@
 #include "core/check.hpp"
 #include "port/compiler.hpp"
 #include "python/collector.hpp"
+#include "python/data_chunks.hpp"
 #include "python/exceptions.hpp"
 #include "python/foreign_stack.hpp"
 #include "python/guarded.hpp"
@@ -77,15 +78,6 @@ const void* in_place(const PythonDomain& domain) {
   return tealet::core::unbounded;
 }
 
-// Remembers how much data stack the function of the running tealet needs.
-void prepare_pause(PythonDomain& domain, const PyThreadState* thread) {
-  Node& self = domain.current();
-  if (self.is_main()) return;
-  if (const std::size_t words = words_outgrown(thread)) {
-    domain.learn_words(execution_of(self), words);
-  }
-}
-
 TEALETPP_NOINLINE TEALETPP_COLD void notify_of_resumption(bool is_main) {
   guard([&] { notify_tools_of_resumption(PyThreadState_Get(), is_main); });
 }
@@ -121,7 +113,7 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
       return code;
     }
   }
-  prepare_pause(domain, thread);
+  cut_open_chunks(thread);
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
   if (TEALET_UNLIKELY(is_on_another_stack(domain, target->node->far, &paused, &paused))) {
@@ -178,17 +170,15 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   // Code that runs at the end may open further domains in this tealet.
   do {
     domain.close_inner_domains(node);
-    if (was_outgrown(PyThreadState_Get()->datastack_chunk)) domain.learn_words(execution, 0);
     end_execution(PyThreadState_Get(), execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
   domain.release_held(tealet_of(node));  // the domain has a reference, as it is current
   Node& receiver = domain.receiver();
-  if (receiver.status == Status::New) {
-    // It begins on the place of this one, with its data stack.
+  if (receiver.status == Status::New && !make_data_stack(domain, execution_of(receiver))) {
+    // It begins on the place of this one, and must not fail for lack of memory.
     execution_of(receiver).data_stack = std::exchange(execution.data_stack, nullptr);
-    forget_use(execution_of(receiver).data_stack);
   }
-  domain.free_data_stack(execution);
+  free_data_stack(std::exchange(execution.data_stack, nullptr));
   TEALETPP_CHECK(is_empty(execution));
   return out;
 }
@@ -266,11 +256,11 @@ TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
 TEALETPP_NOINLINE PyObject* transfer_to_new(Tealet* target, Message out) {
   PythonDomain& domain = *target->domain;
   Node& node = *target->node;
-  if (!domain.make_data_stack(execution_of(node))) return fail(target, Errc::memory, out);
+  if (!make_data_stack(domain, execution_of(node))) return fail(target, Errc::memory, out);
   const Errc code =
       with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
   if (code == Errc::ok) return receive(domain);
-  domain.free_data_stack(execution_of(node));
+  free_data_stack(std::exchange(execution_of(node).data_stack, nullptr));
   return fail(target, code, out);
 }
 
@@ -328,14 +318,14 @@ PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, Py
   if (!prepared) return nullptr;
   execution.arguments = owned;
   Errc code = Errc::memory;
-  if (domain.make_data_stack(execution)) {
+  if (make_data_stack(domain, execution)) {
     domain.call = call;
     code = with_paused_state(target, Message{}, [&] {
       return code_of(domain.switch_to(*target->node, {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);
     domain.call = Call{};
-    domain.free_data_stack(execution);
+    free_data_stack(std::exchange(execution.data_stack, nullptr));
   }
   return fail(target, code, {Signal::value, std::exchange(execution.arguments, nullptr)});
 }

@@ -1,8 +1,8 @@
 // Data stacks: lists of chunks in which CPython keeps Python frames.
 //
 // CPython gives every new data stack a first chunk of 16 KiB and keeps it for the thread's life. A
-// tealet gets a first chunk of its own, just large enough for its function. When that is used up
-// CPython adds its 16 KiB chunks behind it, and takes them away again.
+// tealet gets a first chunk of its own, just large enough for its function. When a call does not
+// fit, CPython adds a further chunk, and frees it when that call returns: see data_chunks.hpp.
 //
 // All supported versions have the same layout. No file outside this folder looks into a chunk.
 #pragma once
@@ -17,9 +17,16 @@ namespace tealetpp {
 
 using DataStackChunk = _PyStackChunk;
 
-// What CPython asks for, unless a single frame needs more: see allocate_chunk() in its pystate.c.
-constexpr std::size_t usual_chunk_size = 16 * 1024;
-constexpr std::size_t largest_first_chunk = usual_chunk_size;
+// CPython asks for this much, or for twice as much until a single frame fits: see push_chunk() in
+// its pystate.c.
+constexpr std::size_t usual_chunk_size = std::size_t{16} * 1024;
+
+// Whether a request of `size` bytes is for a chunk. The other requests are for pymalloc's arenas,
+// of 256 KiB at least. A chunk of that size, for a frame of 16,000 variables, counts as an arena.
+inline bool is_chunk_size(std::size_t size) noexcept {
+  return size == usual_chunk_size || size == 2 * usual_chunk_size || size == 4 * usual_chunk_size ||
+         size == 8 * usual_chunk_size;
+}
 
 // Words that a frame of `function` takes; 0 if it is nullptr or not a Python function.
 inline std::size_t frame_words(PyObject* function) noexcept {
@@ -45,7 +52,20 @@ inline DataStackChunk* make_first_chunk(void* block, std::size_t size, void* own
   return chunk;
 }
 
+// The owner of the first chunk, or nullptr if `chunk` is a further one.
+inline void* owner_of_first(const DataStackChunk* chunk) noexcept {
+  return chunk->previous == nullptr ? static_cast<void*>(chunk->data[0]) : nullptr;
+}
+
+inline DataStackChunk* previous_chunk(const DataStackChunk* chunk) noexcept {
+  return chunk->previous;
+}
 inline std::size_t size_of_chunk(const DataStackChunk* chunk) noexcept { return chunk->size; }
+inline void set_size_of_chunk(DataStackChunk* chunk, std::size_t size) noexcept {
+  chunk->size = size;
+}
+// Where the frames in `chunk` end, if another chunk was added behind it.
+inline PyObject** end_of_frames(DataStackChunk* chunk) noexcept { return &chunk->data[chunk->top]; }
 
 // Where CPython takes a chunk to be full; nullptr if there is none: a thread that has run nothing
 // yet has no chunk.
@@ -64,38 +84,6 @@ inline void use_data_stack(PyThreadState* thread, DataStackChunk* newest, PyObje
 // The same for a first chunk without frames.
 inline void use_first_chunk(PyThreadState* thread, DataStackChunk* first) noexcept {
   use_data_stack(thread, first, &first->data[1]);
-}
-
-// Whether a first chunk was ever too small.
-inline bool was_outgrown(const DataStackChunk* first) noexcept { return first->top != 0; }
-// Before the next execution uses the chunk.
-inline void forget_use(DataStackChunk* first) noexcept { first->top = 0; }
-
-// Words that the frames of the running execution take while they are more than its first chunk
-// holds; else 0.
-inline std::size_t words_outgrown(const PyThreadState* thread) noexcept {
-  const DataStackChunk* chunk = thread->datastack_chunk;
-  if (chunk == nullptr || chunk->previous == nullptr) return 0;
-  auto words = static_cast<std::size_t>(thread->datastack_top - &chunk->data[0]);
-  while ((chunk = chunk->previous) != nullptr) words += chunk->top;
-  return words;
-}
-
-// Takes the memory of a first chunk back, with the owner that make_first_chunk() got.
-using TakeBackChunk = void (*)(void* owner, void* block, std::size_t size);
-
-// Frees the list that ends with `newest`.
-inline void free_chunks(DataStackChunk* newest, TakeBackChunk take_back) {
-  PyObjectArenaAllocator arenas;
-  PyObject_GetArenaAllocator(&arenas);
-  while (newest != nullptr) {
-    DataStackChunk* const chunk = std::exchange(newest, newest->previous);
-    if (newest != nullptr) {
-      arenas.free(arenas.ctx, chunk, chunk->size);
-    } else {
-      take_back(chunk->data[0], chunk, chunk->size);
-    }
-  }
 }
 
 }  // namespace tealetpp

@@ -62,6 +62,15 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
     do_deallocate(block, bytes, alignment);
   }
 
+  // The same as try_allocate() and deallocate(), faster for blocks of more than 4 KiB of which one
+  // is allocated and freed again and again.
+  [[nodiscard]] void* try_allocate_large(std::size_t bytes) noexcept;
+  void deallocate_large(void* block, std::size_t bytes) noexcept;
+  // Returns all but the first `smaller` bytes of a block of try_allocate(), which stays in its
+  // place. From then on it has `smaller` bytes. False, and nothing has changed, unless upstream is
+  // malloc_resource() and malloc() can do that.
+  bool try_shrink(void* block, std::size_t bytes, std::size_t smaller) noexcept;
+
   // Counts `bytes` bytes, as one block, that the owner of this allocator has allocated from
   // upstream itself. They stay counted.
   void charge(std::size_t bytes) noexcept;
@@ -216,6 +225,26 @@ inline void CountingAllocator::deallocate(void* block, std::size_t bytes) noexce
   FreeBlock** list = free_list_for(bytes);
   if (list != nullptr && cached_ + bytes <= cache_bytes_) {
     push_free_block(list, block, bytes);
+  } else {
+    deallocate_slow(block, bytes);
+  }
+}
+
+inline void* CountingAllocator::try_allocate_large(std::size_t bytes) noexcept {
+  LargeBlock& latest = large_[0];
+  if (latest.bytes != bytes || makes_peak(bytes)) return try_allocate(bytes);
+  cached_ -= bytes;
+  count_allocation(latest.block, bytes);
+  void* const block = latest.block;
+  latest = {};
+  return block;
+}
+
+inline void CountingAllocator::deallocate_large(void* block, std::size_t bytes) noexcept {
+  count_deallocation(block, bytes);
+  if (bytes > largest_listed && large_[0].block == nullptr && cached_ + bytes <= cache_bytes_) {
+    large_[0] = {block, bytes};
+    cached_ += bytes;
   } else {
     deallocate_slow(block, bytes);
   }

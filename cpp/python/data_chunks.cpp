@@ -1,0 +1,192 @@
+#include "python/data_chunks.hpp"
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "core/check.hpp"
+#include "core/thread_context.hpp"
+#include "core/without_limit.hpp"
+#include "python/called_function.hpp"
+#include "python/census.hpp"
+#include "python/python_domain.hpp"
+
+namespace tealetpp {
+
+std::size_t open_chunks = 0;
+
+namespace {
+
+PyObjectArenaAllocator original;
+
+// In front of each further chunk. A chunk lies 8 bytes beyond a multiple of 16, where no other
+// allocator places one. So the 16 bytes in front of a pointer like that are always readable.
+struct Header {
+  std::size_t bytes;     // of the block, which begins with this
+  std::uint64_t domain;  // number of the domain that it belongs to
+  std::uintptr_t mark;   // see mark_of()
+};
+static_assert(sizeof(Header) % 16 == 8);
+
+enum class State : std::uintptr_t { open = 1, cut = 2 };
+
+// What a header has as its mark. No other memory has it: it depends on the address of the chunk and
+// on that of this copy of the code. It is erased when the chunk is freed.
+std::uintptr_t mark_of(const void* chunk, State state) noexcept {
+  return ~(reinterpret_cast<std::uintptr_t>(chunk) ^ reinterpret_cast<std::uintptr_t>(&original)) ^
+         static_cast<std::uintptr_t>(state);
+}
+
+Header* header_of(const void* chunk) noexcept {
+  return static_cast<Header*>(const_cast<void*>(chunk)) - 1;
+}
+
+bool has_state(const void* chunk, State state) noexcept {
+  return reinterpret_cast<std::uintptr_t>(chunk) % 16 == 8 &&
+         header_of(chunk)->mark == mark_of(chunk, state);
+}
+
+bool is_ours(const void* chunk) noexcept {
+  return has_state(chunk, State::open) || has_state(chunk, State::cut);
+}
+
+std::size_t block_size(std::size_t chunk_size) noexcept {
+  return (sizeof(Header) + chunk_size + 15) / 16 * 16;
+}
+
+PythonDomain* domain_of(const Node* node) noexcept {
+  tealet::core::Domain* const domain = node != nullptr ? node->domain() : nullptr;
+  return domain != nullptr && domain->knows_running() ? static_cast<PythonDomain*>(domain)
+                                                      : nullptr;
+}
+
+// The domain of the tealet that runs; nullptr if none does, or if another library has switched away
+// from it.
+PythonDomain* running_domain() noexcept {
+  PythonDomain* const domain = domain_of(tealet::core::running_tealet);
+  if (domain == nullptr) return nullptr;
+  const PyThreadState* const thread = PyThreadState_Get();
+  const bool runs = outermost_handled(thread) == handled_by(thread, *tealet::core::running_tealet);
+  return runs ? domain : nullptr;
+}
+
+// The domain with this number; nullptr if it does not exist any more.
+PythonDomain* domain_with(std::uint64_t number) noexcept {
+  PythonDomain* const running = domain_of(tealet::core::running_tealet);
+  return running != nullptr && running->number == number ? running : find_domain(number);
+}
+
+void* take(void*, std::size_t size) {
+  PythonDomain* const domain = is_chunk_size(size) ? running_domain() : nullptr;
+  if (domain == nullptr) return original.alloc(original.ctx, size);
+  // A tealet that is being closed may need it to unwind.
+  const tealet::core::WithoutLimit closing(domain->memory(), domain->current_tealet->exiting != 0);
+  const std::size_t bytes = block_size(size);
+  auto* const header = static_cast<Header*>(domain->memory().try_allocate_large(bytes));
+  if (header == nullptr) return nullptr;  // CPython raises MemoryError
+  domain->totals().data_stack_grown(bytes);
+  ++open_chunks;
+  void* const chunk = header + 1;
+  *header = {bytes, domain->number, mark_of(chunk, State::open)};
+  return chunk;
+}
+
+void free_further(void* chunk) {
+  Header* const header = header_of(chunk);
+  if (has_state(chunk, State::open)) --open_chunks;
+  header->mark = 0;
+  PythonDomain* const domain = domain_with(header->domain);
+  if (domain == nullptr) {
+    std::free(header);  // all Python domains use malloc_resource()
+    return;
+  }
+  const std::size_t bytes = header->bytes;
+  domain->totals().data_stack_freed(bytes);
+  domain->memory().deallocate_large(header, bytes);
+}
+
+void give(void*, void* block, std::size_t size) {
+  if (is_ours(block)) {
+    free_further(block);
+  } else {
+    original.free(original.ctx, block, size);
+  }
+}
+
+// `end`: where its frames end.
+void cut(DataStackChunk* chunk, PyObject* const* end) {
+  Header* const header = header_of(chunk);
+  header->mark = mark_of(chunk, State::cut);
+  --open_chunks;
+  const auto used = static_cast<std::size_t>(reinterpret_cast<const char*>(end) -
+                                             reinterpret_cast<const char*>(chunk));
+  const std::size_t bytes = block_size(used);
+  PythonDomain* const domain = domain_with(header->domain);
+  if (domain == nullptr || bytes >= header->bytes) return;
+  if (!domain->memory().try_shrink(header, header->bytes, bytes)) return;
+  domain->totals().data_stack_freed(header->bytes - bytes);
+  header->bytes = bytes;
+  set_size_of_chunk(chunk, bytes - sizeof(Header));
+}
+
+}  // namespace
+
+void cut_open_chunks_slow(PyThreadState* thread) {
+  DataStackChunk* chunk = thread->datastack_chunk;
+  PyObject* const* end = thread->datastack_top;
+  while (chunk != nullptr && has_state(chunk, State::open)) {
+    cut(chunk, end);
+    chunk = previous_chunk(chunk);
+    if (chunk != nullptr) end = end_of_frames(chunk);
+  }
+}
+
+bool make_data_stack(PythonDomain& domain, Execution& execution) {
+  TEALETPP_CHECK(execution.data_stack == nullptr);
+  const std::size_t size = first_chunk_size(frame_words(called_function(execution.function)));
+  void* const block = domain.memory().try_allocate(size);
+  if (block == nullptr) return false;
+  domain.totals().data_stack_made(size);
+  execution.data_stack = make_first_chunk(block, size, &domain);
+  return true;
+}
+
+void free_data_stack(DataStackChunk* newest) {
+  PyObjectArenaAllocator arenas;
+  while (newest != nullptr) {
+    DataStackChunk* const chunk = newest;
+    newest = previous_chunk(chunk);
+    if (auto* const domain = static_cast<PythonDomain*>(owner_of_first(chunk))) {
+      const std::size_t size = size_of_chunk(chunk);
+      domain->totals().data_stack_freed(size);
+      domain->memory().deallocate(chunk, size);
+    } else if (is_ours(chunk)) {
+      free_further(chunk);
+    } else {
+      PyObject_GetArenaAllocator(&arenas);
+      arenas.free(arenas.ctx, chunk, size_of_chunk(chunk));
+    }
+  }
+}
+
+std::size_t data_stack_bytes(const DataStackChunk* newest) {
+  std::size_t bytes = 0;
+  for (; newest != nullptr; newest = previous_chunk(newest)) {
+    if (owner_of_first(newest) != nullptr) {
+      bytes += size_of_chunk(newest);
+    } else if (is_ours(newest)) {
+      bytes += header_of(newest)->bytes;
+    }
+  }
+  return bytes;
+}
+
+void install_data_chunks() noexcept {
+  PyObjectArenaAllocator now;
+  PyObject_GetArenaAllocator(&now);
+  if (now.alloc == take) return;
+  original = now;
+  PyObjectArenaAllocator ours{nullptr, take, give};
+  PyObject_SetArenaAllocator(&ours);
+}
+
+}  // namespace tealetpp
