@@ -8,13 +8,18 @@
 #include "core/without_limit.hpp"
 #include "python/called_function.hpp"
 #include "python/census.hpp"
+#include "python/exceptions.hpp"
 #include "python/python_domain.hpp"
+#include "python/raise_later.hpp"
 
 namespace tealetpp {
 
-std::size_t open_chunks = 0;
+std::size_t chunks_to_look_after = 0;
 
 namespace {
+
+// Whether a call must raise MemoryError that was not refused its chunk.
+bool refusal_is_pending = false;
 
 PyObjectArenaAllocator original;
 
@@ -75,16 +80,46 @@ PythonDomain* domain_with(std::uint64_t number) noexcept {
   return running != nullptr && running->number == number ? running : find_domain(number);
 }
 
+// Whether a call of this thread should have raised MemoryError and has not. From now on it does
+// not.
+bool cancel_refusal() {
+  refusal_is_pending = false;
+  --chunks_to_look_after;
+  return cancel_raise_later();
+}
+
+void refuse_later(const PythonDomain& domain) {
+  if (refusal_is_pending) cancel_refusal();
+  PyObject* const raised = take_raised();
+  set_error(Errc::memory, domain.current_tealet);
+  refusal_is_pending = raise_later(take_raised());
+  if (refusal_is_pending) ++chunks_to_look_after;
+  set_raised(raised);
+}
+
+// Past the limit of the domain whose tealet runs.
+TEALETPP_NOINLINE TEALETPP_COLD void* refuse(const PythonDomain& domain, std::size_t size) {
+  if constexpr (calls_can_be_refused) {
+    set_error(Errc::memory, domain.current_tealet);
+    return nullptr;
+  } else {
+    // Not memory of the domain: the chunk is freed as soon as the call has raised the exception.
+    refuse_later(domain);
+    return original.alloc(original.ctx, size);
+  }
+}
+
 void* take(void*, std::size_t size) {
   PythonDomain* const domain = is_chunk_size(size) ? running_domain() : nullptr;
   if (domain == nullptr) return original.alloc(original.ctx, size);
-  // A tealet that is being closed may need it to unwind.
-  const tealet::core::WithoutLimit closing(domain->memory(), domain->current_tealet->exiting != 0);
+  // A tealet that is being closed must unwind, and a tool must not fail in the tealet's place.
+  const bool is_exempt = domain->current_tealet->exiting != 0 || PyThreadState_Get()->tracing != 0;
+  const tealet::core::WithoutLimit exempt(domain->memory(), is_exempt);
   const std::size_t bytes = block_size(size);
   auto* const header = static_cast<Header*>(domain->memory().try_allocate_large(bytes));
-  if (header == nullptr) return nullptr;  // CPython raises MemoryError
+  if (TEALET_UNLIKELY(header == nullptr)) return refuse(*domain, size);
   domain->totals().data_stack_grown(bytes);
-  ++open_chunks;
+  ++chunks_to_look_after;
   void* const chunk = header + 1;
   *header = {bytes, domain->number, mark_of(chunk, State::open)};
   return chunk;
@@ -92,7 +127,7 @@ void* take(void*, std::size_t size) {
 
 void free_further(void* chunk) {
   Header* const header = header_of(chunk);
-  if (has_state(chunk, State::open)) --open_chunks;
+  if (has_state(chunk, State::open)) --chunks_to_look_after;
   header->mark = 0;
   PythonDomain* const domain = domain_with(header->domain);
   if (domain == nullptr) {
@@ -116,7 +151,7 @@ void give(void*, void* block, std::size_t size) {
 void cut(DataStackChunk* chunk, PyObject* const* end) {
   Header* const header = header_of(chunk);
   header->mark = mark_of(chunk, State::cut);
-  --open_chunks;
+  --chunks_to_look_after;
   const auto used = static_cast<std::size_t>(reinterpret_cast<const char*>(end) -
                                              reinterpret_cast<const char*>(chunk));
   const std::size_t bytes = block_size(used);
@@ -130,7 +165,8 @@ void cut(DataStackChunk* chunk, PyObject* const* end) {
 
 }  // namespace
 
-void cut_open_chunks_slow(PyThreadState* thread) {
+bool look_after_chunks(PyThreadState* thread) {
+  if (refusal_is_pending && cancel_refusal()) return false;
   DataStackChunk* chunk = thread->datastack_chunk;
   PyObject* const* end = thread->datastack_top;
   while (chunk != nullptr && has_state(chunk, State::open)) {
@@ -138,6 +174,7 @@ void cut_open_chunks_slow(PyThreadState* thread) {
     chunk = previous_chunk(chunk);
     if (chunk != nullptr) end = end_of_frames(chunk);
   }
+  return true;
 }
 
 bool make_data_stack(PythonDomain& domain, Execution& execution) {

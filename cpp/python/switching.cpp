@@ -113,7 +113,10 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
       return code;
     }
   }
-  cut_open_chunks(thread);
+  if (TEALET_UNLIKELY(!cut_open_chunks(thread))) {
+    domain.received() = out;
+    return Errc::memory;
+  }
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
   if (TEALET_UNLIKELY(is_on_another_stack(domain, target->node->far, &paused, &paused))) {
@@ -171,6 +174,7 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   do {
     domain.close_inner_domains(node);
     end_execution(PyThreadState_Get(), execution);
+    static_cast<void>(cut_open_chunks(PyThreadState_Get()));  // no call is left to be refused
   } while (domain.nesting().to_close_in(node) != nullptr);
   domain.release_held(tealet_of(node));  // the domain has a reference, as it is current
   Node& receiver = domain.receiver();

@@ -336,7 +336,7 @@ def set_parent(player, *_):
 
 def open_main(player, home, *, with_limit=True):
     world, thread = player.world, player.thread
-    limit = thread.rng.choice([None] * 6 + [15_000, 60_000]) if with_limit else None
+    limit = thread.rng.choice([None] * 6 + [100_000, 200_000]) if with_limit else None
     domain = world.new_domain(thread, home, limit)
     kind = thread.rng.choice([Main, Main, MainWithDict, MainWithDel])
     arguments = {"world": world} if kind is MainWithDel else {}

@@ -4,6 +4,8 @@
 //
 // - `collections_nest`, a constexpr bool: whether a garbage collection may begin in the middle of
 //   another one on the same thread.
+// - `calls_can_be_refused`, a constexpr bool: whether a call raises MemoryError, and does nothing
+//   else, if there is no memory for its frame.
 // - `PausedFields`, a class: the fields of the thread state that differ between versions, put away
 //   while an execution is paused. It lies on every saved stack, so it must be small. It has
 //

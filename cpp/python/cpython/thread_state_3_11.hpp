@@ -178,4 +178,7 @@ inline bool is_finalizing() noexcept { return _Py_IsFinalizing() != 0; }
 
 constexpr bool collections_nest = false;
 
+// Some instructions drop references that are not theirs then.
+constexpr bool calls_can_be_refused = false;
+
 }  // namespace tealetpp

@@ -130,4 +130,7 @@ inline bool is_finalizing() noexcept { return _Py_IsFinalizing() != 0; }
 // A pending collection begins when gc.collect() calls a Python function: a finalizer or a callback.
 constexpr bool collections_nest = true;
 
+// The function that was called leaks.
+constexpr bool calls_can_be_refused = false;
+
 }  // namespace tealetpp

@@ -129,4 +129,6 @@ inline bool is_finalizing() noexcept { return Py_IsFinalizing() != 0; }
 
 constexpr bool collections_nest = false;
 
+constexpr bool calls_can_be_refused = true;
+
 }  // namespace tealetpp
