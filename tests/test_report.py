@@ -89,13 +89,16 @@ def cells(text: str) -> list[list[str]]:
 
 def test_figures_keep_their_names_and_their_order() -> None:
     """Programs read them from JSON. New ones are added at the end."""
-    assert FIELDS[:13] == (
+    assert FIELDS[:23] == (
         *("n_active", "n_total"),
         *("bytes_allocated", "bytes_allocated_peak"),
         *("blocks_allocated", "blocks_allocated_peak", "blocks_allocated_total"),
         *("stack_count", "stack_chunk_count"),
         *("stack_bytes", "stack_bytes_expanded", "stack_bytes_naive"),
         "bytes_cached",
+        *("saved_stack_bytes", "data_stack_bytes", "node_bytes", "other_bytes"),
+        *("switches", "bytes_saved_total", "bytes_restored_total"),
+        *("stack_grows", "data_stack_grows", "blocks_freed_total"),
     )
 
 
@@ -105,7 +108,8 @@ def test_the_table_of_figures_is_sound() -> None:
     for figure in _report.FIGURES:
         assert (figure.unit == "bytes") == ("bytes" in figure.name)
         assert (figure.kind == "peak") == figure.name.endswith("_peak")
-        assert (figure.kind == "total") == figure.name.endswith("_total")
+        named_total = figure.name.endswith(("_total", "_grows")) or figure.name == "switches"
+        assert (figure.kind == "total") == named_total
 
 
 @pytest.mark.parametrize("kind", [Stats, StatsDifference])

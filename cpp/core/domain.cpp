@@ -58,6 +58,7 @@ Node* Domain::make_node(std::size_t extra) noexcept {
   node->extra_units = static_cast<std::uint32_t>(units);
   std::memset(node->extra(), 0, node->extra_size());
   memory_.totals.tealet_created();
+  memory_.totals.node_made(node->block_size());
   return node;
 }
 

@@ -133,7 +133,10 @@ class Domain {
   // will ever run again.
   void discard(Node& node) noexcept;
   // Frees the memory of a node for which Hooks::release() has returned false.
-  void free_block(Node& node) noexcept { memory_.deallocate(&node, node.block_size()); }
+  void free_block(Node& node) noexcept {
+    memory_.totals.node_freed(node.block_size());
+    memory_.deallocate(&node, node.block_size());
+  }
 
   // --- the switch ---
 

@@ -319,6 +319,7 @@ TEALETPP_ALWAYS_INLINE TEALETPP_NO_SANITIZE_ADDRESS inline void Domain::restore_
 inline void Domain::enter() noexcept {
   previous_ = current_;
   current_ = jump_.target;
+  memory_.totals.switched();
   nesting_.entered(*current_);
 }
 

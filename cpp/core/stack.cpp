@@ -5,7 +5,10 @@ namespace tealet::core {
 Stack* Stack::save(DomainMemory& memory, char* near, char* far, std::size_t size) noexcept {
   void* block = size <= largest ? memory.try_allocate(block_size(size)) : nullptr;
   if (block == nullptr) return nullptr;
-  if (size == 0) return ::new (block) Stack(near, far, 0);
+  if (size == 0) {
+    memory.totals.empty_stack_made();
+    return ::new (block) Stack(near, far, 0);
+  }
   Stack* stack = prepare(block, memory, near, far, size);
   stack->fill();
   return stack;
@@ -42,6 +45,7 @@ void Stack::restore_slow(DomainMemory& memory) noexcept {
     port::copy_stack_bytes(end, chunk->data(), chunk->size);
   }
   port::copy_stack_bytes(near_, data(), static_cast<std::size_t>(end - near_));
+  memory.totals.restored(saved_);
   release(memory);
 }
 

@@ -86,6 +86,8 @@ class Stack {
   bool defunct() const noexcept { return defunct_; }
   std::uint32_t owners() const noexcept { return owners_; }
   std::size_t chunk_count() const noexcept;
+  // Bytes of its blocks, headers included.
+  std::size_t block_bytes() const noexcept;
   // far - near; without a far end, edge - near.
   std::size_t extent() const noexcept { return saved_ + in_place(); }
   // Whether this invariant holds: further chunks add up to saved() at most, and saved() is at most
@@ -146,7 +148,10 @@ inline void Stack::restore(DomainMemory& memory) noexcept {
     restore_slow(memory);
     return;
   }
-  if (saved_ != 0) port::copy_stack_bytes(near_, data(), saved_);
+  if (saved_ != 0) {
+    port::copy_stack_bytes(near_, data(), saved_);
+    memory.totals.restored(saved_);
+  }
   free(memory);
 }
 
@@ -156,6 +161,8 @@ inline void Stack::free(DomainMemory& memory) noexcept {
     memory.totals.stack_freed(saved_);
   } else if (!in_own_block_) {
     return;
+  } else {
+    memory.totals.empty_stack_freed();
   }
   memory.deallocate(this, block_size(saved_));
 }
@@ -168,6 +175,12 @@ inline std::size_t Stack::chunk_count() const noexcept {
     count += 1;
   }
   return count + (first != 0);
+}
+
+inline std::size_t Stack::block_bytes() const noexcept {
+  std::size_t bytes = saved_ + (in_own_block_ ? sizeof(Stack) : 0);
+  for (const Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) bytes += sizeof(Chunk);
+  return bytes;
 }
 
 // Each paused tealet has a stack, and there may be ten million of them.

@@ -173,6 +173,13 @@ PyObject* get_memory_efficiency(PyObject* self, void*) {
   return PyFloat_FromDouble(value_of<Stats>(self).memory_efficiency());
 }
 
+PyObject* get_bytes_by_kind(PyObject* self, void*) {
+  const Stats& stats = value_of<Stats>(self);
+  return Py_BuildValue("{s:n,s:n,s:n,s:n}", "saved_stacks", stats.saved_stack_bytes, "data_stacks",
+                       stats.data_stack_bytes, "nodes", stats.node_bytes, "other",
+                       stats.other_bytes);
+}
+
 constexpr std::array more_attributes{
     PyGetSetDef{"enabled", guarded<get_enabled>, nullptr, "Whether statistics are compiled in.",
                 nullptr},
@@ -180,6 +187,10 @@ constexpr std::array more_attributes{
                 "stack_bytes_expanded / stack_bytes; NaN when nothing is saved.", nullptr},
     PyGetSetDef{"memory_efficiency", guarded<get_memory_efficiency>, nullptr,
                 "stack_bytes_naive / stack_bytes; NaN when nothing is saved.", nullptr},
+    PyGetSetDef{"bytes_by_kind", guarded<get_bytes_by_kind>, nullptr,
+                "What the allocated bytes are for: a dict of bytes by saved_stacks, data_stacks, "
+                "nodes and other. Their sum is bytes_allocated.",
+                nullptr},
 };
 
 // A table of attributes: all figures, which `get` reads, then `more`, and the sentinel.

@@ -357,7 +357,8 @@ def in_child(player):
         for main in thread.mains.values():
             main.close()
             # The data stack of one that ran when its thread went stays with that thread's state.
-            if main.stats().blocks_allocated > 1:
+            stats = main.stats()
+            if stats.bytes_allocated != stats.data_stack_bytes:
                 raise Wrong(f"of a domain of another thread is left: {main.stats()}")
         for found in (thread.mains, thread.handles, thread.inbox, thread.risen):
             found.clear()
