@@ -113,7 +113,8 @@ def check_stats(domain):
     assert stats.bytes_allocated <= stats.bytes_allocated_peak
     assert stats.blocks_allocated <= stats.blocks_allocated_peak <= stats.blocks_allocated_total
     assert stats.n_active <= stats.n_total
-    assert stats.stack_bytes <= stats.bytes_allocated
+    assert stats.stack_bytes <= stats.saved_stack_bytes <= stats.bytes_allocated
+    assert sum(stats.bytes_by_kind.values()) == stats.bytes_allocated
     return stats
 
 

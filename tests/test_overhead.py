@@ -19,7 +19,7 @@ ALLOWED_PER_SWITCH = 30
 # Symbols of the statistics have one of these in their names.
 STATISTICS = re.compile(
     r"stats|by_walk|total|peak|counts\b|count_|chunk_count|naive|expanded|efficiency|sharing"
-    r"|fixed_stack|in_place",
+    r"|fixed_stack|bytes_in_place",
     re.IGNORECASE,
 )
 # The functions of libtealet's API, which report zeros.

@@ -1,0 +1,534 @@
+"""Data stacks: what a paused tealet's Python frames take is counted, and is no more than they need.
+
+Where ``malloc()`` cannot shrink a block in place, as under valgrind, further chunks stay whole.
+They are counted then, too, but the tests of their size do not apply.
+"""
+
+import functools
+import gc
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from conftest import check_stats
+from tealetpp import Main, TealetError, TealetExit
+
+CHUNK = 16 * 1024
+LAST = 130  # bytes of a chunk's headers and rounding
+
+
+def pauses(main):
+    return main.switch("paused")
+
+
+class Machine:
+    def __init__(self, main=None):
+        if main is not None:
+            main.switch("paused")
+
+    def method(self, main):
+        return main.switch("paused")
+
+    @classmethod
+    def class_method(cls, main):
+        return main.switch("paused")
+
+    @staticmethod
+    def static_method(main):
+        return main.switch("paused")
+
+    def __call__(self, main):
+        return main.switch("paused")
+
+
+class CallsStatic:
+    __call__ = staticmethod(pauses)
+
+
+KINDS = {
+    "function": pauses,
+    "lambda": lambda main: main.switch("paused"),
+    "method": Machine().method,
+    "class method": Machine.class_method,
+    "static method": Machine.static_method,
+    "partial": functools.partial(pauses),
+    "partial of a method": functools.partial(Machine().method),
+    "partial of a partial": functools.partial(functools.partial(pauses)),
+    "object": Machine(),
+    "partial of an object": functools.partial(Machine()),
+    "object with a static method": CallsStatic(),
+}
+UNSIZED = {
+    "class": Machine,
+    "built-in function": lambda main: max([main], key=pauses),
+    "generator": lambda main: list(main.switch("paused") for _ in range(1)),
+}
+
+
+def can_cut():
+    """Whether chunks can be cut in this process."""
+    with Main() as main:
+        t = main.tealet(UNSIZED["built-in function"])
+        t.switch(main)
+        return main.stats().data_stack_bytes < CHUNK
+
+
+needs_cut = pytest.mark.skipif(not can_cut(), reason="malloc() does not shrink blocks in place")
+
+
+def descend(main, depth):
+    if depth:
+        return descend(main, depth - 1)
+    return main.switch("paused")
+
+
+def goes_up_and_down(main, *depths):
+    for depth in depths:
+        descend(main, depth)
+    return "ended"
+
+
+def bytes_of(main):
+    return main.stats().data_stack_bytes
+
+
+@pytest.fixture
+def main():
+    with Main() as main:
+        if not main.stats().enabled:
+            pytest.skip("needs the statistics")
+        yield main
+
+
+@pytest.mark.rule("data-stack-first")
+@pytest.mark.parametrize("run", KINDS.values(), ids=KINDS)
+def test_the_first_chunk_holds_one_frame_of_the_function(main, run):
+    t = main.tealet(run)
+    assert t.switch(main) == "paused"
+    stats = check_stats(main)
+    assert 0 < stats.data_stack_bytes < 400
+    assert stats.data_stack_grows == 0
+    assert t.switch("done") in ("done", None)
+    assert bytes_of(main) == 0
+
+
+@needs_cut
+@pytest.mark.rule("data-stack-cut")
+@pytest.mark.parametrize("run", UNSIZED.values(), ids=UNSIZED)
+def test_whatever_it_runs_it_has_what_its_frames_take(main, run):
+    t = main.tealet(run)
+    assert t.switch(main) == "paused"
+    stats = check_stats(main)
+    assert stats.data_stack_grows == 1
+    assert 0 < stats.data_stack_bytes < 900
+    t.close()
+    assert bytes_of(main) == 0
+
+
+@needs_cut
+@pytest.mark.rule("data-stack-cut")
+def test_the_bytes_follow_the_depth_at_which_it_pauses(main):
+    t = main.tealet(goes_up_and_down)
+    t.switch(main, 0, 1, 5, 5, 40, 2, 0)
+    seen = []
+    while t:
+        seen.append(check_stats(main).data_stack_bytes)
+        t.switch()
+    each = (seen[4] - seen[2]) / 35  # of a frame of descend()
+    assert 80 < each < 250
+    assert seen[0] == seen[6]
+    assert seen[2] == seen[3]
+    for bytes_, depth in zip(seen, (0, 1, 5, 5, 40, 2, 0), strict=True):
+        assert bytes_ == pytest.approx(seen[0] + depth * each, abs=LAST)
+    assert bytes_of(main) == 0
+
+
+@needs_cut
+@pytest.mark.rule("data-stack-cut")
+def test_frames_deeper_than_a_chunk(main):
+    t = main.tealet(goes_up_and_down)
+    t.switch(main, 700, 0, 700)
+    deep = check_stats(main).data_stack_bytes
+    assert deep > 4 * CHUNK
+    t.switch()
+    assert bytes_of(main) < 1000
+    t.switch()
+    # Its chunks may begin at other frames now.
+    assert check_stats(main).data_stack_bytes == pytest.approx(deep, rel=0.05)
+    assert t.switch() == "ended"
+    assert bytes_of(main) == 0
+
+
+@needs_cut
+@pytest.mark.rule("data-stack-outlier")
+def test_one_that_went_deep_changes_nothing_for_the_others(main):
+    def each():
+        before = bytes_of(main)
+        ts = [main.tealet(goes_up_and_down) for _ in range(10)]
+        for t in ts:
+            t.switch(main, 0)
+        bytes_ = bytes_of(main) - before
+        for t in ts:
+            t.close()
+        return bytes_
+
+    usual = each()
+    outlier = main.tealet(goes_up_and_down)
+    outlier.switch(main, 100)
+    assert each() == usual
+    outlier.close()
+    assert each() == usual
+
+
+@pytest.mark.rule("data-stack-cut")
+def test_a_frame_that_is_held_survives_its_chunk(main):
+    frames = []
+
+    def holds(depth):
+        local = f"at {depth}"
+        if depth:
+            return holds(depth - 1) or local
+        frames.append(sys._getframe())
+        main.switch()
+        return ""
+
+    t = main.tealet(holds)
+    t.switch(20)
+    gc.collect()
+    held = frames.pop()
+    depths = []
+    while held is not None:
+        depths.append(held.f_locals["depth"])
+        frames.append(held)
+        held = held.f_back
+    assert depths == list(range(21))
+    t.switch()
+    del t
+    assert [frame.f_locals["local"] for frame in frames] == [f"at {n}" for n in range(21)]
+
+
+@pytest.mark.rule("data-stack-cut")
+def test_a_closed_tealet_unwinds_its_deep_frames(main):
+    unwound = []
+
+    def descends(depth):
+        try:
+            return descends(depth - 1) if depth else main.switch()
+        finally:
+            unwound.append(depth)
+
+    with main.tealet(descends) as t:
+        t.switch(300)
+    assert unwound == list(range(301))
+    assert check_stats(main).data_stack_bytes == 0
+
+
+@pytest.mark.rule("data-stack-cut")
+def test_a_tealet_that_refuses_to_end():
+    main = Main()
+
+    def never_ends(depth):
+        if depth:
+            return never_ends(depth - 1)
+        while True:
+            try:
+                main.switch()
+            except TealetExit:
+                pass
+
+    t = main.tealet(never_ends)
+    t.switch(50)
+    deep = check_stats(main).data_stack_bytes
+    with pytest.raises(TealetError, match="refuses to end"):
+        t.close()
+    assert check_stats(main).data_stack_bytes == deep
+    with pytest.raises(TealetError, match="refuses to end"):
+        main.close()
+    assert main.stats().bytes_allocated == 0
+
+
+@pytest.mark.rule("data-stack-cut")
+def test_the_tealet_that_encloses_a_domain(main):
+    """Its open chunk is cut when the tealet of the inner domain runs in its place."""
+    inner_bytes = []
+
+    def encloses(depth):
+        if depth:
+            return encloses(depth - 1)
+        with Main() as inner:
+            t = inner.tealet(goes_up_and_down)
+            t.switch(inner, 30, 2)
+            inner_bytes.append(bytes_of(inner))
+            main.switch("enclosing")
+            t.switch()
+            inner_bytes.append(bytes_of(inner))
+            check_stats(inner)
+            t.switch()
+            assert bytes_of(inner) == 0
+        return "ended"
+
+    t = main.tealet(encloses)
+    assert t.switch(60) == "enclosing"
+    outer = check_stats(main).data_stack_bytes
+    other = main.tealet(goes_up_and_down)
+    other.switch(main, 100)
+    assert check_stats(main).data_stack_bytes > outer
+    other.switch()
+    assert check_stats(main).data_stack_bytes == outer
+    assert t.switch() == "ended"
+    assert bytes_of(main) == 0
+    assert inner_bytes[0] > inner_bytes[1] > 0
+
+
+def test_a_tealet_of_another_thread_in_the_middle_of_a_deep_call(main):
+    """The chunks of one thread stay open while tealets of another one pause."""
+    is_deep, may_go_on = threading.Event(), threading.Event()
+    results = []
+
+    def waits(depth):
+        if depth:
+            return waits(depth - 1)
+        is_deep.set()
+        return may_go_on.wait(60)
+
+    def thread():
+        with Main() as other:
+            results.append(other.tealet(waits).switch(200))
+            results.append(bytes_of(other))
+
+    running = threading.Thread(target=thread)
+    running.start()
+    assert is_deep.wait(60)
+    ts = [main.tealet(goes_up_and_down) for _ in range(50)]
+    for t in ts:
+        t.switch(main, 0, 10, 200)
+    for _ in range(2):
+        for t in ts:
+            t.switch()
+        check_stats(main)
+    may_go_on.set()
+    running.join()
+    for t in ts:
+        assert t.switch() == "ended"
+    assert results == [True, 0]
+    assert bytes_of(main) == 0
+
+
+@pytest.mark.rule("data-stack-counted")
+def test_main_and_other_code_have_their_own_chunks(main):
+    def deep(depth):
+        return deep(depth - 1) if depth else bytes_of(main)
+
+    assert deep(500) == 0
+    t = main.tealet(pauses)
+    t.switch(main)
+    before = bytes_of(main)
+    assert deep(500) == before
+
+
+@pytest.mark.rule("stats-kinds")
+def test_the_kinds_add_up(main):
+    ts = [main.tealet(goes_up_and_down) for _ in range(20)]
+    for n, t in enumerate(ts):
+        t.switch(main, n, 0)
+    stub = main.stub()
+    copies = [stub.duplicate() for _ in range(5)]
+    stats = check_stats(main)
+    assert list(stats.bytes_by_kind) == ["saved_stacks", "data_stacks", "nodes", "other"]
+    assert sum(stats.bytes_by_kind.values()) == stats.bytes_allocated
+    assert stats.bytes_by_kind["other"] == 0
+    assert stats.bytes_by_kind["data_stacks"] == stats.data_stack_bytes
+    assert stats.bytes_by_kind["nodes"] % stats.n_active == 0
+    # A header for each stack and for each chunk but the first.
+    headers = stats.bytes_by_kind["saved_stacks"] - stats.stack_bytes
+    assert headers == 40 * stats.stack_count + 16 * (stats.stack_chunk_count - stats.stack_count)
+    for copy in copies:
+        copy.close()
+    assert check_stats(main).bytes_by_kind["data_stacks"] == stats.data_stack_bytes
+
+
+@pytest.mark.rule("stats-counters")
+def test_the_counters_count(main):
+    before = main.stats()
+    t = main.tealet(goes_up_and_down)
+    t.switch(main, 0, 3, 0)
+    for _ in range(3):
+        t.switch()
+    change = main.stats() - before
+    assert change.switches == 8
+    assert change.data_stack_grows == 3  # each call of descend()
+    assert change.bytes_saved_total == change.bytes_restored_total > 0
+    assert change.stack_grows == 0
+    assert change.blocks_freed_total == change.blocks_allocated_total > 0
+
+
+@pytest.mark.rule("stats-counters")
+def test_a_stack_that_is_saved_further_has_grown(main):
+    def nested(depth):
+        if depth == 0:
+            return main.switch()
+        return main.tealet(nested).switch(depth - 1)
+
+    main.tealet(nested).switch(3)
+    before = main.stats()
+
+    def overwrites(depth):
+        return list(map(overwrites, [depth - 1])) if depth else main.stats().stack_grows
+
+    assert main.tealet(overwrites).switch(10)
+    assert main.stats().stack_grows >= before.stack_grows
+
+
+# --- the memory limit ---
+
+
+class Callee:
+    def method(self, number):
+        return number
+
+    def __call__(self, number):
+        return number
+
+    @property
+    def attribute(self):
+        return 1
+
+    def __getitem__(self, key):
+        return key
+
+
+def small(number):
+    return number
+
+
+def generates():
+    yield 1
+
+
+CALLS = {
+    "function": "small(thing)",
+    "keyword": "small(number=thing)",
+    "method": "callee.method(thing)",
+    "object": "callee(thing)",
+    "through C": "list(map(small, [thing]))",
+    "unpacked": "small(*(thing,))",
+    "unpacked keywords": "small(**{'number': thing})",
+    "property": "callee.attribute",
+    "item": "callee[thing]",
+    "class body": "exec('class C: pass')",
+}
+
+
+@pytest.mark.rule("memory-limit")
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_past_the_limit_a_call_raises_and_nothing_is_lost(call):
+    callee, thing = Callee(), object()
+    scope = {"small": small, "callee": callee, "thing": thing}
+    exec(
+        f"def run():\n    refused = []\n    for _ in range(100):\n        try:\n"
+        f"            {call}\n        except MemoryError as error:\n"
+        f"            refused.append(str(error))\n    return refused\n",
+        scope,
+    )
+    for _ in range(20):
+        assert scope["run"]() == []  # the interpreter specialises the call
+    watched = [small, thing, callee, Callee.method, Callee.__call__, Callee.__getitem__]
+    before = [sys.getrefcount(each) for each in watched]
+    with Main(memory_limit=8_000) as main:
+        refused = main.tealet(scope["run"]).switch()
+        assert main.stats().bytes_allocated_peak <= 8_000
+        assert len(refused) == 100
+        assert all("8000" in message for message in refused if message)
+        refused.clear()
+    assert [sys.getrefcount(each) for each in watched] == before
+
+
+@pytest.mark.rule("memory-limit")
+def test_a_refused_generator_function_raises_at_the_latest_when_it_pauses():
+    with Main(memory_limit=8_000) as main:
+
+        def run():
+            generates()
+            main.switch("paused")
+
+        t = main.tealet(run)
+        with pytest.raises(MemoryError):
+            t.switch()
+        assert not t
+        # Nobody else gets the exception.
+        assert main.tealet(lambda: "unharmed").switch() == "unharmed"
+    assert [number for number in range(1000)] == list(range(1000))
+
+
+@pytest.mark.rule("memory-closing")
+def test_closing_may_call_functions_at_the_limit():
+    log = []
+    with Main(memory_limit=30_000) as main:
+
+        def run():
+            try:
+                main.switch()
+            finally:
+                log.append(descends(20))
+
+        def descends(depth):
+            return descends(depth - 1) if depth else "unwound"
+
+        t = main.tealet(run)
+        t.switch()
+        fill = []
+        with pytest.raises(MemoryError):
+            while True:
+                fill.append(main.tealet())
+        t.close()
+        assert log == ["unwound"]
+
+
+# --- system calls ---
+
+COLD_SIMULATION = """
+    from tealetpp import Main
+
+    with Main() as main:
+        def inner(): main.switch()
+        def middle(): inner()
+        def outer(): middle()
+
+        def machine():
+            main.switch()
+            while True:
+                outer()
+
+        machines = [main.tealet(machine) for _ in range(3000)]
+        open("/proc/self/comm").close()  # begins what is counted
+        for _ in range(10):
+            for m in machines:
+                m.switch()
+        open("/proc/self/comm").close()
+"""
+
+
+def can_trace():
+    strace = shutil.which("strace")
+    return (
+        strace is not None and subprocess.run([strace, "true"], capture_output=True).returncode == 0
+    )
+
+
+@needs_cut
+@pytest.mark.skipif(not can_trace(), reason="needs strace, and permission to trace")
+def test_a_simulation_maps_no_memory_for_each_call(tmp_path):
+    """30,000 pauses in calls that do not fit their tealets' first chunks."""
+    log = tmp_path / "log"
+    subprocess.run(
+        ["strace", "-f", "-o", log, sys.executable, "-c", textwrap.dedent(COLD_SIMULATION)],
+        check=True,
+    )
+    counted = log.read_text().split("/proc/self/comm")[1]
+    calls = re.findall(r"^\d* *(\w+)\(", counted, re.MULTILINE)
+    assert calls.count("mmap") + calls.count("munmap") + calls.count("brk") < 300, calls[:50]
