@@ -27,7 +27,7 @@ def seconds_by_switch(peer: Peer, rounds: int) -> float:
 
 
 def seconds_by_run(peer: Peer, rounds: int) -> float:
-    """A tealet of pytealet has ``run``. Its function returns the receiver and the result."""
+    """The package tealet begins by ``run``. A function returns the receiver and the result."""
     create = peer.create
     main = peer.main  # type: ignore[attr-defined]
 
