@@ -13,14 +13,14 @@ US = "tealetpp"
 
 @dataclass(frozen=True)
 class Budget:
-    """A line of the table: an upper limit, absolute or relative to another library."""
+    """One limit of one figure, absolute or relative to another library."""
 
     what: str
     figure: str
     limit: float
     than: str | None = None  # the library that the limit is relative to
     unit: str = "times"
-    at_least: bool = False  # for speed: how many times as fast, not how many times as long
+    at_least: bool = False  # a lower limit: how many times as fast, not how many times as long
 
     def measured(self, figures: Figures) -> float | None:
         """The value to compare with the limit, if it was measured."""

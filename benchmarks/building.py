@@ -14,7 +14,7 @@ SEARCH = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH
 
 
 def build(project: Path, folder: Path, *options: str) -> Path:
-    """Build all of a CMake project, optimised; return the folder."""
+    """Build a whole CMake project, optimised. Returns its build folder."""
     environment = {**os.environ, "PATH": SEARCH}
     cmake = shutil.which("cmake", path=SEARCH) or "cmake"
     commands: list[list[str | Path]] = [

@@ -1,4 +1,4 @@
-"""Counting the instructions that something takes, with valgrind's callgrind.
+"""Counts the instructions of operations, with valgrind's callgrind.
 
 A program gets the number of repetitions of each operation. It runs once, and again with one of the
 numbers doubled. Everything else is the same, so the difference is the cost of that operation.
@@ -12,13 +12,13 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 TIMES = 1000
-# The operations of the programs in tests/overhead, and their number in one repetition: a switch
-# there and a switch back.
+# How often one repetition does each operation of the programs in tests/overhead. A repetition of
+# "switch" is a switch there and a switch back.
 WORKLOAD = {"switch": 2, "spawn": 1, "stats": 1}
 
 
 def executed(command: Sequence[str], **environment: str) -> int:
-    """Instructions of a whole run."""
+    """Instructions that a command executes in all."""
     callgrind = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
     done = subprocess.run(
         [*callgrind, *command],
@@ -39,9 +39,9 @@ def instructions(
     """The instructions of each operation of the program, by name.
 
     Args:
-        program: takes as many numbers as there are names, in that order.
-        per_time: the names, with how often the program does the thing for each one in its number.
-        environment: variables for it.
+        program: a command. It takes the number of repetitions of each operation, in this order.
+        per_time: how often one repetition does the operation, by the operation's name.
+        environment: environment variables of the program.
     """
     names = list(per_time)
     base = executed([*program, *(str(TIMES) for _ in names)], **environment)

@@ -1,7 +1,7 @@
 """What do switches and parked tealets cost in C++, compared with the fibers of Boost.Context?
 
-The programs are in ``benchmarks/cpp``. Google Benchmark does the statistics of time: repetitions
-come in random order, and medians are taken of the processor's time.
+The programs are in ``benchmarks/cpp``. Google Benchmark measures processor time: it runs the
+repetitions in random order and takes medians.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ FULL = ("--benchmark_repetitions=9", "--benchmark_min_time=0.1")
 QUICK = ("--benchmark_repetitions=1", "--benchmark_min_time=0.001")
 EACH, QUICK_EACH = 1_000_000, 10_000
 MANY, QUICK_MANY = 10_000_000, 20_000
-FIBERS = 10_000  # each maps a stack of its own, and a system allows 65,530 such maps
-NEEDED = 6e9  # bytes to have free before MANY are parked
+FIBERS = 10_000  # each maps a stack of its own; Linux allows a process 65,530 maps
+NEEDED = 6e9  # bytes that must be free to park MANY
 
 
 def measure(*, quick: bool, folder: Path) -> dict[str, dict[str, object]]:
-    """All figures, by question and library; Google Benchmark's file stays in the folder."""
+    """All figures, by question and library. Google Benchmark's file stays in the folder."""
     wanted = ("-DTEALETPP_BUILD_BENCHMARKS=ON", "-DTEALETPP_BUILD_TESTS=OFF")
     programs = build(ROOT, folder / "build", *wanted) / "benchmarks" / "cpp"
     options, file = QUICK if quick else FULL, folder / "switching.json"
@@ -71,7 +71,7 @@ def switching(program: Path, file: Path, options: tuple[str, ...]) -> dict[str, 
 
 
 def parking(program: Path, *, quick: bool) -> dict[str, dict[str, object]]:
-    """Resident bytes: of one, of very many, and of one beyond what it saved."""
+    """Resident bytes: of one coroutine, of very many tealets, of one tealet beyond its stack."""
     count, many = (QUICK_EACH, QUICK_MANY) if quick else (EACH, MANY)
     tealets, fibers = parked(program, "tealets", count), parked(program, "fibers", FIBERS)
     found: dict[str, dict[str, object]] = {
@@ -89,7 +89,7 @@ def parking(program: Path, *, quick: bool) -> dict[str, dict[str, object]]:
 
 
 def parked(program: Path, kind: str, count: int) -> dict[str, int]:
-    """Look at a process before and after it parks so many."""
+    """Resident bytes of a process that parks `count` coroutines, and how many came with them."""
     command = [str(program), kind, str(count)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -35,7 +35,7 @@ def small(number: int) -> int:
 
 
 def outside(depth: int, rounds: int) -> float:
-    """Call it so many times, that deep."""
+    """Call it `rounds` times, at this depth."""
     if depth:
         return outside(depth - 1, rounds)
     begin = process_time()

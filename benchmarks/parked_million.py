@@ -1,6 +1,6 @@
-"""How much memory does a process with 1,000,000 parked tealets take in all?
+"""How much memory does a process with 1,000,000 parked tealets take, the interpreter included?
 
-The interpreter counts too. And how long do the statistics take then: ``main.stats()``?
+And how long does ``main.stats()`` take in that process?
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ COUNT, QUICK_COUNT = 1_000_000, 5_000
 
 
 def measure(*, quick: bool) -> dict[str, dict[str, float]]:
-    """Bytes, and seconds."""
+    """Resident bytes of the process, and seconds of ``main.stats()``."""
     answered = ask("tealetpp", [QUICK_COUNT if quick else COUNT])
     if not answered:
         return {}  # not enough memory

@@ -1,7 +1,7 @@
-"""The libraries that are compared, each by the calls that its own users would write.
+"""The libraries that are compared, each used through the calls that its own users would write.
 
-A peer is made in a process of its own, which imports no other. All begin a function in a coroutine
-on the C stack, run it to its first pause, and come back.
+A peer is made in a process that imports no other peer. Each but Outside begins a function in a
+coroutine, runs it to its first pause, and returns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Peer(ABC):
     """A library, as the benchmarks use it."""
 
     pause: Callable[..., Any]  # switches to the main coroutine
-    create: Callable[..., Any]  # makes a coroutine; what it takes differs
+    create: Callable[..., Any]  # makes a coroutine; its arguments differ by library
     takes_itself = False  # a coroutine's function is given the coroutine before its argument
 
     @abstractmethod
@@ -87,7 +87,7 @@ class Tealet(Peer):
 
 
 class Outside(Peer):
-    """No coroutine at all."""
+    """Runs outside of any coroutine: the baseline of ordinary calls."""
 
     def begin(self, *_: object) -> Coroutine:
         """Never called."""

@@ -44,7 +44,7 @@ def hub(peer: Peer) -> list[Coroutine]:
 
 
 def seconds_in_ring(peer: Peer, rounds: int) -> float:
-    """Round the ring, so many times."""
+    """Seconds of `rounds` times round the ring."""
     switch = ring(peer)[-1].switch
     begin = process_time()
     for _ in range(rounds):
@@ -53,7 +53,7 @@ def seconds_in_ring(peer: Peer, rounds: int) -> float:
 
 
 def seconds_from_hub(peer: Peer, rounds: int) -> float:
-    """To each and back, so many times."""
+    """Seconds of `rounds` times to each and back."""
     members = hub(peer)
     begin = process_time()
     for _ in range(rounds):

@@ -13,12 +13,12 @@ from benchmarks.peers import Peer
 
 
 def add_one(number: int) -> int:
-    """What runs in a tealet of ours, and in a greenlet."""
+    """The function of a tealetpp tealet and of a greenlet."""
     return number + 1
 
 
 def seconds_by_switch(peer: Peer, rounds: int) -> float:
-    """The first switch passes the argument, the end brings the result."""
+    """The first switch passes the argument, and returns the result when the function ends."""
     create = peer.create
     begin = process_time()
     for number in range(rounds):
@@ -27,7 +27,7 @@ def seconds_by_switch(peer: Peer, rounds: int) -> float:
 
 
 def seconds_by_run(peer: Peer, rounds: int) -> float:
-    """With tealet, ``run`` starts a function, which says where its result goes."""
+    """The package tealet begins by ``run``. A function returns the receiver and the result."""
     create = peer.create
     main = peer.main  # type: ignore[attr-defined]
 
@@ -41,7 +41,7 @@ def seconds_by_run(peer: Peer, rounds: int) -> float:
 
 
 def seconds(peer: Peer, rounds: int) -> float:
-    """Create, run, end, so many times."""
+    """Seconds to create, run and end a coroutine, `rounds` times."""
     return (seconds_by_run if peer.takes_itself else seconds_by_switch)(peer, rounds)
 
 

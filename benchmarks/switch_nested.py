@@ -1,7 +1,7 @@
-"""How long does the same take when the coroutine paused below 20 calls of C functions?
+"""How long does a switch there and back take when the coroutine paused below 20 C functions?
 
-Its function calls itself through ``map``, or through ``map`` and ``sorted`` in turns, as callbacks
-do, and switches to and fro at the bottom. These calls leave frames on the C stack, which are what
+Its function calls itself through ``map``, or alternately through ``map`` and ``sorted``, as
+callbacks do, and switches in the innermost call. These calls leave frames on the C stack, which
 stack slicing copies: small ones of ``map``, large ones of ``sorted``.
 """
 
@@ -16,25 +16,25 @@ from benchmarks.peers import Coroutine, Peer
 LEVELS = 20
 
 Descend = Callable[[int], int]
-Call = Callable[[Descend, int], object]  # of a C function that calls the first with the second
+Call = Callable[[Descend, int], object]  # of a C function, which calls back the first argument
 
 
 def by_map(run: Descend, level: int) -> object:
-    """Call it through map."""
+    """Call `run` through map."""
     return list(map(run, [level]))
 
 
 def by_sorted(run: Descend, level: int) -> object:
-    """Call it through sorted."""
+    """Call `run` through sorted."""
     return sorted([level], key=run)
 
 
 def below(*calls: Call) -> Callable[[Peer, int], float]:
-    """Below 20 of these calls, in turns."""
+    """A benchmark of switches below LEVELS calls, which alternate between `calls`."""
 
     @cache
     def partner(peer: Peer) -> Coroutine:
-        """It switches back, from the bottom, whenever it is resumed."""
+        """A coroutine that switches back from its innermost call whenever it is resumed."""
         pause = peer.pause
 
         def run(level: int) -> int:
@@ -46,7 +46,7 @@ def below(*calls: Call) -> Callable[[Peer, int], float]:
         return peer.begin(lambda *_: run(LEVELS), None)
 
     def seconds(peer: Peer, rounds: int) -> float:
-        """There and back, so many times."""
+        """Seconds of `rounds` switches there and back."""
         return timing.there_and_back(partner(peer), rounds)
 
     return seconds

@@ -24,7 +24,7 @@ def partner(peer: Peer) -> Coroutine:
 
 
 def seconds(peer: Peer, rounds: int) -> float:
-    """There and back, so many times."""
+    """Seconds of `rounds` switches there and back."""
     return timing.there_and_back(partner(peer), rounds)
 
 

@@ -33,7 +33,7 @@ class Case:
 
 
 def there_and_back(partner: Coroutine, rounds: int) -> float:
-    """Seconds for switching so many times to a coroutine that switches back at once."""
+    """Seconds for `rounds` switches to a coroutine that switches back at once."""
     switch = partner.switch
     begin = process_time()
     for _ in range(rounds):

@@ -31,7 +31,7 @@ FOLDERS = {
 
 @pytest.fixture(scope="session")
 def build_tree(tmp_path_factory):
-    # Not optimised: inlined functions could not be exported by mistake.
+    # Not optimised: a function that is inlined could not be exported, so the tests would miss it.
     return build(
         *(ROOT, tmp_path_factory.mktemp("build_tree")),
         *("-DTEALETPP_BUILD_TESTS=OFF", "-DCMAKE_BUILD_TYPE=Debug"),

@@ -1,4 +1,4 @@
-"""Files, sessions and presets that CONTRIBUTING.md and other documents name exist."""
+"""CONTRIBUTING.md and other documents name only files, nox sessions and presets that exist."""
 
 import ast
 import json
@@ -31,7 +31,7 @@ def files_named_in(text):
 
 
 def nox_sessions():
-    """The names that ``nox -s`` knows, by the decorators of the functions in noxfile.py."""
+    """The names that ``nox -s`` knows: functions of noxfile.py that are decorated as sessions."""
     names = set()
     for function in ast.parse(text_of("noxfile.py")).body:
         for decorator in getattr(function, "decorator_list", ()):
@@ -75,7 +75,7 @@ def test_presets_that_are_named_exist():
         names = {preset["name"] for preset in presets[f"{kind}Presets"]}
         named = set(re.findall(rf"{command} ([\w-]+)", text))
         assert {"debug", "no-stats"} <= named <= names
-        # CMake can read it.
+        # CMake finds the same presets.
         listed = run(tool("cmake"), "-S", ROOT, f"--list-presets={kind}")
         assert set(re.findall(r'^  "([\w-]+)"', listed, re.MULTILINE)) == names - {"all"}
     for preset in presets["configurePresets"]:

@@ -1,4 +1,4 @@
-"""Random schedules as wide as programs: see wide_schedule/. Each runs in a process of its own."""
+"""Plays the random schedules of wide_schedule/, each in a process of its own."""
 
 import re
 import subprocess

@@ -8,11 +8,10 @@ namespace tealet::capi {
 
 namespace {
 
-// Nothing is attached to a node that would outlive it.
+// Node::binding owns nothing, so there is nothing to free.
 bool release(core::Node&) { return true; }
 
 // No close hook: a domain whose enclosing tealet ends stays open until tealet_finalize().
-
 constexpr core::Hooks hooks{run_function, release, nullptr, nullptr};
 
 }  // namespace
@@ -47,12 +46,12 @@ CDomain::CDomain(const tealet_alloc_t& functions, std::size_t extra, char* frame
 }
 
 bool CDomain::can_never_run() const noexcept {
-  const core::Nesting* lies = &nesting();
-  while (!lies->orphaned()) {
-    const core::Node* outer = lies->enclosing_tealet();
+  const core::Nesting* level = &nesting();
+  while (!level->orphaned()) {
+    const core::Node* outer = level->enclosing_tealet();
     if (outer == nullptr) return false;
     if (outer->status == Status::Defunct) return true;
-    lies = &outer->domain()->nesting();
+    level = &outer->domain()->nesting();
   }
   return true;
 }
@@ -107,7 +106,8 @@ void CDomain::unlock() noexcept {
   if (locking.unlock != nullptr) call(locking.unlock, "tealet_lock_t::unlock");
 }
 
-// With TEALET_LOCK_OFF only the program calls these, and they may use the domain.
+// With TEALET_LOCK_OFF only the program causes these calls, by tealet_lock() and tealet_unlock().
+// Then the functions may use the domain.
 void CDomain::call(void (*function)(void* arg), const char* name) const noexcept {
   if (locks_automatically()) {
     const Callback callback(*this, name);

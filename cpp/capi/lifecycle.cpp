@@ -13,7 +13,7 @@ using namespace tealet::capi;
 
 namespace {
 
-// Makes the handle behind a node.
+// Constructs the handle in the block of a node, behind it.
 tealet_t* make_handle(CDomain& domain, core::Node& node) noexcept {
   void* extra = domain.extra_bytes > sizeof(tealet_t) ? handle_of(node) + 1 : nullptr;
   return ::new (node.extra()) tealet_t{handle_of(domain.main()), extra};
@@ -55,11 +55,11 @@ tealet_t* duplicate_tealet(CDomain& domain, tealet_t* tealet) noexcept {
   if (original.is_main() || &original == &domain.current()) return nullptr;
   core::Node* node = domain.duplicate(original);
   if (node == nullptr) return nullptr;
-  tealet_t* twin = make_handle(domain, *node);
-  if (twin->extra != nullptr) {
-    std::memcpy(twin->extra, tealet->extra, domain.extra_bytes - sizeof(tealet_t));
+  tealet_t* duplicate = make_handle(domain, *node);
+  if (duplicate->extra != nullptr) {
+    std::memcpy(duplicate->extra, tealet->extra, domain.extra_bytes - sizeof(tealet_t));
   }
-  return twin;
+  return duplicate;
 }
 
 tealet_t* delete_tealet(CDomain& domain, tealet_t* tealet) noexcept {

@@ -3,8 +3,8 @@
 //
 //   tealet: FUNCTION(): what is wrong (state: what runs)
 //
-// docs/c-api.md, "Misuse that ends the process", lists what is detected. What a program can handle
-// is an error instead: TEALET_ERR_*. What only this library can get wrong is a TEALETPP_CHECK.
+// docs/c-api.md, "Misuse that ends the process", lists what is detected. A failure that a program
+// can handle is returned as TEALET_ERR_* instead. A bug in this library fails a TEALETPP_CHECK.
 #pragma once
 
 #include <tealet/cxx/config.hpp>
@@ -24,20 +24,20 @@ struct CDomain;
 [[noreturn]] TEALETPP_COLD TEALETPP_NOINLINE void misuse_null(const char* function,
                                                               const char* parameter) noexcept;
 
-// For the parameters of `function` that must not be null.
+// Aborts if `argument`, passed to `function` as `parameter`, is null.
 inline void require(const void* argument, const char* function, const char* parameter) noexcept {
   if (TEALET_UNLIKELY(argument == nullptr)) misuse_null(function, parameter);
 }
 
-// Aborts if `far`, an address above the caller's frame, is certainly beyond this thread's stack.
+// Aborts if `far`, an address above the caller's frame, is known to be beyond this thread's stack.
 void require_on_stack(const void* far, const char* function, const char* parameter) noexcept;
 
 // Aborts if a block from the program's allocator is not aligned for every type.
 void require_aligned(const void* block) noexcept;
 
-// While it exists, the running tealet is in a function that the program has given the domain, such
-// as tealet_lock_t::lock. A call of the API for the same domain from in there would find that
-// domain in the middle of something. Only in builds with checks.
+// RAII: the running tealet is in a callback, a function that the program gave the domain, such as
+// tealet_lock_t::lock. A callback must not use that domain, which is in the middle of an operation.
+// Does nothing in builds without checks.
 class Callback {
  public:
 #if TEALET_CHECKS
@@ -47,7 +47,7 @@ class Callback {
   static void forbid(const CDomain& domain) noexcept;
 #else
   Callback(const CDomain&, const char*) noexcept {}
-  ~Callback() {}  // NOLINT(*-use-equals-default): a variable of this type is not unused
+  ~Callback() {}  // NOLINT(*-use-equals-default): avoids warnings of unused variables
   static void forbid(const CDomain&) noexcept {}
 #endif
   Callback(const Callback&) = delete;

@@ -1,4 +1,6 @@
-// Stack integrity: watches the bytes of the stack beyond the far end of the running tealet.
+// Stack integrity: detects that the running tealet writes beyond its far end, where the bytes
+// belong to its creator. Full pages there are protected; the bytes beside them are copied and
+// compared.
 #pragma once
 
 #include <tealet/cxx/counting_allocator.hpp>
@@ -34,8 +36,8 @@ class StackIntegrity {
   // Watches for a tealet whose far end is `far` and that runs now. Precondition: nothing is
   // watched.
   void watch(char* far) noexcept;
-  // Compares the copy. False if a byte has changed; the next call returns true then. With the
-  // policies that end the process it does not return.
+  // Compares the watched bytes with their copy. If one has changed, ends the process or returns
+  // false, by the policy. After false the copy is dropped, so the next call returns true.
   bool intact() noexcept;
   // Stops watching. Every page is writable again, so any other tealet can run.
   void release() noexcept;

@@ -1,4 +1,5 @@
-// Transfers between tealets: what tealet.h and tealet_extras.h share.
+// The C API: starting, switching and ending tealets, for the functions of tealet.h and
+// tealet_extras.h.
 #pragma once
 
 #include <tealet/tealet.h>

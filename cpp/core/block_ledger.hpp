@@ -36,7 +36,8 @@ class BlockLedger {
   static BlockLedger* create() noexcept;
   static void destroy(BlockLedger* ledger) noexcept;
 
-  // Aborts if the block is live already. nullptr stands for the block of charge().
+  // Aborts if the block is live already. nullptr: the block of CountingAllocator::charge(), whose
+  // address is not known.
   void add(const void* block, std::size_t bytes) noexcept;
   // Aborts unless the block is live and has this size.
   void remove(const void* block, std::size_t bytes) noexcept;

@@ -9,7 +9,7 @@
 namespace tealet::core {
 
 // tealet_stats_t has the layout of libtealet 0.7, for programs compiled with that: the twelve
-// figures of the table, in order.
+// figures that stats_figures.def lists with TEALET_C_FIGURE, in the same order.
 namespace c_layout {
 enum : std::size_t {
 #define TEALET_C_FIGURE(name, ...) name,

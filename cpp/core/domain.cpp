@@ -72,19 +72,19 @@ Node* Domain::create(std::size_t extra, Node& parent) noexcept {
 Node* Domain::duplicate(const Node& original) noexcept {
   TEALETPP_CHECK(original.domain() == this && !original.is_main() && &original != current_);
   if (original.stack != nullptr && !original.stack->can_be_shared()) return nullptr;
-  Node* twin = create(original.extra_size(), *original.parent);
-  if (twin == nullptr) return nullptr;
+  Node* duplicate = create(original.extra_size(), *original.parent);
+  if (duplicate == nullptr) return nullptr;
   if (original.stack != nullptr) {
-    twin->stack = original.stack;
-    twin->stack->share(memory_);
+    duplicate->stack = original.stack;
+    duplicate->stack->share(memory_);
   }
-  twin->area = original.area;
-  twin->binding = original.binding;
-  twin->origin = original.origin;
-  twin->far = original.far;
-  twin->marked = original.marked;
-  twin->status = original.status;
-  return twin;
+  duplicate->area = original.area;
+  duplicate->binding = original.binding;
+  duplicate->origin = original.origin;
+  duplicate->far = original.far;
+  duplicate->marked = original.marked;
+  duplicate->status = original.status;
+  return duplicate;
 }
 
 Node& Domain::newest_leaf(Node& top) noexcept {

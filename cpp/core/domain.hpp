@@ -52,8 +52,8 @@ struct Hooks {
   void (*close)(Domain& domain);
   // `child` has a new parent. May be nullptr.
   void (*reparented)(Node& child);
-  // Whether the API reports which tealet runs: Nesting::correct_running(). If not, the engine has
-  // only the stack to recognise that another library moved it: may_be_on_stack().
+  // Whether the API reports which tealet runs: Nesting::correct_running(). Otherwise the engine can
+  // only look at the stack to find out that another library has moved it: may_be_on_stack().
   bool knows_running = false;
 };
 
@@ -212,7 +212,7 @@ class Domain {
   enum class Leaving : std::uint8_t {
     pause,
     capture,  // it pauses as a stub
-    // From here on it is not saved.
+    // It does not pause, so it is not saved:
     end,          // its node is freed
     exit,         // its node stays
     abort_start,  // it becomes New again

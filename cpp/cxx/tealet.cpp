@@ -209,9 +209,9 @@ void* Tealet::run_block(void* function, std::size_t size, core::Operate* operate
 
 Tealet Tealet::duplicate() const {
   CxxDomain& domain = usable_stub(node_, "duplicating a tealet");
-  Node* twin = domain.duplicate(*node_);
-  if (twin == nullptr) throw MemoryError();
-  return Tealet(twin);
+  Node* duplicate = domain.duplicate(*node_);
+  if (duplicate == nullptr) throw MemoryError();
+  return Tealet(duplicate);
 }
 
 void Tealet::close() {

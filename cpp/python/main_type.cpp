@@ -156,7 +156,7 @@ PyMethodDef methods[] = {
      "Set the peaks of bytes and blocks to what is allocated now."},
     {"trim", guarded<method_trim>, METH_NOARGS,
      "trim($self, /)\n--\n\n"
-     "Return the cached blocks to the system. Returns how many bytes they had."},
+     "Return the cached blocks to malloc(). Returns how many bytes they had."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -170,17 +170,17 @@ bool can_duplicate(Tealet* tealet) {
 
 PyObject* method_duplicate(PyObject* self, PyObject*) {
   Tealet* tealet = as_tealet(self);
-  Tealet* twin = new_tealet();
-  if (twin == nullptr) return nullptr;
+  Tealet* duplicate = new_tealet();
+  if (duplicate == nullptr) return nullptr;
   const bool refused = !can_duplicate(tealet);
   Node* node = refused ? nullptr : tealet->domain->duplicate(*tealet->node);
   if (node == nullptr) {
     if (!refused) set_error(Errc::memory, tealet);
-    Py_DECREF(twin->object);
+    Py_DECREF(duplicate->object);
     return nullptr;
   }
-  bind(twin, *tealet->domain, *node);
-  return twin->object;
+  bind(duplicate, *tealet->domain, *node);
+  return duplicate->object;
 }
 
 PyObject* method_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }

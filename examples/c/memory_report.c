@@ -52,7 +52,7 @@ static void print_memory_report(tealet_t* tealet) {
 }
 
 static int descend(tealet_t* current, int depth);
-/* Through a pointer, so that the compiler makes every call that is written. */
+/* Through a volatile pointer, so that the compiler cannot inline the calls. */
 static int (*volatile deeper)(tealet_t* current, int depth) = descend;
 
 /* Pauses `depth` calls down. */

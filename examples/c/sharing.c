@@ -1,4 +1,4 @@
-/* What duplicates save: all duplicates of a stub share one saved stack until they run. */
+/* What duplicates cost: all duplicates of a stub share one saved stack until they run. */
 #include <tealet/tealet.h>
 #include <tealet/tealet_extras.h>
 
@@ -12,11 +12,11 @@ static tealet_t* run(tealet_t* current, void* arg) {
 }
 
 static int deep_stub(tealet_t* main_tealet, tealet_t** stub, int depth, void* far);
-/* Through a pointer, so that the compiler makes every call that is written. */
+/* Through a volatile pointer, so that the compiler cannot inline the calls. */
 static int (*volatile deeper)(tealet_t* main_tealet, tealet_t** stub, int depth,
                               void* far) = deep_stub;
 
-/* A stub that is captured `depth` calls down, with all these calls on its stack. */
+/* Captures a stub `depth` calls down, with the frames of all these calls on its stack. */
 static int deep_stub(tealet_t* main_tealet, tealet_t** stub, int depth, void* far) {
   volatile char frame[128];
   int result;
@@ -46,7 +46,7 @@ int main(void) {
   tealet_t* main_tealet;
   tealet_t* stub;
   tealet_stats_t stats;
-  void* far = NULL; /* its own address: everything nearer is on the stub's stack */
+  void* far = NULL; /* its address is the stub's far end: all nearer frames are on its stack */
   int i;
 
   main_tealet = tealet_initialize(&alloc, 0);

@@ -11,7 +11,7 @@
 static int depth_now;
 
 static int descend(tealet_t* current, int depth);
-/* Through a pointer, so that the compiler makes every call that is written. */
+/* Through a volatile pointer, so that the compiler cannot inline the calls. */
 static int (*volatile deeper)(tealet_t* current, int depth) = descend;
 
 /* Pauses `depth` calls down. */

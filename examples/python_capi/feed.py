@@ -1,4 +1,4 @@
-"""Three texts arrive in pieces, in turns. Each has a C parser that pauses in a tealet."""
+"""Parses three texts that arrive in pieces. Each C parser pauses in a tealet until more arrives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pieces(text: bytes, size: int) -> Iterator[bytes]:
 
 
 def feed(main: Main) -> list[object]:
-    """Parse all texts at once, and return their lists."""
+    """Parse all texts at once; return the parsed lists."""
     results: list[object] = [None] * len(TEXTS)
     waiting = [(i, main.tealet(sexpr.parse), pieces(text, 5)) for i, text in enumerate(TEXTS)]
     fullest = main.stats()

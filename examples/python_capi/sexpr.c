@@ -1,15 +1,16 @@
-/* A parser of nested lists, such as "(add 1 (mul 2 3))", that need not have all of its input.
+/* A parser of nested lists, such as "(add 1 (mul 2 3))", that pauses until more input arrives.
  *
- * It is an ordinary recursive parser, with all it knows in C variables. Where its input ends too
- * early it switches to the parent of the tealet that it runs in, which hands it the next piece when
- * there is one. Neither the parser nor its callers notice.
+ * It is an ordinary recursive parser: its whole state is in C variables. Where the input ends too
+ * early, read_piece() switches to the parent of the running tealet. The parent switches back with
+ * the next piece. No other function has code for that.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include <tealet/tealet_python.h>
 
-/* Where the parser is. It lies on the C stack of the tealet, so nobody else gets a pointer to it.
+/* The position in the input. It is on the C stack of the tealet, so no other tealet may get a
+ * pointer to it.
  */
 typedef struct {
   PyObject* piece; /* bytes; strong */
@@ -17,7 +18,7 @@ typedef struct {
   const char* end;
 } input_t;
 
-/* Makes `piece` the input, and takes over the reference. */
+/* Makes `piece` the input, and steals the reference. */
 static int begin_piece(input_t* input, PyObject* piece) {
   if (!PyBytes_Check(piece)) {
     PyErr_Format(PyExc_TypeError, "a piece of text must be bytes, not %R", piece);
@@ -35,14 +36,14 @@ static int begin_piece(input_t* input, PyObject* piece) {
   return 0;
 }
 
-/* Waits for the next piece: the call pauses here. A new reference, or NULL with an exception set,
- * which is TealetExit if the tealet is closed meanwhile.
+/* Pauses until the next piece arrives. Returns a new reference, or NULL with an exception set:
+ * TealetExit if the tealet is closed while it is paused.
  */
 static PyObject* read_piece(void) {
   PyObject* tealet = PyTealet_Current(NULL);
   PyObject* parent = NULL;
   if (PyTealet_Check(tealet) && !PyTealet_CheckMain(tealet)) parent = PyTealet_Parent(tealet);
-  Py_XDECREF(tealet); /* or it would keep itself from being closed */
+  Py_XDECREF(tealet); /* held across the switch, it would keep the tealet alive */
   if (parent == NULL) {
     if (!PyErr_Occurred()) {
       PyErr_SetString(PyExc_ValueError, "the text ends early, and no tealet can wait for more");
@@ -63,14 +64,14 @@ static int next_char(input_t* input) {
   return (unsigned char)*input->next++;
 }
 
-/* The next character that is no space, or -1 with an exception set. */
+/* The next character that is not white space, or -1 with an exception set. */
 static int next_visible(input_t* input) {
   int c = next_char(input);
   while (c == ' ' || c == '\n' || c == '\r' || c == '\t') c = next_char(input);
   return c;
 }
 
-/* The word that begins with `c`. A piece may end in it, so what is there already is kept here. */
+/* The word that begins with `c`. A piece may end inside it, so its bytes are collected here. */
 static PyObject* parse_word(input_t* input, int c) {
   char text[256];
   Py_ssize_t length = 0;
@@ -83,11 +84,11 @@ static PyObject* parse_word(input_t* input, int c) {
     text[length++] = (char)c;
     c = next_char(input);
   }
-  input->next--; /* it belongs to what comes next */
+  input->next--; /* `c` is not part of the word */
   return PyUnicode_FromStringAndSize(text, length);
 }
 
-/* What comes between the parentheses; the first one has been read. */
+/* The items of a list whose opening parenthesis has been read, up to the closing one. */
 static PyObject* parse_list(input_t* input) {
   if (Py_EnterRecursiveCall(" in a nested list")) return NULL;
   PyObject* list = PyList_New(0);
@@ -123,9 +124,9 @@ static PyMethodDef functions[] = {
     {"parse", parse, METH_O,
      "parse($module, piece, /)\n--\n\n"
      "Return the list that begins in ``piece`` as a list of words and lists.\n\n"
-     "Where it does not end there, the call switches to the parent of the running tealet, and "
-     "goes\n"
-     "on with the piece that it is handed. An empty piece is the end of the text."},
+     "If the list does not end in ``piece``, the call switches to the parent of the running\n"
+     "tealet, and continues with the piece that is passed back. An empty piece means the end of\n"
+     "the text."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,3 +1,5 @@
+# The types of the extension module, for type checkers and editors. Its docstrings are in
+# cpp/python/. tests/test_type_stubs.py compares this file with the module.
 import enum
 from collections.abc import Callable
 from types import TracebackType
@@ -23,6 +25,7 @@ class Status(enum.Enum):
     EXITED = 4
     DEFUNCT = 5
 
+# What Stats and StatsDifference have in common. The module has no such class.
 @type_check_only
 class _Figures:
     @property

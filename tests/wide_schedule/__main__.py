@@ -39,7 +39,7 @@ def play_here(seed, *, repeatable):
 
 
 def play_apart(seed, *, repeatable):
-    """The same in a forked process. Returns its counts, or None if it failed."""
+    """Plays one schedule in a forked process. Returns its counts, or None if it failed."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -72,7 +72,7 @@ def main():
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=None)
     parser.add_argument("--keep-going", action="store_true", help="after a failure, too")
-    parser.add_argument("--repeatable", action="store_true", help="threads take turns in all")
+    parser.add_argument("--repeatable", action="store_true", help="threads always take turns")
     parser.add_argument("--here", action="store_true", help="in this process, for a debugger")
     options = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":

@@ -1,6 +1,7 @@
 """The functions that tealets run. Each has a namespace of its own, which its frames borrow.
 
-Whatever is cleared or freed while a body is paused, it notices: its globals, closure cells, locals.
+A body checks that nothing of it was cleared or freed while it was paused: globals, closure cells,
+locals.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""The garbage collector, as every CPython bears it."""
+"""Garbage collection in a way that no CPython crashes on."""
 
 import gc
 

@@ -1,4 +1,7 @@
-"""The expected fate of each tealet and each domain. Nothing here refers to a tealet or a Main."""
+"""The fates: what is expected of each tealet and each domain.
+
+Nothing here refers to a tealet or a Main, so that predictions keep none alive.
+"""
 
 import weakref
 
@@ -6,22 +9,22 @@ from tealetpp import InvalidError, ThreadError
 
 
 class Fate:
-    """One tealet, or the main one of a domain."""
+    """What is expected of one tealet. Main tealets have a fate, too."""
 
     def __init__(self, name, domain, status="new"):
         self.name = name
         self.domain = domain
         self.status = status  # new, stub, paused, running, ended, defunct
         self.resumes = self  # which tealet runs innermost when this one is resumed
-        self.cause = None  # why it may be unwound, if it may
+        self.cause = None  # "dropped", "closed" or "handed over" once it may be unwound
         self.exiting = False
         self.refuses = 0  # how often it will refuse to end
         self.fails = False  # whether it raises another exception when it is unwound
-        self.leaked = False  # may never unwind
+        self.leaked = False  # may end without unwinding
         self.handles = False  # whether it paused in an `except` block
-        self.must_be_found = False  # by the collector
+        self.must_be_found = False  # by the collector: how it is in a cycle, if it is
         self.unwound = 0
-        self.closer = None  # the running tealets, here and in its domain, when it was unwound
+        self.closer = None  # who ran when it was unwound: on the thread, in its domain
         self.witness = None  # a weak reference to an object that its locals own
 
     def __repr__(self):
@@ -34,14 +37,14 @@ class Fate:
         return self.leaked or may_be_defunct or self.domain.is_leaked()
 
     def may_keep_locals(self):
-        """Whether they may stay for ever: only the C stack knew of an exception that was handled
-        in the middle of a call, and its traceback refers to the frames."""
+        """Whether its locals may never be freed. Only its C stack referred to an exception that was
+        handled in the middle of a call, and the traceback refers to the frames."""
         home = self.domain.home  # the tealets inside it have paused with it
         return self.is_leaked() and (self.handles or (home is not None and home.may_keep_locals()))
 
 
 class DomainRecord:
-    """One domain, and its place among the domains of its thread."""
+    """What is expected of one domain, and where it is nested."""
 
     def __init__(self, name, thread, home, limit):
         self.name = name
@@ -67,11 +70,11 @@ class DomainRecord:
         return self.main.leaked or (self.home is not None and self.home.is_leaked())
 
     def may_be_closed(self):
-        """Whether it may have been closed by now, by whatever came between."""
+        """Whether other code may have closed it by now."""
         return self.closing or self.may_close or self.closed or self.is_leaked()
 
     def is_exempt(self):
-        """Whether something of it may have been closed: that does not ask for the limit."""
+        """Whether it may be past its memory limit, from which closing is exempt."""
         return self.closing or self.may_close or any(fate.cause for fate in self.fates)
 
     def is_enclosing_exiting(self):
@@ -111,15 +114,16 @@ class Nesting:
         return True
 
     def is_leaving(self):
-        """Whether the body of what runs, or of what that runs in, has ended. Then what it has
-        opened is being closed."""
+        """Whether the body of the running tealet, or of one that encloses it, has ended. Then the
+        domains that were opened in it are being closed."""
         tealet = self.running
         while tealet is not None and tealet.status != "ended":
             tealet = tealet.domain.enclosing
         return tealet is not None
 
     def is_handling_around(self, tealet, me):
-        """Whether something does between `tealet`, which runs, and `me`, which it runs in."""
+        """Whether a main tealet between the running `tealet` and `me`, which encloses it, has
+        paused in an `except` block."""
         while tealet is not me and tealet is not None:
             if tealet.domain.main.handles:
                 return True
@@ -127,8 +131,9 @@ class Nesting:
         return False
 
     def foretell(self, domain, here):
-        """The exception that using `domain` from the thread `here` gets; None if it can be used."""
-        main = domain.ref() if domain.ref is not None else None  # it is just being opened
+        """Predicts the exception that using `domain` on the thread `here` raises. None if it can be
+        used."""
+        main = domain.ref() if domain.ref is not None else None  # no ref: it is being opened
         if main is None or domain.closed or (domain.home and domain.home.status == "ended"):
             return InvalidError
         if domain.thread is not here:

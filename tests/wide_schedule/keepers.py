@@ -22,10 +22,10 @@ class MainWithDel(Main):
 
 
 def find_running():
-    """Whose frames these are: a tuple of the fate, None at the bottom of a thread; nothing if no
-    frame tells, since a body has left all of its own.
+    """Finds in the Python frames which tealet runs. While a tealet ends, nothing else tells it.
 
-    In the middle of an end nobody else knows it for certain.
+    Returns a tuple of its fate, or of None outside of all tealets. An empty tuple if no frame is
+    that of a body: the running one has left all its frames.
     """
     frame = sys._getframe()
     while frame is not None:
@@ -83,7 +83,7 @@ class Switcher:
 
 
 class Phoenix:
-    """Comes back to life, once, with what it holds."""
+    """An object that its finalizer resurrects once, with what it holds."""
 
     def __init__(self, thread, held):
         self.thread = thread

@@ -15,7 +15,7 @@ DEEPEST = 7
 
 
 class NotMe:
-    """What one that refuses to end hands to its closer, which must not receive it."""
+    """What a tealet that refuses to end passes to its closer, which gets a TealetError instead."""
 
 
 class Player:
@@ -24,7 +24,7 @@ class Player:
         self.thread = thread
         self.fate = fate  # of the tealet whose function this is; None at the bottom of a thread
         self.operations = operations
-        self.kept = []  # its locals, which others can be in a cycle with
+        self.kept = []  # objects that its locals own, so that cycles through them can be made
         self.cycle = None
         self.leaves = False
 
@@ -42,13 +42,13 @@ class Player:
         return self
 
     def take_witness(self):
-        """What only one local variable refers to."""
+        """An object for one local variable, which is its only owner: see Witness."""
         witness = Witness()
         self.fate.witness = weak(witness)
         return witness
 
     def take_cycle(self):
-        """What a closure is to hold, too."""
+        """An object for a closure, to make a cycle through it. None if there is to be none."""
         if self.cycle is not None:
             self.world.counts["cycle through a closure"] += 1
         return self.cycle
@@ -63,7 +63,7 @@ class Player:
             )
 
     def step(self, act, level):
-        """Does one thing. False if it is time to return to a less deep level."""
+        """Does one operation. False if the caller is to return to the level above."""
         thread = self.thread
         if self.fate is not None and self.fate.must_be_found:
             return self.wait_to_be_found()
@@ -119,7 +119,7 @@ class Player:
             self.deliver("error", error.token)
 
     def deliver(self, kind, token):
-        """Predicts who gets what this one returns or raises."""
+        """Predicts who receives what this tealet returns or raises."""
         parent = self.fate.domain.ref().current.parent
         receiver = self.world.by_id.get(id(parent))
         while kind == "error" and receiver.status == "new":
@@ -139,7 +139,7 @@ class Player:
         if fate.unwound != 1:
             raise Wrong(f"{fate!r} ends again")
         parent = fate.domain.ref().current.parent
-        # An exception ends those on its way that have not begun: deliver().
+        # An exception ends each ancestor that has not begun, and goes on to the next: deliver().
         while parent is not None and world.fate_of(parent) is None:
             parent = parent.parent
         receiver = world.fate_of(parent)
@@ -157,7 +157,7 @@ class Player:
     # --- switching ---
 
     def switch_to(self, target, method, token=None):
-        """Calls what `method` finds of the tealet, and checks what comes of it."""
+        """Calls the method of the tealet that `method` returns, and checks the outcome."""
         if token is None:
             token = self.world.send(target)
         tealet = (
@@ -234,7 +234,7 @@ class Player:
         world.counts["unwound"] += 1
         me.exiting = True
         me.closer = closer
-        # Inside of one that is unwound nobody needs to have closed this one: it may be its child.
+        # If an enclosing tealet is being unwound, nobody may have asked to close this one.
         if me.refuses and not world.in_child and not domain.is_enclosing_exiting():
             me.refuses -= 1
             domain.plain = False  # it holds the tealet from now on
@@ -242,7 +242,8 @@ class Player:
             me.resumes = thread.running
             return target, Refusal(self, me, closer)
         self.operations.while_unwinding(self)
-        # Not where the domain inside of it would catch it, nor in place of an enclosing one's exit.
+        # Not where a domain inside of it would catch the error, nor instead of the TealetExit of an
+        # enclosing tealet.
         if me.fails and thread.running is me and not domain.is_enclosing_exiting():
             token = world.token()
             world.unwinding_errors[token] = 0
@@ -251,7 +252,7 @@ class Player:
 
 
 class Refusal:
-    """Switches back to the closer, which still believes that it runs."""
+    """Switches back to the closer instead of ending: the refusal of one tealet to end."""
 
     def __init__(self, player, me, closer):
         self.thread = player.thread
@@ -262,12 +263,12 @@ class Refusal:
             me.leaked,
             me.leaked or me.domain.closing or me.domain.may_close,
         )
-        self.address = f"at {id(me.domain.ref().current):#x}"  # as in what its closer hears
+        self.address = f"at {id(me.domain.ref().current):#x}"  # as in the closer's TealetError
         self.may_be_unheard = False
         self.thread.world.refusals.append(self)
 
     def take_back(self):
-        """The limit of memory is in the way."""
+        """The switch back failed at the memory limit, so the tealet ends after all."""
         self.me.exiting = True
         self.me.leaked = self.was_leaked
         self.thread.world.refusals.remove(self)
@@ -280,13 +281,14 @@ class Refusal:
             return self.me.domain.ref().current.parent.switch(NotMe)
         except TealetExit:
             if self in world.refusals:
-                # Who closed it is not who was refused: its exit came where none can be raised, and
-                # this one is in its place. Who was refused may hear of it later, or has ended.
+                # Another closer got in: the first TealetExit came where it could not be raised, and
+                # this one is raised in its place. The first closer may get its error later, or
+                # has ended.
                 self.may_be_unheard = True
                 world.counts["refused another one"] += 1
             raise
 
 
 def saw(world, error):
-    """Takes note of what a close() raised. False if it was not predicted."""
+    """Records what a close() raised. False if that was not predicted."""
     return isinstance(error, (Boom, TealetError)) and world.saw(error)

@@ -76,7 +76,7 @@ def play_thread(world, thread):
     while not all(other.has_stopped for other in world.threads):
         world.turns.give(thread, thread.rng)
     player.kept.clear()
-    for found in (thread.inbox, thread.risen):  # of other threads
+    for found in (thread.inbox, thread.risen):  # they may hold tealets of other threads
         found.clear()
     thread.may_check = True
     while not all(other.may_check for other in world.threads):
@@ -95,7 +95,7 @@ def plain_act(player, level):
 
 
 def leave_open(world, thread):
-    """The thread ends with open domains, which cannot unwind any more."""
+    """Lets the thread end with open domains. Their tealets can never be unwound then."""
     domain, main = ops.open_main(Player(world, thread, None, Operations(ALL)), None)
     thread.mains[domain] = main
     for domain in thread.domains:
@@ -106,7 +106,7 @@ def leave_open(world, thread):
 
 
 def wind_up(world, thread, player):
-    """Everything is dropped, collected, or closed. By then nothing else may be left."""
+    """Drops, collects or closes everything, and checks that nothing is left."""
     for fate in list(thread.handles):
         fate.cause = "dropped"
     for domain in thread.domains:
@@ -146,12 +146,12 @@ def wind_up(world, thread, player):
             world.fail(f"{domain}: {error!r}")
         domain.closed = True
         del main
-    find_all(thread, player)  # only those referred to these
+    find_all(thread, player)  # only these domains referred to what is found now
 
 
 def wait_for_collection(world, thread):
-    """Until another thread's has ended: meanwhile there is no other, and what it has found can be
-    found by nobody else."""
+    """Waits until another thread's collection has ended. Until then no other one begins, and none
+    could find the same garbage."""
     while world.collecting not in (None, thread.ident):
         world.turns.give(thread, thread.rng)
 

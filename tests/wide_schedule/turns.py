@@ -1,4 +1,4 @@
-"""Who may run: one thread at a time, in an order that the seed decides; or all of them."""
+"""Which thread may run: one at a time, in an order that the seed decides; or all of them."""
 
 import _thread
 import threading
@@ -8,9 +8,9 @@ import time
 class Turns:
     def __init__(self, lock_step):
         self.lock_step = lock_step
-        self.waiting = {}  # a lock each
+        self.waiting = {}  # thread -> the lock that it waits for
         self.holder = None
-        self.leaving = None  # which ends, though its turn is over
+        self.leaving = None  # a thread that has passed on its turn and is about to end
 
     def join(self, thread):
         self.waiting[thread] = _thread.allocate_lock()
@@ -35,7 +35,7 @@ class Turns:
             time.sleep(0)
             return
         others = [thread for thread in self.waiting if thread is not me]
-        # What is deleted just after the turn was passed on finds another holder.
+        # A __del__ that runs after its thread has passed on the turn must not pass it on again.
         if others and self.holder is me:
             mine = self.waiting[me]
             self.pass_to(rng.choice(others))
@@ -43,7 +43,7 @@ class Turns:
             self.see_off()
 
     def leave(self, me, rng):
-        """Its thread ends."""
+        """Passes on the turn for good: the thread of `me` ends."""
         del self.waiting[me]
         if self.lock_step and self.waiting:
             if threading.current_thread() is not threading.main_thread():
@@ -51,7 +51,7 @@ class Turns:
             self.pass_to(rng.choice(list(self.waiting)))
 
     def see_off(self):
-        """What a thread drops at its very end, it drops before the next one goes on."""
+        """Waits until the leaving thread has ended: it drops its last objects before others run."""
         leaving, self.leaving = self.leaving, None
         if leaving is not None:
             leaving.join()

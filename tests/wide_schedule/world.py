@@ -1,4 +1,4 @@
-"""What all threads of one schedule share, and what must hold in the end."""
+"""The state that all threads of one schedule share, and the checks at its end."""
 
 import collections
 import gc
@@ -25,11 +25,11 @@ class Boom(Exception):
 
 
 class Gone(Exception):
-    """What an operation has chosen has ended since: anything may run before it is used."""
+    """An operation has chosen a tealet, and other code has ended or dropped it before its use."""
 
 
 class Handles(dict):
-    """The tealets that a thread knows, by their fates."""
+    """The tealets that a thread refers to, by their fates. A missing one raises Gone."""
 
     def __missing__(self, fate):
         raise Gone(fate)
@@ -45,15 +45,15 @@ class Handles(dict):
 
 
 class Wrong(BaseException):
-    """The library has not done what was predicted. Not to be caught by `except Exception`."""
+    """The library has not done what was predicted. No `except Exception` may catch this."""
 
 
 class Witness:
-    """Owned by the locals of one body: with them it goes."""
+    """An object that only the locals of one body own. A weak reference shows whether they live."""
 
 
 class Thread(Nesting):
-    """What one thread of the schedule has."""
+    """The state of one thread of the schedule."""
 
     def __init__(self, world, index, operations):
         super().__init__()
@@ -64,9 +64,9 @@ class Thread(Nesting):
         self.domains = []
         self.mains = {}  # domain record -> Main
         self.handles = Handles()  # fate -> Tealet
-        self.inbox = []  # what others have handed over
-        self.risen = []  # what came back from a collection
-        self.shields = 0  # within what may be refused for want of stack
+        self.inbox = []  # tealets that other threads have handed over
+        self.risen = []  # each Phoenix that a finalizer has resurrected
+        self.shields = 0  # not 0: RecursionError is expected, as the stack may be used up
         self.leaves_open = self.has_stopped = self.may_check = False
         self.ident = None
 
@@ -85,21 +85,21 @@ class World:
         self.threads = [Thread(self, i, operations) for i in range(count)]
         self.by_ident = {}
         self.by_id = {}  # id() of a tealet -> its fate
-        self.sent = {}  # token -> who must get it
-        self.unwinding_errors = {}  # token -> how often it was seen
-        self.refusals = []  # that nobody has heard of
+        self.sent = {}  # token -> the fate that must receive it
+        self.unwinding_errors = {}  # token of an error of unwinding -> how often it was seen
+        self.refusals = []  # not yet reported by a TealetError
         self.fates = []
         self.last = 0
         self.failures = []
-        self.collecting = None  # the thread that does
+        self.collecting = None  # the identifier of the thread that collects garbage
         self.warned = 0
         self.counts = collections.Counter()
         self.log = collections.deque(maxlen=60)
         self.fork_allowed = rng.random() < 0.3
         self.eager = rng.choice([None, None, (1, 2, 2), (7, 2, 2), (50, 2, 2)])
         self.process = os.getpid()
-        self.blind = False
-        # Only then: where it is, more is checked.
+        self.blind = False  # an event was missed, so predictions that depend on it are not checked
+        # In few schedules: once greenlet is imported, the library checks more.
         self.greenlet = import_greenlet() if rng.random() < 0.15 else None
         self.left_open = []
 
@@ -109,8 +109,8 @@ class World:
         return os.getpid() != self.process
 
     def has_lost(self):
-        """Whether some tealet did not unwind: what C functions on its stack refer to stays. That
-        may be a Main."""
+        """Whether some tealet did not unwind. Objects that C functions on its stack own stay alive,
+        and one of them may be a Main."""
         return any(fate.is_leaked() for fate in self.fates)
 
     # --- tokens ---
@@ -127,9 +127,9 @@ class World:
     def receive(self, me, token):
         exited = any(fate.exiting and fate.status == "ended" for fate in me.domain.fates)
         if token is None and exited:
-            return  # the end of one whose closer was ended itself while it waited for that
+            return  # a tealet has ended whose closer was ended meanwhile
         to = self.sent.pop(token, None)
-        # Goes to the parent if `to` has ended or is defunct; to main if main could not be saved.
+        # The parent receives it if `to` has ended or is defunct; main, if main could not be saved.
         passed_on = to is not None and (to.status == "ended" or to.domain.limit is not None)
         if to is not me and not passed_on and not self.blind:
             raise Wrong(f"{me!r} received {token}, which is for {to!r}")
@@ -154,7 +154,7 @@ class World:
         domain.fates.append(fate)
         return fate
 
-    # --- what is reported elsewhere ---
+    # --- what arrives in hooks of the interpreter ---
 
     def on_collection(self, phase, info):
         self.collecting = threading.get_ident() if phase == "start" else None
@@ -163,7 +163,7 @@ class World:
         try:
             self.look_at_unraisable(args)
         except RecursionError:
-            self.blind = True  # too deep in a recursion to see what it was
+            self.blind = True  # too little stack is left to look at the exception
 
     def look_at_unraisable(self, args):
         error = args.exc_value
@@ -173,11 +173,12 @@ class World:
         if isinstance(error, RecursionError) and thread is not None and thread.shields:
             return
         if type(error) is TealetExit and args.exc_traceback.tb_frame.f_code.co_name == "__del__":
-            # Who is closed there does not hear of it, and refuses to end, or ends for its closer.
+            # It was raised in a __del__ of the closed tealet, and is lost there. So the tealet
+            # refuses to end, or ends for its closer.
             self.blind = True
             return
         if isinstance(error, Boom) and (self.blind or self.was_dropped(args.object)):
-            self.sent.pop(error.token, None)  # it fails while it is being ended
+            self.sent.pop(error.token, None)  # its tealet raised it while it was unwound
             return
         lines = traceback.format_exception(args.exc_type, error, args.exc_traceback)
         self.fail(f"unraisable in {args.err_msg}: " + "".join(lines))
@@ -187,7 +188,7 @@ class World:
         return fate is not None and fate.cause is not None
 
     def saw(self, error):
-        """Whether it is one that a tealet that was unwound has brought about."""
+        """Whether unwinding a tealet has caused the error, which then counts as seen."""
         if isinstance(error, Boom) and error.token in self.unwinding_errors:
             self.unwinding_errors[error.token] += 1
             error.__traceback__ = error.__context__ = None
@@ -195,7 +196,7 @@ class World:
         if type(error) is TealetError and "refuses" in str(error):
             heard = [refusal for refusal in list(self.refusals) if refusal.address in str(error)]
             if heard:
-                self.refusals.remove(heard[0])  # it may have refused several
+                self.refusals.remove(heard[0])  # one of them: a tealet may refuse several times
             error.__traceback__ = error.__context__ = None
             return bool(heard) or self.blind
         return False
@@ -203,16 +204,16 @@ class World:
     def on_warning(self, message, category, *_):
         if category is ResourceWarning and "thread has ended" in str(message):
             self.warned += 1
-        elif category is not DeprecationWarning:  # a fork while there are threads
+        elif category is not DeprecationWarning:  # CPython's, of a fork while there are threads
             self.fail(f"warned: {message}")
 
     def fail(self, text):
         self.failures.append(text)
 
-    # --- the whole ---
+    # --- the course of a schedule ---
 
-    def play(self, first, run_thread):
-        """Runs it all. Raises Wrong if anything was not as predicted; returns the counts."""
+    def play(self, safe_point, run_thread):
+        """Plays the schedule, and returns its counts. Raises Wrong if a prediction failed."""
         collector.collect()
         before = _tealetpp._census()
         thresholds = gc.get_threshold()
@@ -222,7 +223,8 @@ class World:
         threading.excepthook = lambda args: self.fail(
             "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
         )
-        gc.callbacks.insert(0, self.on_collection)  # it must not know of an end before the library
+        # First, because pending tealets may be ended as soon as the library's callback has run.
+        gc.callbacks.insert(0, self.on_collection)
         others = []
         for thread in self.threads:
             self.turns.join(thread)
@@ -231,19 +233,19 @@ class World:
             others[-1].start()
         while len(self.by_ident) < len(others):
             time.sleep(0)
-        collector.collect()  # so that the next one does not depend on how they began
+        collector.collect()  # so that the next collection does not depend on how threads began
         if self.eager is not None:
             gc.set_threshold(*self.eager)
         self.turns.begin(self.threads[0])
         run_thread(self, self.threads[0])
         for other in others:
             other.join()
-        first()  # a safe point for pending tealets of this thread
+        safe_point()
         gc.set_threshold(*thresholds)
         self.end_of_threads()
         for _ in range(4):
             collector.collect()
-            first()
+            safe_point()
         self.check_end(before)
         return self.counts
 
@@ -257,7 +259,7 @@ class World:
         leaving = sum(thread.leaves_open for thread in self.threads)
         self.counts["threads"] += len(self.threads)
         self.counts["threads that end with open domains"] += leaving
-        # What one that did not unwind keeps may be a Main, which nobody can close.
+        # A tealet that did not unwind may keep a Main alive, which nobody can close.
         is_told = self.warned == leaving or (self.warned > leaving and self.has_lost())
         if not is_told and not self.failures and not self.blind:
             self.fail(f"{leaving} threads left domains open, {self.warned} warnings")

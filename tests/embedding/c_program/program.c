@@ -1,4 +1,4 @@
-/* Counts down in several tealets at once, and checks that all memory comes back. */
+/* A C program: counts down in several tealets at once, and checks that all memory comes back. */
 #include <tealet/tealet_extras.h>
 
 #include <stdio.h>
@@ -10,11 +10,11 @@ static int failures = 0;
 
 static void check(int holds, const char* what) {
   if (holds) return;
-  fprintf(stderr, "c_program: not so: %s\n", what);
+  fprintf(stderr, "c_program: check failed: %s\n", what);
   failures += 1;
 }
 
-/* Hands main every number from *arg down to 1. */
+/* Passes main every number from *arg down to 1. */
 static tealet_t* count_down(tealet_t* current, void* arg) {
   int n = *(int*)arg;
   for (; n > 0; --n) {

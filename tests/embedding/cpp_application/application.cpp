@@ -1,4 +1,5 @@
-// Walks a tree by recursion in a tealet, one leaf at a time, and makes every kind of error.
+// A C++ application: walks a tree by recursion in a tealet, unwinds a paused tealet, and catches
+// the library's exceptions.
 #include <tealet/tealet.hpp>
 
 #include <cstddef>
@@ -13,7 +14,7 @@ int failures = 0;
 
 void check(bool holds, const char* what) {
   if (holds) return;
-  std::cerr << "cpp_application: not so: " << what << '\n';
+  std::cerr << "cpp_application: check failed: " << what << '\n';
   failures += 1;
 }
 
@@ -28,8 +29,8 @@ void check_throws(F function, const char* what) {
   check(thrown, what);
 }
 
-// Hands main the numbers of a tree of that depth, from left to right. The number lies on the heap,
-// as nothing else than this tealet may look at its stack.
+// Passes main the numbers of the leaves of a tree, from left to right. `number` is in main's
+// frame: main must not read this tealet's stack.
 void walk(tealet::Main& main, int& number, int depth) {
   if (depth == 0) {
     main.switch_to(&number);
@@ -72,14 +73,18 @@ void check_unwinding(tealet::Main& main) {
 
 void check_errors(tealet::Main& main) {
   tealet::Tealet thrower = main.create([] { throw std::runtime_error("out of a tealet"); });
-  check_throws<std::runtime_error>([&] { thrower.switch_to(); }, "an exception gets to the parent");
-  check_throws<tealet::InvalidError>([&] { thrower.switch_to(); }, "the tealet has ended then");
-  check_throws<tealet::Error>([&] { thrower.switch_to(); }, "which is an error of the library");
+  check_throws<std::runtime_error>([&] { thrower.switch_to(); },
+                                   "an exception arrives in the parent");
+  check_throws<tealet::InvalidError>([&] { thrower.switch_to(); },
+                                     "a tealet that has ended is refused");
+  check_throws<tealet::Error>([&] { thrower.switch_to(); }, "InvalidError is an Error");
 
   tealet::Main::Options options;
   options.memory_limit = 1;
-  check_throws<tealet::MemoryError>([&] { const tealet::Main none(options); }, "there is a limit");
-  check_throws<std::bad_alloc>([&] { const tealet::Main none(options); }, "MemoryError is one");
+  check_throws<tealet::MemoryError>([&] { const tealet::Main none(options); },
+                                    "the memory limit is kept");
+  check_throws<std::bad_alloc>([&] { const tealet::Main none(options); },
+                               "MemoryError is a bad_alloc");
 }
 
 }  // namespace
@@ -92,7 +97,7 @@ int main() {
   check_errors(main);
 
   const tealet::Stats stats = main.stats();
-  check(!stats.enabled || (stats.n_active == 1 && stats.n_total == 4), "three were made and ended");
+  check(!stats.enabled || (stats.n_active == 1 && stats.n_total == 4), "three tealets have ended");
   check(stats.stack_bytes == 0, "nothing is saved in the end");
   if (failures != 0) return 1;
   std::cout << "cpp_application: sum " << sum << ", " << stats.stack_bytes << " bytes saved\n";

@@ -1,5 +1,5 @@
-// Tealets in memory of the application's own: a fixed array. Every byte comes from there, and goes
-// back.
+// A C++ application that gives its tealets memory from a fixed array. Every byte is taken from
+// there and returned.
 #include <tealet/tealet.hpp>
 
 #include <cstddef>
@@ -16,13 +16,13 @@ int failures = 0;
 
 void check(bool holds, const char* what) {
   if (holds) return;
-  std::cerr << "memory_resource: not so: " << what << '\n';
+  std::cerr << "memory_resource: check failed: " << what << '\n';
   failures += 1;
 }
 
 std::size_t taken_elsewhere = 0;  // blocks from operator new
 
-// Hands out parts of an array, and knows which are out.
+// Allocates from an array, and records the live blocks.
 class ArrayResource final : public std::pmr::memory_resource {
  public:
   std::size_t bytes_out() const { return bytes_out_; }
@@ -51,7 +51,7 @@ class ArrayResource final : public std::pmr::memory_resource {
   std::pmr::monotonic_buffer_resource array_resource_{array_, sizeof array_,
                                                       std::pmr::null_memory_resource()};
   std::pmr::unsynchronized_pool_resource pool_{&array_resource_};
-  // The ledger, in the same array so that it does not count as taken elsewhere.
+  // The live blocks. In the same array, so that taken_elsewhere does not count the map.
   std::pmr::map<void*, std::size_t> blocks_{&array_resource_};
   std::size_t bytes_out_ = 0;
 };
@@ -61,7 +61,7 @@ void check_balance(tealet::Main& main, const ArrayResource& resource) {
   check(main.memory().bytes_from_upstream() == resource.bytes_out(),
         "what the domain has taken is what the resource has given");
   check(!stats.enabled || stats.bytes_allocated + stats.bytes_cached == resource.bytes_out(),
-        "the statistics say so too");
+        "the statistics have the same figure");
 }
 
 void pause_deep(tealet::Main& main, int depth) {
@@ -75,7 +75,7 @@ void pause_deep(tealet::Main& main, int depth) {
   frame[0] = 2;
 }
 
-// The most bytes that were out at once.
+// Returns the most bytes that were live at once.
 std::size_t run_tealets(tealet::Main& main, const ArrayResource& resource) {
   tealet::Tealet tealets[20];
   const std::size_t elsewhere = taken_elsewhere;

@@ -1,4 +1,7 @@
-"""C++ tealets of one extension module and Python's tealets, nested in each other in one process."""
+"""Checks of an extension module's C++ tealets and Python's tealets, nested in one process.
+
+tests/test_embedding.py runs it. It also runs the checks of handing_over.py.
+"""
 
 import gc
 import sys
@@ -12,7 +15,7 @@ LEAVES = list(range(8))
 
 
 def deeper(levels, function):
-    """Call a function with that many frames of C++ above it on the stack."""
+    """Call a function below `levels` calls that go through C++."""
     return walks.call(lambda: deeper(levels - 1, function)) if levels else function()
 
 
@@ -74,7 +77,7 @@ def check_an_exception_of_cpp_arrives():
 
 
 def check_python_tealets_that_walk():
-    """Each has a walk of its own, and goes on with it at another depth each time."""
+    """Each has its own walk, and resumes it at another depth of the stack each time."""
     with tealetpp.Main() as main:
 
         def walker(levels):
@@ -144,7 +147,7 @@ def check_python_tealets_in_a_cpp_tealet():
 
 
 def check_all_nested():
-    """A Python tealet, a C++ tealet in it, in that a Python tealet, and in that a walk."""
+    """A Python tealet runs a C++ tealet, which runs a Python tealet, which runs a walk."""
     with tealetpp.Main() as outer:
 
         def inside():

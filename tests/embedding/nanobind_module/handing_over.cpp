@@ -1,5 +1,5 @@
-// C++ code that was called from a Python tealet pauses in the middle of its work, by the C API of
-// tealetpp: docs/python-c-api.md.
+// C++ code called from a Python tealet pauses that tealet in the middle of its work, through the C
+// API for extension modules: docs/python-c-api.md.
 #include "handing_over.hpp"
 
 #include <tealet/tealet_python.h>
@@ -37,7 +37,7 @@ long hand_over_leaves(int depth) {
   return sum;
 }
 
-// The statistics of the domain of this Main.
+// The statistics of the domain of `main`, a Python Main.
 nb::dict python_stats(nb::handle main) {
   tealet_stats_t stats;
   std::size_t bytes_cached = 0;

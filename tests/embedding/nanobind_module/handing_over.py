@@ -1,4 +1,4 @@
-"""Python's tealets, switched by C++ code of another module in the middle of its work."""
+"""Checks of Python's tealets that C++ code of another module switches in the middle of its work."""
 
 import gc
 
@@ -11,7 +11,7 @@ LEAVES = list(range(2**DEPTH))
 
 
 def raised(error, call, *args):
-    """What the error says that a call raises."""
+    """The message of the exception that a call raises."""
     try:
         call(*args)
     except error as caught:
@@ -28,7 +28,7 @@ def paused(main, run=walks.hand_over_leaves):
 
 
 def rest_of(tealet):
-    """Answer 10 to all leaves that are left; return them, and what the tealet ends with."""
+    """Answer 10 at each leaf that is left. Return these leaves and the tealet's result."""
     seen = []
     while tealet:
         seen.append(tealet.switch(10))
@@ -36,7 +36,7 @@ def rest_of(tealet):
 
 
 def check_walks_that_take_turns():
-    """At every step another one goes first, so each comes back to where another has been."""
+    """Another tealet goes first at every step, so each is restored where another one was."""
     with tealetpp.Main() as main:
         tealets = [main.tealet(walks.hand_over_leaves) for _ in range(5)]
         assert [tealet.switch(DEPTH) for tealet in tealets] == [0] * 5
@@ -94,7 +94,7 @@ def check_destructors_run_however_it_ends():
         assert walks.open_walks() == 3
         assert raised(KeyError, tealets.pop().throw, KeyError("thrown")) == "'thrown'"
         assert walks.open_walks() == 2
-        # What C++ throws by itself gets to the parent too, as an exception of Python.
+        # A C++ exception arrives in the parent, too, as a Python exception.
         assert "bad_cast" in raised(RuntimeError, tealets.pop().switch, "no number")
         assert walks.open_walks() == 1
         assert tealets[0].status is tealetpp.Status.SUSPENDED
@@ -145,7 +145,7 @@ def check_beside_cpp_tealets():
 
 
 def check_all_nested():
-    """A Python tealet; in it a C++ tealet; in that a domain whose tealets hand over, to a walk."""
+    """A Python tealet runs a C++ tealet, which runs a Python domain and a walk in turns."""
     with tealetpp.Main() as outer:
 
         def inside():

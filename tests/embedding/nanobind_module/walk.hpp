@@ -1,7 +1,7 @@
 // A walk over a tree by recursion, which knows nothing of tealets.
 #pragma once
 
-// How many walks are not at their end.
+// The number of walks that have begun and not ended.
 inline int open_walks = 0;
 
 struct OpenWalk {

@@ -1,7 +1,8 @@
-// An extension module that runs C++ tealets inside Python. (Python's own: handing_over.cpp)
+// An extension module that runs C++ tealets inside Python. handing_over.cpp has the part that
+// switches Python's tealets.
 //
-// It has a function that calls back for every leaf of a tree, and makes an iterator of it: each
-// next() lets the walk go on in its tealet up to the next leaf.
+// It turns a function that calls back for every leaf of a tree into an iterator: next() resumes the
+// walk in its tealet, up to the next leaf.
 #include <tealet/tealet.hpp>
 
 #include <nanobind/nanobind.h>
@@ -55,10 +56,10 @@ class Walk {
 
 nb::object call(const nb::callable& function) { return function(); }
 
-// What happens in a C++ tealet, errors too, is the caller's result.
+// Calls `function` in a new C++ tealet. Its result, or its exception, is the caller's.
 nb::object call_in_tealet(const nb::callable& function) {
   tealet::Main main;
-  // On the heap: a tealet does not write to another one's stack.
+  // On the heap: a tealet must not write to another one's stack.
   auto result = std::make_unique<nb::object>();
   tealet::Tealet caller = main.create([&] { *result = function(); });
   caller.switch_to();
@@ -74,7 +75,9 @@ NB_MODULE(walks, module) {
       .def("__next__", &Walk::next)
       .def("close", &Walk::close, "Unwind a walk that is paused.")
       .def("stats", &Walk::stats, "The statistics of its tealets.");
-  module.def("open_walks", [] { return open_walks; }, "How many walks are not at their end.");
+  module.def(
+      "open_walks", [] { return open_walks; },
+      "The number of walks that have begun and not ended.");
   module.def("call", &call, "Call a function, with a frame of C++ on the stack.");
   module.def("call_in_tealet", &call_in_tealet, "Call a function in a new C++ tealet.");
   register_handing_over(module);
