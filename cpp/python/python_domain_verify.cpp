@@ -1,5 +1,6 @@
 // PythonDomain::verify(): what ties the objects of Python to the engine, in builds with checks.
 #include "core/check.hpp"
+#include "python/data_chunks.hpp"
 #include "python/python_domain.hpp"
 
 #if TEALET_CHECKS
@@ -47,13 +48,24 @@ void PythonDomain::verify() {
   TEALETPP_CHECK(neighbours.previous == nullptr || neighbours.previous->neighbours.next == this);
   verify_list(*this, pending_, true);
   verify_list(*this, attempted_, false);
+  [[maybe_unused]] std::size_t data_stacks = 0;
+  // A paused tealet that encloses a domain may have the data stack of that domain's tealet, and the
+  // running tealet has its own in the thread state.
+  [[maybe_unused]] bool has_all_data_stacks = current().is_main();
   for (Node* node = &main(); node != nullptr; node = node->next_in_tree()) {
+    if (!node->is_main() && node->status != Status::Running) {
+      data_stacks += data_stack_bytes(execution_of(*node).data_stack);
+      has_all_data_stacks = has_all_data_stacks && !node->hosts;
+    }
     const Tealet* const tealet = tealet_of(*node);
     if (tealet == nullptr) continue;  // created, and not yet bound
     verify_binding(*this, *node, *tealet);
     verify_execution(*node);
     TEALETPP_CHECK(tealet->held || !tealet->pending);
   }
+#if TEALET_WITH_STATS
+  TEALETPP_CHECK(!has_all_data_stacks || data_stacks == totals().data_stack_bytes);
+#endif
 }
 
 }  // namespace tealetpp
