@@ -24,6 +24,7 @@ from benchmarks import (
     memory_by_depth,
     ordinary_calls,
     parked_each,
+    parked_kinds,
     parked_million,
     plots,
     round_robin,
@@ -37,7 +38,7 @@ from benchmarks import (
 from benchmarks.building import ROOT
 
 OF_TIME = (switch_shallow, switch_nested, round_robin, spawn, ordinary_calls)
-OF_MEMORY = (parked_each, parked_million, memory_by_depth, memory_by_count)
+OF_MEMORY = (parked_each, parked_kinds, parked_million, memory_by_depth, memory_by_count)
 COMMAND = "nox -s benchmarks"
 PUBLISHED = ROOT / "docs" / "benchmarks"
 # The lines of the README between which its table stands.

@@ -14,9 +14,8 @@ namespace tealet::port {
 
 namespace {
 
-std::uintptr_t address_of(const void* block) noexcept {
-  return reinterpret_cast<std::uintptr_t>(block);
-}
+// As a number: a pointer to a block that was freed must not be used, nor compared.
+std::uintptr_t address_of(void* block) noexcept { return reinterpret_cast<std::uintptr_t>(block); }
 
 // Returns where the block is afterwards. If there was no memory to note the rest as free, nothing
 // has changed.

@@ -1,0 +1,214 @@
+"""How much resident memory does a parked coroutine take, for each kind of function that pauses?
+
+    python -m benchmarks.parked_kinds
+
+prints a table: bytes each, of 50,000 in a process of their own. ``reported`` is what tealetpp says
+of itself: the growth of ``bytes_allocated``, and the Tealet object by ``sys.getsizeof()``. The bound
+methods, partials and objects that pause are the program's, so they are made before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import gc
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from benchmarks import tables
+from benchmarks.parking import resident
+from benchmarks.peers import PEERS, Peer, Tealetpp
+
+LIBRARIES = ("tealetpp", "greenlet", "asyncio")
+KINDS = {
+    "function": "a function, in its own frame",
+    "method": "a bound method",
+    "partial": "a functools.partial",
+    "object": "an object with __call__",
+    "deeper": "paused once, and then four calls deeper",
+    "outlier": "after another one of the function went 100 calls deep",
+    "deep": "100 calls deep",
+}
+DEEP = 100
+COUNT, QUICK_COUNT = 50_000, 2_000
+FEWER = 10  # for "deep", whose coroutines are large
+
+
+def functions(pause: Callable[..., object]) -> dict[str, Callable[[], Callable[..., object]]]:
+    """For each kind what makes the function of one coroutine."""
+
+    def function(_: object) -> None:
+        pause()
+
+    class Machine:
+        def method(self, _: object) -> None:
+            pause()
+
+        def __call__(self, _: object) -> None:
+            pause()
+
+    def first() -> None:
+        second()
+
+    def second() -> None:
+        third()
+
+    def third() -> None:
+        fourth()
+
+    def fourth() -> None:
+        pause()
+
+    def deeper(_: object) -> None:
+        pause()
+        first()
+
+    def descends(depth: int) -> None:
+        if depth:
+            descends(depth - 1)
+        else:
+            pause()
+
+    def deep(_: object) -> None:
+        descends(DEEP - 1)
+
+    machine = Machine()
+    return {
+        "function": lambda: function,
+        "method": lambda: machine.method,
+        "partial": lambda: functools.partial(function),
+        "object": Machine,
+        "deeper": lambda: deeper,
+        "outlier": lambda: descends,
+        "deep": lambda: deep,
+    }
+
+
+def coroutines(event: asyncio.Event) -> dict[str, Callable[[], Callable[[], Awaitable[object]]]]:
+    """The like of it for asyncio."""
+
+    async def function() -> None:
+        await event.wait()
+
+    class Machine:
+        async def method(self) -> None:
+            await event.wait()
+
+        async def __call__(self) -> None:
+            await event.wait()
+
+    async def descends(depth: int) -> None:
+        if depth:
+            await descends(depth - 1)
+        else:
+            await event.wait()
+
+    machine = Machine()
+    return {
+        "function": lambda: function,
+        "method": lambda: machine.method,
+        "partial": lambda: functools.partial(function),
+        "object": Machine,
+        "deeper": lambda: functools.partial(descends, 4),
+        "outlier": lambda: function,
+        "deep": lambda: functools.partial(descends, DEEP),
+    }
+
+
+def park(peer: Peer, kind: str, count: int) -> dict[str, float]:
+    """Bytes for each coroutine of a library that switches stacks."""
+    make = functions(peer.pause)[kind]
+    parked: list[Any] = [None] * count
+    if kind == "outlier":
+        parked.append(peer.begin(make(), DEEP))
+    first = peer.begin(make(), 0)  # memory that is allocated only once is allocated now
+    if kind == "deeper":
+        first.switch(None)
+    made = [make() for _ in range(count)]
+    gc.collect()
+    base = resident()
+    said = peer.main.stats().bytes_allocated if isinstance(peer, Tealetpp) else 0
+    for index in range(count):
+        parked[index] = peer.begin(made[index], 0)
+    if kind == "deeper":
+        for coroutine in parked:
+            coroutine.switch(None)
+    gc.collect()
+    found: dict[str, float] = {"each": (resident() - base) / count}
+    if isinstance(peer, Tealetpp):
+        allocated = (peer.main.stats().bytes_allocated - said) / count
+        found["reported"] = allocated + sys.getsizeof(parked[0])
+    return found
+
+
+async def park_tasks(kind: str, count: int) -> dict[str, float]:
+    """The same for asyncio tasks that all wait for one event."""
+    event = asyncio.Event()
+    make = coroutines(event)[kind]
+    tasks: list[Any] = [None] * count
+    first = asyncio.ensure_future(make()())
+    await asyncio.sleep(0)
+    made = [make() for _ in range(count)]
+    gc.collect()
+    base = resident()
+    for index in range(count):
+        tasks[index] = asyncio.ensure_future(made[index]())
+    await asyncio.sleep(0)
+    gc.collect()
+    assert not first.done()
+    return {"each": (resident() - base) / count}
+
+
+def ask(library: str, kind: str, count: int) -> dict[str, float]:
+    """The figures, from a process of their own."""
+    command = [sys.executable, "-m", "benchmarks.parked_kinds", f"--library={library}"]
+    command += [f"--kind={kind}", f"--count={count}"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def measure(*, quick: bool) -> dict[str, dict[str, float]]:
+    """Bytes by kind and library, and how much more is resident than tealetpp reports."""
+    figures: dict[str, dict[str, float]] = {}
+    for kind in KINDS:
+        count = (QUICK_COUNT if quick else COUNT) // (FEWER if kind == "deep" else 1)
+        found = {library: ask(library, kind, count) for library in LIBRARIES}
+        figures[f"parked_{kind}"] = {library: each["each"] for library, each in found.items()}
+        ours = found["tealetpp"]
+        figures[f"parked_{kind}"]["reported"] = ours["reported"]
+        figures[f"parked_{kind}_beyond"] = {"tealetpp": ours["each"] / ours["reported"]}
+    return figures
+
+
+def main() -> None:
+    """Measure one kind in this process, or print the table of all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", choices=LIBRARIES)
+    parser.add_argument("--kind", choices=tuple(KINDS))
+    parser.add_argument("--count", type=int, default=COUNT)
+    args = parser.parse_args()
+    if args.library is None:
+        figures = measure(quick=False)
+        columns = ("tealetpp", "reported", "greenlet", "asyncio")
+        rows = [
+            (what, *(f"{figures[f'parked_{kind}'][column]:,.0f}" for column in columns))
+            for kind, what in KINDS.items()
+        ]
+        print(tables.markdown(rows, ("bytes for each that pauses", *columns)))
+        return
+    if args.library == "asyncio":
+        found = asyncio.run(park_tasks(args.kind, args.count))
+    else:
+        found = park(PEERS[args.library](), args.kind, args.count)
+    print(json.dumps(found), flush=True)
+    os._exit(0)  # how long they take to end does not matter
+
+
+if __name__ == "__main__":
+    main()
