@@ -54,12 +54,7 @@ IN_PYTHON = (
     Budget("an object with __call__ parked", "parked_object", 1900, unit="bytes"),
     Budget("parked four calls deeper than before", "parked_deeper", 2000, unit="bytes"),
     *(
-        Budget(
-            f"resident, against what is reported: {kind}",
-            f"parked_{kind}_beyond",
-            1.15,
-            unit="times",
-        )
+        Budget(f"resident against reported: {kind}", f"parked_{kind}_beyond", 1.15)
         for kind in ("function", "method", "partial", "object", "deeper", "outlier", "deep")
     ),
     Budget("1,000,000 parked, process in all", "parked_million", 1.4e9, unit="bytes"),

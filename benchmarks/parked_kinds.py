@@ -3,8 +3,8 @@
     python -m benchmarks.parked_kinds
 
 prints a table: bytes each, of 50,000 in a process of their own. ``reported`` is what tealetpp says
-of itself: the growth of ``bytes_allocated``, and the Tealet object by ``sys.getsizeof()``. The bound
-methods, partials and objects that pause are the program's, so they are made before.
+of itself: the growth of ``bytes_allocated``, and the Tealet object by ``sys.getsizeof()``. The
+bound methods, partials and objects that pause are the program's, so they are made before.
 """
 
 from __future__ import annotations

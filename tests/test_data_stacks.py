@@ -252,6 +252,7 @@ def test_a_tealet_that_refuses_to_end():
     assert main.stats().bytes_allocated == 0
 
 
+@needs_cut
 @pytest.mark.rule("data-stack-cut")
 def test_the_tealet_that_encloses_a_domain(main):
     """Its open chunk is cut when the tealet of the inner domain runs in its place."""

@@ -216,7 +216,7 @@ def test_a_tealet_that_ends_always_reaches_main():
 @pytest.mark.rule("memory-closing")
 def test_closing_a_domain_at_its_limit_unwinds_everybody():
     log = []
-    with Main(memory_limit=40_000) as main:
+    with Main(memory_limit=100_000) as main:
 
         def run():
             try:
