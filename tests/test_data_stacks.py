@@ -385,6 +385,41 @@ def test_a_stack_that_is_saved_further_has_grown(main):
     assert main.stats().stack_grows >= before.stack_grows
 
 
+# --- arena allocators of others ---
+
+
+@pytest.mark.rule("data-stack-counted")
+@pytest.mark.parametrize("shift", [0, 8, 16, 24, 4096])
+def test_an_arena_allocator_that_is_installed_after_ours(main, calls, shift):
+    """If it asks for other sizes than CPython, its chunks are not the domain's."""
+    before = main.tealet(goes_up_and_down)
+    before.switch(main, 150, 0, 150)
+    bytes_before = bytes_of(main)
+    calls.wrap_arenas(shift)
+    try:
+        ts = [main.tealet(goes_up_and_down) for _ in range(10)]
+        for t in ts:
+            t.switch(main, 0, 150, 700, 3)
+        before.switch()
+        for _ in range(3):
+            for t in ts:
+                t.switch()
+            check_stats(main)
+        left = main.tealet(goes_up_and_down)
+        left.switch(main, 150)
+        if shift:
+            assert bytes_of(main) < bytes_before
+        left.close()
+        for t in ts:
+            assert t.switch() == "ended"
+        before.switch()
+        assert before.switch() == "ended"
+    finally:
+        given_out = calls.unwrap_arenas()
+    assert given_out > 10
+    assert bytes_of(main) == 0
+
+
 # --- the memory limit ---
 
 

@@ -23,8 +23,8 @@ bool refusal_is_pending = false;
 
 PyObjectArenaAllocator original;
 
-// In front of each further chunk. A chunk lies 8 bytes beyond a multiple of 16, where no other
-// allocator places one. So the 16 bytes in front of a pointer like that are always readable.
+// In front of each further chunk. A chunk lies 8 bytes beyond a multiple of 16. For a pointer like
+// that, whoever it belongs to, the 8 bytes in front of it can be read: pages begin elsewhere.
 struct Header {
   std::size_t bytes;     // of the block, which begins with this
   std::uint64_t domain;  // number of the domain that it belongs to

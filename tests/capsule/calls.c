@@ -133,7 +133,8 @@ PyMODINIT_FUNC PyInit_capsule_calls(void) {
   if (PyTealet_Import() < 0) return NULL;
   module = PyModule_Create(&definition);
   if (module == NULL) return NULL;
-  if (PyModule_AddFunctions(module, in_the_middle_functions) < 0 ||
+  if (PyModule_AddFunctions(module, arenas_functions) < 0 ||
+      PyModule_AddFunctions(module, in_the_middle_functions) < 0 ||
       PyModule_AddFunctions(module, own_table_functions) < 0) {
     Py_DECREF(module);
     return NULL;

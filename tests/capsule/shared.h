@@ -1,4 +1,4 @@
-/* The two C files share one pointer to the table. */
+/* The C files share one pointer to the table. */
 #ifndef CAPSULE_SHARED_H
 #define CAPSULE_SHARED_H
 
@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+extern PyMethodDef arenas_functions[];
 extern PyMethodDef in_the_middle_functions[];
 extern PyMethodDef own_table_functions[];
 
