@@ -23,11 +23,6 @@ MORE_PYTHON_ROWS = {
     "calls_shallow": ("an ordinary call, shallow", "seconds"),
     "calls_deep": ("an ordinary call, deep", "seconds"),
     "calls_edge": ("an ordinary call, at the worst edge", "seconds"),
-    "parked_method": ("a bound method parked, resident", "bytes"),
-    "parked_partial": ("a functools.partial parked, resident", "bytes"),
-    "parked_object": ("an object with __call__ parked, resident", "bytes"),
-    "parked_deeper": ("parked four calls deeper than before, resident", "bytes"),
-    "parked_deep": ("parked 100 calls deep, resident", "bytes"),
     "parked_million": ("1,000,000 parked, process in all", "bytes"),
     "stats_of_million": ("main.stats() then", "seconds"),
 }
