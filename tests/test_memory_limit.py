@@ -1,9 +1,13 @@
 """The memory limit of a domain: past it, calls raise MemoryError and change nothing."""
 
+import sys
+
 import pytest
 
 from conftest import check_stats
 from tealetpp import Main, Status
+
+LARGEST_CHUNK = 16_500  # of a data stack, for functions like these
 
 
 def deep(main, depth):
@@ -104,7 +108,10 @@ def test_a_sweep_of_limits_from_nothing_to_enough():
             continue
         scenario = Scenario(main)
         scenario.play()
-        assert main.stats().bytes_allocated_peak <= limit
+        # Before 3.13 CPython cannot refuse a call its chunk.
+        beyond = 0 if sys.version_info >= (3, 13) else LARGEST_CHUNK
+        assert main.stats().bytes_allocated_peak <= limit + beyond
+        assert main.stats().bytes_allocated <= limit
         refused += scenario.refusals > 0
         main.close()
         assert main.stats().bytes_allocated == 0

@@ -35,6 +35,13 @@ PyMethodDef function = {"_census", census, METH_NOARGS,
                         "_census()\n--\n\n"
                         "Count the domains of the process and what they hold: for tests."};
 
+template <class Predicate>
+PythonDomain* find(Predicate is_it) noexcept {
+  const CensusEntry* entry = entries.first();
+  while (entry != nullptr && !is_it(entry->domain())) entry = entry->neighbours.next;
+  return entry != nullptr ? &entry->domain() : nullptr;
+}
+
 }  // namespace
 
 CensusEntry::CensusEntry(PythonDomain& domain) noexcept : domain_(domain) {
@@ -44,9 +51,11 @@ CensusEntry::CensusEntry(PythonDomain& domain) noexcept : domain_(domain) {
 CensusEntry::~CensusEntry() { entries.remove(*this); }
 
 PythonDomain* find_domain(std::uint64_t number) noexcept {
-  const CensusEntry* entry = entries.first();
-  while (entry != nullptr && entry->domain().number != number) entry = entry->neighbours.next;
-  return entry != nullptr ? &entry->domain() : nullptr;
+  return find([&](const PythonDomain& domain) { return domain.number == number; });
+}
+
+PythonDomain* find_domain(const void* address) noexcept {
+  return find([&](const PythonDomain& domain) { return &domain == address; });
 }
 
 bool add_census(PyObject* module) {

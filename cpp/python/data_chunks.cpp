@@ -10,16 +10,12 @@
 #include "python/census.hpp"
 #include "python/exceptions.hpp"
 #include "python/python_domain.hpp"
-#include "python/raise_later.hpp"
 
 namespace tealetpp {
 
-std::size_t chunks_to_look_after = 0;
+std::size_t open_chunks = 0;
 
 namespace {
-
-// Whether a call must raise MemoryError that was not refused its chunk.
-bool refusal_is_pending = false;
 
 PyObjectArenaAllocator original;
 
@@ -80,33 +76,19 @@ PythonDomain* domain_with(std::uint64_t number) noexcept {
   return running != nullptr && running->number == number ? running : find_domain(number);
 }
 
-// Whether a call of this thread should have raised MemoryError and has not. From now on it does
-// not.
-bool cancel_refusal() {
-  refusal_is_pending = false;
-  --chunks_to_look_after;
-  return cancel_raise_later();
+bool is_within_limit(const tealet::CountingAllocator& memory) noexcept {
+  return memory.bytes_from_upstream() <= memory.limit();
 }
 
-void refuse_later(const PythonDomain& domain) {
-  if (refusal_is_pending) cancel_refusal();
-  PyObject* const raised = take_raised();
-  set_error(Errc::memory, domain.current_tealet);
-  refusal_is_pending = raise_later(take_raised());
-  if (refusal_is_pending) ++chunks_to_look_after;
-  set_raised(raised);
-}
-
-// Past the limit of the domain whose tealet runs.
-TEALETPP_NOINLINE TEALETPP_COLD void* refuse(const PythonDomain& domain, std::size_t size) {
-  if constexpr (calls_can_be_refused) {
-    set_error(Errc::memory, domain.current_tealet);
-    return nullptr;
-  } else {
-    // Not memory of the domain: the chunk is freed as soon as the call has raised the exception.
-    refuse_later(domain);
-    return original.alloc(original.ctx, size);
+// A block past the limit of the domain whose tealet runs; nullptr with MemoryError if the call can
+// be refused. If not, the next pause is refused: see cut_open_chunks().
+TEALETPP_NOINLINE TEALETPP_COLD void* allocate_past_limit(PythonDomain& domain, std::size_t bytes) {
+  if constexpr (!calls_can_be_refused) {
+    const tealet::core::WithoutLimit lifted(domain.memory(), true);
+    if (void* const block = domain.memory().try_allocate_large(bytes)) return block;
   }
+  set_error(Errc::memory, domain.current_tealet);
+  return nullptr;
 }
 
 void* take(void*, std::size_t size) {
@@ -116,10 +98,12 @@ void* take(void*, std::size_t size) {
   const bool is_exempt = domain->current_tealet->exiting != 0 || PyThreadState_Get()->tracing != 0;
   const tealet::core::WithoutLimit exempt(domain->memory(), is_exempt);
   const std::size_t bytes = block_size(size);
-  auto* const header = static_cast<Header*>(domain->memory().try_allocate_large(bytes));
-  if (TEALET_UNLIKELY(header == nullptr)) return refuse(*domain, size);
+  void* block = domain->memory().try_allocate_large(bytes);
+  if (TEALET_UNLIKELY(block == nullptr)) block = allocate_past_limit(*domain, bytes);
+  if (TEALET_UNLIKELY(block == nullptr)) return nullptr;
   domain->totals().data_stack_grown(bytes);
-  ++chunks_to_look_after;
+  ++open_chunks;
+  auto* const header = static_cast<Header*>(block);
   void* const chunk = header + 1;
   *header = {bytes, domain->number, mark_of(chunk, State::open)};
   return chunk;
@@ -127,7 +111,7 @@ void* take(void*, std::size_t size) {
 
 void free_further(void* chunk) {
   Header* const header = header_of(chunk);
-  if (has_state(chunk, State::open)) --chunks_to_look_after;
+  if (has_state(chunk, State::open)) --open_chunks;
   header->mark = 0;
   PythonDomain* const domain = domain_with(header->domain);
   if (domain == nullptr) {
@@ -136,12 +120,28 @@ void free_further(void* chunk) {
   }
   const std::size_t bytes = header->bytes;
   domain->totals().data_stack_freed(bytes);
-  domain->memory().deallocate_large(header, bytes);
+  tealet::CountingAllocator& memory = domain->memory();
+  memory.deallocate_large(header, bytes);
+  // A cached block would be used again in spite of the limit.
+  if (TEALET_UNLIKELY(!is_within_limit(memory))) memory.trim();
+}
+
+// CPython frees the first chunk of a tealet only with the thread state or the greenlet in which the
+// tealet was running when that ended.
+void free_first(DataStackChunk* chunk) {
+  void* const owner = owner_of_first(chunk);
+  if (PythonDomain* const domain = find_domain(owner)) {
+    domain->totals().data_stack_freed(size_of_chunk(chunk));
+    domain->memory().deallocate(chunk, size_of_chunk(chunk));
+  }
+  // Otherwise it leaks: it may belong to another copy of this code.
 }
 
 void give(void*, void* block, std::size_t size) {
   if (is_ours(block)) {
     free_further(block);
+  } else if (size < usual_chunk_size) {
+    free_first(static_cast<DataStackChunk*>(block));
   } else {
     original.free(original.ctx, block, size);
   }
@@ -151,7 +151,7 @@ void give(void*, void* block, std::size_t size) {
 void cut(DataStackChunk* chunk, PyObject* const* end) {
   Header* const header = header_of(chunk);
   header->mark = mark_of(chunk, State::cut);
-  --chunks_to_look_after;
+  --open_chunks;
   const auto used = static_cast<std::size_t>(reinterpret_cast<const char*>(end) -
                                              reinterpret_cast<const char*>(chunk));
   const std::size_t bytes = block_size(used);
@@ -165,8 +165,7 @@ void cut(DataStackChunk* chunk, PyObject* const* end) {
 
 }  // namespace
 
-bool look_after_chunks(PyThreadState* thread) {
-  if (refusal_is_pending && cancel_refusal()) return false;
+bool cut_open_chunks_slow(PyThreadState* thread) {
   DataStackChunk* chunk = thread->datastack_chunk;
   PyObject* const* end = thread->datastack_top;
   while (chunk != nullptr && has_state(chunk, State::open)) {
@@ -174,12 +173,18 @@ bool look_after_chunks(PyThreadState* thread) {
     chunk = previous_chunk(chunk);
     if (chunk != nullptr) end = end_of_frames(chunk);
   }
-  return true;
+  // Code may run before the pause, or there may be none.
+  use_data_stack(thread, thread->datastack_chunk, thread->datastack_top);
+  PythonDomain* const running = domain_of(tealet::core::running_tealet);
+  if (running == nullptr || is_within_limit(running->memory())) return true;
+  running->memory().trim();
+  return is_within_limit(running->memory());
 }
 
 bool make_data_stack(PythonDomain& domain, Execution& execution) {
   TEALETPP_CHECK(execution.data_stack == nullptr);
-  const std::size_t size = first_chunk_size(frame_words(called_function(execution.function)));
+  std::size_t size = first_chunk_size(frame_words(called_function(execution.function)));
+  if (size >= usual_chunk_size) size = first_chunk_size(0);  // give() knows first chunks by size
   void* const block = domain.memory().try_allocate(size);
   if (block == nullptr) return false;
   domain.totals().data_stack_made(size);

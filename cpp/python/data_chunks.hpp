@@ -10,7 +10,7 @@
 //   call.
 //
 // Past the memory limit, a call that needs a chunk raises MemoryError. Where CPython cannot refuse
-// a call cleanly, it gets the chunk, and raises the exception before it does anything.
+// a call cleanly, the call gets its chunk, and the next pause raises MemoryError instead.
 //
 // A further chunk is recognised by its address and by what lies in front of it, so chunks of other
 // allocators are never taken for ours, nor are those of another copy of this code.
@@ -36,16 +36,14 @@ void free_data_stack(DataStackChunk* newest);
 // Bytes of a data stack in its domain's memory.
 std::size_t data_stack_bytes(const DataStackChunk* newest);
 
-// The open chunks of all threads, plus one while a call is still to raise MemoryError. Guarded by
-// the global interpreter lock.
-extern std::size_t chunks_to_look_after;
+// How many chunks are open, on all threads. Guarded by the global interpreter lock.
+extern std::size_t open_chunks;
 
-bool look_after_chunks(PyThreadState* thread);
-// Cuts the open chunks of the execution that runs and is about to pause. False if the domain is
-// beyond its memory limit, so that it must not pause: a call should have raised MemoryError and has
-// ended before it could.
+bool cut_open_chunks_slow(PyThreadState* thread);
+// Cuts the open chunks of the execution that runs and is about to pause. False if its domain is
+// still past its limit then.
 inline bool cut_open_chunks(PyThreadState* thread) {
-  return TEALET_LIKELY(chunks_to_look_after == 0) || look_after_chunks(thread);
+  return TEALET_LIKELY(open_chunks == 0) || cut_open_chunks_slow(thread);
 }
 
 }  // namespace tealetpp

@@ -99,23 +99,23 @@ TEALETPP_NOINLINE TEALETPP_COLD Errc notify_of_pause(Tealet* target) {
 // If nothing was switched, received() is `out`.
 //
 // Every variable here is on every saved stack: keep them few.
-template <class Jump>
+template <bool can_be_refused = true, class Jump>
 Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   PythonDomain& domain = *target->domain;
   PyThreadState* const thread = domain.thread;  // the caller has called is_ready()
   TEALETPP_CHECK(thread == PyThreadState_Get() && domain.is_open());
   TEALETPP_CHECK(collecting_thread_state != domain.thread_state);
   TEALETPP_CHECK(target->node != nullptr && target->node->status != Status::Defunct);
+  if (!cut_open_chunks(thread) && can_be_refused) {
+    domain.received() = out;
+    return Errc::memory;
+  }
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
     const Errc code = notify_of_pause(target);
     if (code != Errc::ok) {
       domain.received() = out;
       return code;
     }
-  }
-  if (TEALET_UNLIKELY(!cut_open_chunks(thread))) {
-    domain.received() = out;
-    return Errc::memory;
   }
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
@@ -174,7 +174,6 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   do {
     domain.close_inner_domains(node);
     end_execution(PyThreadState_Get(), execution);
-    static_cast<void>(cut_open_chunks(PyThreadState_Get()));  // no call is left to be refused
   } while (domain.nesting().to_close_in(node) != nullptr);
   domain.release_held(tealet_of(node));  // the domain has a reference, as it is current
   Node& receiver = domain.receiver();
@@ -295,7 +294,7 @@ Errc unwind(Tealet* target, PyObject*& result) {
   TEALETPP_CHECK(target->node != nullptr && target->node->status == Status::Suspended);
   PythonDomain& domain = *target->domain;
   const Errc code =
-      with_paused_state(target, Message{}, [&] { return domain.unwind(*target->node); });
+      with_paused_state<false>(target, Message{}, [&] { return domain.unwind(*target->node); });
   if (code == Errc::ok) result = receive<take_message>(domain);
   return code;
 }
