@@ -126,11 +126,15 @@ void free_further(void* chunk) {
   if (TEALET_UNLIKELY(!is_within_limit(memory))) memory.trim();
 }
 
+// Whether it is the first chunk of a tealet's data stack. CPython makes no chunk of that size.
+bool is_first(const DataStackChunk* chunk, std::size_t size) noexcept {
+  return size < usual_chunk_size && previous_chunk(chunk) == nullptr;
+}
+
 // CPython frees the first chunk of a tealet only with the thread state or the greenlet in which the
 // tealet was running when that ended.
 void free_first(DataStackChunk* chunk) {
-  void* const owner = owner_of_first(chunk);
-  if (PythonDomain* const domain = find_domain(owner)) {
+  if (PythonDomain* const domain = find_domain(owner_of_first(chunk))) {
     domain->totals().data_stack_freed(size_of_chunk(chunk));
     domain->memory().deallocate(chunk, size_of_chunk(chunk));
   }
@@ -140,7 +144,7 @@ void free_first(DataStackChunk* chunk) {
 void give(void*, void* block, std::size_t size) {
   if (is_ours(block)) {
     free_further(block);
-  } else if (size < usual_chunk_size) {
+  } else if (is_first(static_cast<DataStackChunk*>(block), size)) {
     free_first(static_cast<DataStackChunk*>(block));
   } else {
     original.free(original.ctx, block, size);
