@@ -64,7 +64,8 @@ def check_the_statistics_of_pythons_tealets():
         def compare():
             stats = main.stats()
             figures = walks.python_stats(main)
-            assert sorted(figures) == sorted(walks.Walk(0).stats())
+            # The twelve of C, and the cached bytes: the first ones of the table.
+            assert list(figures) == list(walks.Walk(0).stats())[:13]
             assert figures == {name: getattr(stats, name) for name in figures}
             return figures
 
