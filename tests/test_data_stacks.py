@@ -484,6 +484,7 @@ def test_past_the_limit_nothing_is_lost(call):
     assert [sys.getrefcount(each) for each in watched] == before
 
 
+@needs_cut
 @pytest.mark.rule("memory-limit")
 @pytest.mark.parametrize("depth", [0, 10, 300])
 def test_past_the_limit_a_deep_tealet_cannot_pause(depth):

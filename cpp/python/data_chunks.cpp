@@ -33,6 +33,7 @@ enum class State : std::uintptr_t { open = 1, cut = 2 };
 // What a header has as its mark. No other memory has it: it depends on the address of the chunk and
 // on that of this copy of the code. It is erased when the chunk is freed.
 std::uintptr_t mark_of(const void* chunk, State state) noexcept {
+  // Both addresses are multiples of 8, so the last bits tell the states apart.
   return ~(reinterpret_cast<std::uintptr_t>(chunk) ^ reinterpret_cast<std::uintptr_t>(&original)) ^
          static_cast<std::uintptr_t>(state);
 }
@@ -83,7 +84,9 @@ bool is_within_limit(const tealet::CountingAllocator& memory) noexcept {
 // A block past the limit of the domain whose tealet runs; nullptr with MemoryError if the call can
 // be refused. If not, the next pause is refused: see cut_open_chunks().
 TEALETPP_NOINLINE TEALETPP_COLD void* allocate_past_limit(PythonDomain& domain, std::size_t bytes) {
-  if constexpr (!calls_can_be_refused) {
+  // A tealet that is being closed must unwind, and a tool must not fail in the tealet's place.
+  const bool is_exempt = domain.current_tealet->exiting != 0 || PyThreadState_Get()->tracing != 0;
+  if (is_exempt || !calls_can_be_refused) {
     const tealet::core::WithoutLimit lifted(domain.memory(), true);
     if (void* const block = domain.memory().try_allocate_large(bytes)) return block;
   }
@@ -94,9 +97,6 @@ TEALETPP_NOINLINE TEALETPP_COLD void* allocate_past_limit(PythonDomain& domain, 
 void* take(void*, std::size_t size) {
   PythonDomain* const domain = is_chunk_size(size) ? running_domain() : nullptr;
   if (domain == nullptr) return original.alloc(original.ctx, size);
-  // A tealet that is being closed must unwind, and a tool must not fail in the tealet's place.
-  const bool is_exempt = domain->current_tealet->exiting != 0 || PyThreadState_Get()->tracing != 0;
-  const tealet::core::WithoutLimit exempt(domain->memory(), is_exempt);
   const std::size_t bytes = block_size(size);
   void* block = domain->memory().try_allocate_large(bytes);
   if (TEALET_UNLIKELY(block == nullptr)) block = allocate_past_limit(*domain, bytes);
