@@ -131,21 +131,19 @@ bool is_first(const DataStackChunk* chunk, std::size_t size) noexcept {
   return size < usual_chunk_size && previous_chunk(chunk) == nullptr;
 }
 
-// CPython frees the first chunk of a tealet only with the thread state or the greenlet in which the
-// tealet was running when that ended.
-void free_first(DataStackChunk* chunk) {
-  if (PythonDomain* const domain = find_domain(owner_of_first(chunk))) {
-    domain->totals().data_stack_freed(size_of_chunk(chunk));
-    domain->memory().deallocate(chunk, size_of_chunk(chunk));
-  }
-  // Otherwise it leaks: it may belong to another copy of this code.
+void free_first(PythonDomain& domain, DataStackChunk* chunk) {
+  const std::size_t size = size_of_chunk(chunk);
+  domain.totals().data_stack_freed(size);
+  domain.memory().deallocate(chunk, size);
 }
 
 void give(void*, void* block, std::size_t size) {
   if (is_ours(block)) {
     free_further(block);
-  } else if (is_first(static_cast<DataStackChunk*>(block), size)) {
-    free_first(static_cast<DataStackChunk*>(block));
+  } else if (auto* const chunk = static_cast<DataStackChunk*>(block); is_first(chunk, size)) {
+    // CPython frees it only with the thread state or the greenlet in which the tealet was running
+    // when that ended. Without its domain it leaks: it may belong to another copy of this code.
+    if (PythonDomain* const domain = find_domain(owner_of_first(chunk))) free_first(*domain, chunk);
   } else {
     original.free(original.ctx, block, size);
   }
@@ -202,9 +200,7 @@ void free_data_stack(DataStackChunk* newest) {
     DataStackChunk* const chunk = newest;
     newest = previous_chunk(chunk);
     if (auto* const domain = static_cast<PythonDomain*>(owner_of_first(chunk))) {
-      const std::size_t size = size_of_chunk(chunk);
-      domain->totals().data_stack_freed(size);
-      domain->memory().deallocate(chunk, size);
+      free_first(*domain, chunk);
     } else if (is_ours(chunk)) {
       free_further(chunk);
     } else {
