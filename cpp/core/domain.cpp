@@ -50,15 +50,17 @@ TEALETPP_NOINLINE Errc Domain::check_stack_space() const noexcept {
 }
 
 Node* Domain::make_node(std::size_t extra) noexcept {
+  if (TEALET_UNLIKELY(tracks_)) extra += sizeof(History);
   const std::size_t units = (extra + Node::extra_unit - 1) / Node::extra_unit;
   void* block = memory_.try_allocate(sizeof(Node) + Node::extra_unit * units);
   if (block == nullptr) return nullptr;
   auto* node = ::new (block) Node;
   node->area = &area_;
   node->extra_units = static_cast<std::uint32_t>(units);
-  std::memset(node->extra(), 0, node->extra_size());
+  std::memset(node->extra(), 0, Node::extra_unit * units);
   memory_.totals.tealet_created();
   memory_.totals.node_made(node->block_size());
+  if (TEALET_UNLIKELY(tracks_)) record_creation(*node);
   return node;
 }
 

@@ -5,11 +5,13 @@
 #include <tealet/cxx/error.hpp>
 #include <tealet/cxx/stats.hpp>
 #include <tealet/cxx/status.hpp>
+#include <tealet/cxx/tealet_stats.hpp>
 #include <tealet/detail/switch_result.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <vector>
 
 #include "core/domain_memory.hpp"
 #include "core/nesting.hpp"
@@ -52,6 +54,8 @@ struct Hooks {
   void (*close)(Domain& domain);
   // `child` has a new parent. May be nullptr.
   void (*reparented)(Node& child);
+  // Bytes of the data stack of a tealet, in memory of its domain. nullptr if the API has none.
+  std::size_t (*data_stack_bytes)(Node& node) = nullptr;
   // Whether the API reports which tealet runs: Nesting::correct_running(). Otherwise the engine can
   // only look at the stack to find out that another library has moved it: may_be_on_stack().
   bool knows_running = false;
@@ -190,6 +194,16 @@ class Domain {
   // library has moved it away: the stack pointer is beyond its far end, or its mark is gone.
   static bool may_be_on_stack(const Node& tealet) noexcept;
 
+  // Its part of the bytes allocated: see TealetStats::bytes_alone.
+  std::size_t bytes_alone(Node& node) const noexcept;
+  // Without what only the API knows.
+  TealetStats stats_of(Node& node) noexcept;
+  // All tealets but main, and the `most_largest` of them with the largest cost, the largest first.
+  // May throw std::bad_alloc.
+  SurveyFigures survey(std::size_t most_largest, std::vector<Node*>& largest) const;
+  // Records the history of main and of the tealets that are created from now on.
+  void track() noexcept;
+
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }
   Totals& totals() noexcept { return memory_.totals; }
@@ -197,6 +211,8 @@ class Domain {
   Stats stats() const noexcept;
   // The same figures from a walk over all tealets and chunks. May throw std::bad_alloc.
   Stats stats_by_walk() const;
+  // SurveyFigures::domain_bytes, added up from what it consists of. May throw std::bad_alloc.
+  std::size_t domain_bytes_by_walk() const;
 #else
   Stats stats() const noexcept { return {}; }
 #endif
@@ -275,6 +291,10 @@ class Domain {
   void reparent(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
+  History* history_of(Node& node) noexcept;
+  void record_creation(Node& node) noexcept;
+  void record_resumption(Node& node, const Stack& stack) noexcept;
+  void record_beginning(Node& node) noexcept;
 
   Jump jump_;
   Node* current_ = nullptr;
@@ -285,6 +305,12 @@ class Domain {
   port::ExceptionsInFlight* exceptions_ = nullptr;  // of this thread
   Nesting nesting_{*this};
   StackArea area_;  // the thread's C stack
+#if TEALET_WITH_STATS
+  bool tracks_ = false;  // whether new tealets are tracked
+  History main_history_;
+#else
+  static constexpr bool tracks_ = false;
+#endif
 };
 
 inline SwitchResult Domain::switch_result() noexcept {

@@ -9,7 +9,7 @@ namespace tealet::core {
 
 namespace {
 
-Stats stats_of(const CountingAllocator& memory) noexcept {
+Stats allocated(const CountingAllocator& memory) noexcept {
   Stats stats;
   const AllocationCounts counts = memory.counts();
   stats.bytes_allocated = counts.bytes;
@@ -30,7 +30,7 @@ std::size_t other_bytes(const Stats& stats) noexcept {
 }  // namespace
 
 Stats Domain::stats() const noexcept {
-  Stats stats = stats_of(memory_);
+  Stats stats = allocated(memory_);
   const Totals& totals = memory_.totals;
   stats.n_active = totals.tealets;
   stats.n_total = totals.tealets_ever;
@@ -55,7 +55,7 @@ Stats Domain::stats() const noexcept {
 }
 
 Stats Domain::stats_by_walk() const {
-  Stats stats = stats_of(memory_);
+  Stats stats = allocated(memory_);
   // These cannot be found by a walk: freed tealets, nodes that an API keeps, memory of an API.
   const Stats kept = this->stats();
   stats.n_total = kept.n_total;
@@ -82,6 +82,24 @@ Stats Domain::stats_by_walk() const {
   }
   stats.other_bytes = other_bytes(stats);
   return stats;
+}
+
+std::size_t Domain::domain_bytes_by_walk() const {
+  const Stats stats = this->stats();
+  // Nodes that an API keeps, and data stacks that no tealet has, are in no tree.
+  std::size_t bytes = stats.other_bytes + stats.node_bytes + stats.data_stack_bytes;
+  std::set<const Stack*> seen;
+  for (Node* node = main_; node != nullptr; node = node->next_in_tree()) {
+    if (!node->is_main()) {
+      bytes -= node->block_size();
+      if (hooks_.data_stack_bytes != nullptr) bytes -= hooks_.data_stack_bytes(*node);
+    }
+    if (node->stack == nullptr || !seen.insert(node->stack).second) continue;
+    // What cannot be divided among the owners.
+    const std::size_t all = node->stack->block_bytes();
+    bytes += node->is_main() ? all : all % node->stack->owners();
+  }
+  return bytes;
 }
 
 }  // namespace tealet::core

@@ -311,6 +311,7 @@ TEALETPP_ALWAYS_INLINE TEALETPP_NO_SANITIZE_ADDRESS inline void Domain::restore_
   Stack* const stack = to.stack;
   to.stack = nullptr;
   to.status = Status::Running;
+  if (TEALET_UNLIKELY(tracks_)) record_resumption(to, *stack);
   stack->restore(memory_);
   enter();
 }
@@ -357,6 +358,7 @@ TEALETPP_ALWAYS_INLINE inline void Domain::run_here() noexcept {
 
 TEALETPP_ALWAYS_INLINE inline void Domain::enter_fresh() noexcept {
   jump_.target->area->forget_poison(jump_.target->far);
+  if (TEALET_UNLIKELY(tracks_)) record_beginning(*jump_.target);
   enter();
   free_ended();
 }

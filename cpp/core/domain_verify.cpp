@@ -4,6 +4,7 @@
 #if TEALET_CHECKS
 
 #include <map>
+#include <vector>
 
 #include "core/check.hpp"
 
@@ -93,6 +94,8 @@ void Domain::verify() const {
   nesting_.verify();
 #if TEALET_WITH_STATS
   verify_figures(stats(), stats_by_walk());
+  std::vector<Node*> largest;
+  TEALETPP_CHECK(survey(0, largest).domain_bytes == domain_bytes_by_walk());
 #endif
 }
 

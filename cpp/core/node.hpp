@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/history.hpp"
 #include "core/linked_list.hpp"
 #include "core/stack_area.hpp"
 
@@ -34,18 +35,27 @@ struct Node {
   std::uint32_t references = 0;
   std::uint32_t owner_changes = 0;
 
-  std::uint32_t extra_units = 0;  // size of the memory behind the node, which is for the API
+  std::uint32_t extra_units = 0;  // size of the memory behind the node
   Status status = Status::New;
   bool main = false;
   std::uint8_t origin = 0;  // for the C API: TEALET_ORIGIN_*
   bool hosts : 1;           // a domain was opened in this tealet
   bool marked : 1;          // Domain::on_begin_marked() has left its mark at the far end
+  bool tracked : 1;         // its history is recorded, that of main in the domain
 
-  Node() noexcept : hosts(false), marked(false) {}
+  Node() noexcept : hosts(false), marked(false), tracked(false) {}
 
+  // The memory for the API, right behind the node. The history comes last.
   void* extra() noexcept { return this + 1; }
-  std::size_t extra_size() const noexcept { return extra_unit * extra_units; }
-  std::size_t block_size() const noexcept { return sizeof(Node) + extra_size(); }
+  std::size_t extra_size() const noexcept {
+    return extra_unit * extra_units - (has_history() ? sizeof(History) : 0);
+  }
+  bool has_history() const noexcept { return tracked && !main; }
+  // Precondition: has_history().
+  History& history() noexcept {
+    return *reinterpret_cast<History*>(static_cast<char*>(extra()) + extra_size());
+  }
+  std::size_t block_size() const noexcept { return sizeof(Node) + extra_unit * extra_units; }
 
   // nullptr for ThreadContext::ambient, which is no tealet.
   Domain* domain() const noexcept { return area->domain(); }
@@ -62,9 +72,10 @@ struct Node {
 };
 
 // The most bytes that fit behind a node.
-inline constexpr std::size_t largest_node_extra = Node::extra_unit * UINT32_MAX;
+inline constexpr std::size_t largest_node_extra = Node::extra_unit * UINT32_MAX - sizeof(History);
 
 static_assert(sizeof(Node) % alignof(std::max_align_t) == 0, "extra() is aligned for any type");
+static_assert(sizeof(History) % Node::extra_unit == 0 && alignof(History) <= Node::extra_unit);
 static_assert(sizeof(Node) == 80, "there may be ten million of them");
 
 }  // namespace tealet::core

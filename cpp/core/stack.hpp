@@ -86,6 +86,11 @@ class Stack {
   bool defunct() const noexcept { return defunct_; }
   std::uint32_t owners() const noexcept { return owners_; }
   std::size_t chunk_count() const noexcept;
+  // Chunks that grow() has added.
+  std::size_t further_chunk_count() const noexcept;
+  // Calls `action` with the size of each chunk in bytes.
+  template <class Action>
+  void for_each_chunk(Action action) const;
   // Bytes of its blocks, headers included.
   std::size_t block_bytes() const noexcept;
   // far - near; without a far end, edge - near.
@@ -167,14 +172,26 @@ inline void Stack::free(DomainMemory& memory) noexcept {
   memory.deallocate(this, block_size(saved_));
 }
 
-inline std::size_t Stack::chunk_count() const noexcept {
-  std::size_t count = 0;
+template <class Action>
+void Stack::for_each_chunk(Action action) const {
   std::size_t first = saved_;
   for (const Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
     first -= chunk->size;
-    count += 1;
+    action(chunk->size);
   }
-  return count + (first != 0);
+  if (first != 0) action(first);
+}
+
+inline std::size_t Stack::chunk_count() const noexcept {
+  std::size_t count = 0;
+  for_each_chunk([&](std::size_t) { count += 1; });
+  return count;
+}
+
+inline std::size_t Stack::further_chunk_count() const noexcept {
+  std::size_t count = 0;
+  for (const Chunk* chunk = further_; chunk != nullptr; chunk = chunk->next) count += 1;
+  return count;
 }
 
 inline std::size_t Stack::block_bytes() const noexcept {

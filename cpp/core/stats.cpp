@@ -32,7 +32,13 @@ StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept {
 #define TEALET_FIGURE(name, ...) \
   difference.name = static_cast<std::ptrdiff_t>(later.name - earlier.name);
 #include <tealet/stats_figures.def>
+  difference.seconds = later.seconds - earlier.seconds;
   return difference;
+}
+
+double StatsDifference::per_second(std::ptrdiff_t StatsDifference::* figure) const noexcept {
+  if (seconds == 0) return std::numeric_limits<double>::quiet_NaN();
+  return static_cast<double>(this->*figure) / seconds;
 }
 
 }  // namespace tealet

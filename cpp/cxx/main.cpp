@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "cxx/cxx_domain.hpp"
+#include "port/clock.hpp"
 
 namespace tealet {
 
@@ -35,6 +36,7 @@ Main::Main(const Options& options) : domain_(new CxxDomain(options)) {
     delete domain_;
     throw_error(code, "opening a domain");
   }
+  if (options.track) domain_->track();
 }
 
 Main::~Main() {
@@ -83,7 +85,19 @@ TealetRef Main::current() const noexcept {
 
 TealetRef Main::previous() const noexcept { return TealetRef(domain_->previous()); }
 
-Stats Main::stats() const noexcept { return domain_->stats(); }
+Stats Main::stats() const noexcept {
+  Stats stats = domain_->stats();
+  stats.seconds = port::monotonic_seconds();
+  return stats;
+}
+
+Survey Main::survey(std::size_t largest) const {
+  std::vector<Node*> nodes;
+  Survey survey{domain_->survey(largest, nodes), {}};
+  survey.largest.reserve(nodes.size());
+  for (Node* node : nodes) survey.largest.push_back(TealetRef(node));
+  return survey;
+}
 
 void Main::reset_peak_stats() noexcept { domain_->reset_peak_stats(); }
 

@@ -130,6 +130,10 @@ std::size_t TealetRef::extent() const noexcept {
   return alive() ? CxxDomain::of(*node_).extent(*node_) : 0;
 }
 
+TealetStats TealetRef::stats() const noexcept {
+  return alive() ? CxxDomain::of(*node_).stats_of(*node_) : TealetStats{};
+}
+
 TealetRef TealetRef::parent() const noexcept {
   return TealetRef(alive() ? node_->parent : nullptr);
 }

@@ -19,6 +19,7 @@
 #include <tealet/cxx/error.hpp>
 #include <tealet/cxx/stats.hpp>
 #include <tealet/cxx/status.hpp>
+#include <tealet/cxx/tealet_stats.hpp>
 #include <tealet/detail/compiler.h>
 #include <tealet/detail/switch_result.h>
 
@@ -29,6 +30,7 @@
 #include <new>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace tealet {
 
@@ -98,6 +100,8 @@ class TEALET_API TealetRef {
   // How deep its stack is, in bytes. While the tealet runs: 0 if it is the main tealet, or if its
   // domain cannot be used here.
   std::size_t extent() const noexcept;
+  // What it takes, and with Options::track its history. All zero if it has ended.
+  TealetStats stats() const noexcept;
 
   // The tealet that receives its result: at first the one that created it. None if this is the main
   // tealet or has ended.
@@ -160,6 +164,11 @@ class TEALET_API Tealet : public TealetRef {
   core::Node* release() noexcept;
 };
 
+// All tealets of a domain but main.
+struct Survey : SurveyFigures {
+  std::vector<TealetRef> largest;  // those of the largest cost, the largest first
+};
+
 // A domain on this thread, and its main tealet. Not movable.
 //
 // Destroying it ends every tealet still alive, parents before their children. It must be destroyed
@@ -171,6 +180,8 @@ class TEALET_API Main {
     std::pmr::memory_resource* upstream = malloc_resource();
     // The most bytes to hold from upstream at once. Past it: MemoryError.
     std::size_t memory_limit = CountingAllocator::no_limit;
+    // Whether to record the history of each tealet: see TealetStats. Takes 32 bytes for each.
+    bool track = false;
   };
 
   Main();
@@ -200,6 +211,9 @@ class TEALET_API Main {
   TealetRef previous() const noexcept;
 
   Stats stats() const noexcept;
+  // Sums up what each tealet takes, in one walk over all of them. `largest`: how many of the
+  // largest to list. Throws std::bad_alloc.
+  Survey survey(std::size_t largest = 10) const;
   // Both peaks become the current values.
   void reset_peak_stats() noexcept;
   // Returns the cached blocks upstream. The result is how many bytes that were.
@@ -253,9 +267,10 @@ void* operate_on(void* function, Operation operation, void* argument) {
   return nullptr;
 }
 
-// The step and the maximum of the size of the memory behind a node, in bytes.
+// The step and the maximum of the size of the memory behind a node, in bytes. The history of a
+// tealet is part of that memory.
 inline constexpr std::size_t extra_unit = 8;
-inline constexpr std::size_t largest_extra = extra_unit * UINT32_MAX;
+inline constexpr std::size_t largest_extra = extra_unit * UINT32_MAX - 32;
 
 // The memory behind a node: the function of its tealet lies there.
 TEALET_API void* extra_of(Node& node) noexcept;

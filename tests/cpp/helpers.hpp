@@ -11,6 +11,7 @@
 #include <memory_resource>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "core/domain.hpp"
 
@@ -155,6 +156,10 @@ inline bool consistent(tealet::core::Domain& domain) {
   tealet::CountingAllocator& memory = domain.memory();
   const Stats stats = domain.stats();
 #if TEALET_WITH_STATS
+  std::vector<tealet::core::Node*> largest;
+  const tealet::SurveyFigures survey = domain.survey(0, largest);
+  if (survey.domain_bytes != domain.domain_bytes_by_walk()) return false;
+  if (survey.cost.total + survey.domain_bytes != stats.bytes_allocated) return false;
   return same(stats, domain.stats_by_walk()) && stats.stack_bytes <= stats.stack_bytes_expanded &&
          stats.stack_bytes_expanded <= stats.stack_bytes_naive &&
          stats.stack_count <= stats.stack_chunk_count && stats.n_active <= stats.n_total &&

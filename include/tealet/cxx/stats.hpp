@@ -23,6 +23,8 @@ struct StatsFigures {
 // A snapshot of the figures.
 struct TEALET_API Stats : StatsFigures<std::size_t> {
   bool enabled = TEALET_WITH_STATS != 0;  // whether statistics are compiled in
+  // When it was taken: seconds of a clock that never goes back. The zero is arbitrary.
+  double seconds = 0;
 
   // stack_bytes_expanded / stack_bytes: how many tealets share a saved byte on average. NaN when
   // nothing is saved.
@@ -38,7 +40,13 @@ struct TEALET_API Stats : StatsFigures<std::size_t> {
 };
 
 // The change between two snapshots: each figure of the later one minus that of the earlier one.
-struct StatsDifference : StatsFigures<std::ptrdiff_t> {};
+struct TEALET_API StatsDifference : StatsFigures<std::ptrdiff_t> {
+  double seconds = 0;  // between the two
+
+  // The change of one figure for each second: per_second(&StatsDifference::switches). NaN if no
+  // time has passed.
+  double per_second(std::ptrdiff_t StatsDifference::* figure) const noexcept;
+};
 
 TEALET_API StatsDifference operator-(const Stats& later, const Stats& earlier) noexcept;
 

@@ -1,0 +1,53 @@
+// Sums up what a selection of tealets takes.
+#pragma once
+
+#include <tealet/cxx/tealet_stats.hpp>
+
+#include <cstddef>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/domain.hpp"
+#include "port/pages.hpp"
+
+namespace tealet::core {
+
+// Functions that allocate may throw std::bad_alloc.
+class Surveyor {
+ public:
+  // `largest`: how many of the largest tealets to remember.
+  explicit Surveyor(const Domain& domain, std::size_t largest = 0)
+      : domain_(domain), page_(port::page_size()), most_largest_(largest) {}
+
+  void add(Node& node);
+  // All but `domain_bytes`. To be called once, after the last add().
+  SurveyFigures figures();
+  // Those of the largest cost, the largest first; of equal ones the one that was added first.
+  std::vector<Node*> largest();
+
+ private:
+  void add_stack(const Stack& stack);
+  void remember(std::size_t cost, Node& node);
+
+  const Domain& domain_;
+  const std::size_t page_;
+  std::vector<std::size_t> depths_;
+  std::vector<std::size_t> costs_;
+  std::set<const Stack*> shared_;  // that were added
+  SurveyFigures figures_;
+
+  // A tealet of a certain cost. Tealets are numbered in the order in which they were added.
+  struct Costly {
+    std::size_t cost;
+    std::size_t number;
+    Node* node;
+    bool operator<(const Costly& other) const noexcept {
+      return cost != other.cost ? cost > other.cost : number < other.number;
+    }
+  };
+  std::size_t most_largest_;
+  std::vector<Costly> largest_;  // a heap with the smallest in front
+};
+
+}  // namespace tealet::core
