@@ -58,6 +58,13 @@ PythonDomain* find_domain(const void* address) noexcept {
   return find([&](const PythonDomain& domain) { return &domain == address; });
 }
 
+PythonDomain* domain_entered_from(const Node& tealet) noexcept {
+  return find([&](PythonDomain& domain) {
+    if (!domain.is_open() || domain.current().is_main()) return false;
+    return tealet::core::Nesting::entered_from(domain.current()) == &tealet;
+  });
+}
+
 bool add_census(PyObject* module) {
   PyObject* const made = PyCFunction_New(&function, nullptr);
   const bool added = made != nullptr && PyModule_AddObjectRef(module, "_census", made) == 0;

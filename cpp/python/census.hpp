@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "core/linked_list.hpp"
+#include "core/node.hpp"
 
 namespace tealetpp {
 
@@ -32,6 +33,10 @@ class CensusEntry {
 PythonDomain* find_domain(std::uint64_t number) noexcept;
 // The domain at this address; nullptr if there is none.
 PythonDomain* find_domain(const void* address) noexcept;
+
+// The domain one of whose tealets runs or is paused inside `tealet`, a tealet of another domain;
+// nullptr if there is none.
+PythonDomain* domain_entered_from(const tealet::core::Node& tealet) noexcept;
 
 // Adds the function `_census` to `module`. False with an exception set.
 bool add_census(PyObject* module);

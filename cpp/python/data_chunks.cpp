@@ -210,12 +210,12 @@ void free_data_stack(DataStackChunk* newest) {
   }
 }
 
-std::size_t data_stack_bytes(const DataStackChunk* newest) {
+std::size_t data_stack_bytes(const DataStackChunk* newest, const PythonDomain& domain) {
   std::size_t bytes = 0;
   for (; newest != nullptr; newest = previous_chunk(newest)) {
-    if (owner_of_first(newest) != nullptr) {
+    if (owner_of_first(newest) == &domain) {
       bytes += size_of_chunk(newest);
-    } else if (is_ours(newest)) {
+    } else if (is_ours(newest) && header_of(newest)->domain == domain.number) {
       bytes += header_of(newest)->bytes;
     }
   }

@@ -33,8 +33,8 @@ void install_data_chunks() noexcept;
 bool make_data_stack(PythonDomain& domain, Execution& execution);
 // Frees all chunks of a data stack that no execution uses any more; nothing if `newest` is nullptr.
 void free_data_stack(DataStackChunk* newest);
-// Bytes of a data stack in its domain's memory.
-std::size_t data_stack_bytes(const DataStackChunk* newest);
+// Bytes of a data stack in the memory of `domain`.
+std::size_t data_stack_bytes(const DataStackChunk* newest, const PythonDomain& domain);
 
 // How many chunks are open, on all threads. Guarded by the global interpreter lock.
 extern std::size_t open_chunks;

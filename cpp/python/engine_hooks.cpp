@@ -5,6 +5,7 @@
 #include "core/check.hpp"
 #include "python/guarded.hpp"
 #include "python/lifetime.hpp"
+#include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
 #include "python/switching.hpp"
 
@@ -50,7 +51,7 @@ void reparented(Node& child) {
 
 }  // namespace
 
-const tealet::core::Hooks engine_hooks{run, guarded<release>, guarded<close>, guarded<reparented>,
-                                       true};
+const tealet::core::Hooks engine_hooks{
+    run, guarded<release>, guarded<close>, guarded<reparented>, data_stack_bytes_of, true};
 
 }  // namespace tealetpp

@@ -9,6 +9,7 @@
 #include "python/exceptions.hpp"
 #include "python/foreign_stack.hpp"
 #include "python/paused_frames.hpp"
+#include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
 #include "python/switching.hpp"
 #include "python/thread_domains.hpp"
@@ -25,6 +26,7 @@ void bind(Tealet* tealet, PythonDomain& domain, Node& node) {
   tealet->parent = tealet_of(*node.parent);
   domain.refer(tealet->parent);
   node.binding = tealet;
+  domain.object_bytes += object_bytes_of(tealet->object);
 }
 
 void discard_tealet(Tealet* tealet) {
@@ -208,6 +210,7 @@ bool open_domain(Tealet* main, const PythonHooks& hooks, std::size_t limit) {
   domain->main().binding = main;
   main->node = &domain->main();
   main->domain = domain;
+  domain->object_bytes = object_bytes_of(main->object);
   return true;
 }
 

@@ -2,6 +2,8 @@
 
 #include <new>
 
+#include "port/clock.hpp"
+#include "python/cost_methods.hpp"
 #include "python/error_types.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
@@ -35,6 +37,12 @@ bool can_create(Tealet* main) {
 }
 
 // --- methods ---
+
+// Adds what the engine does not know.
+Stats with_objects(Stats stats, const PythonDomain& domain) {
+  if (stats.enabled) stats.object_bytes = domain.object_bytes;
+  return stats;
+}
 
 struct TealetArguments {
   PyObject* run = Py_None;
@@ -91,12 +99,22 @@ PyObject* method_stub(PyObject* self, PyObject*) {
 
 PyObject* method_stats(PyObject* self, PyObject*) { return to_python(stats_of(*as_tealet(self))); }
 
+PyObject* method_survey(PyObject* self, PyObject* arguments, PyObject* keywords) {
+  static char largest[] = "largest";
+  static char* names[] = {largest, nullptr};
+  PyObject* object = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:survey", names, &object)) {
+    return nullptr;
+  }
+  return survey(self, object);
+}
+
 #if TEALET_WITH_STATS
 PyObject* method_stats_by_walk(PyObject* self, PyObject*) {
   const PythonDomain* domain = as_tealet(self)->domain;
   Stats stats;
   try {
-    if (domain != nullptr) stats = domain->stats_by_walk();
+    if (domain != nullptr) stats = with_objects(domain->stats_by_walk(), *domain);
   } catch (const std::bad_alloc&) {
     return PyErr_NoMemory();
   }
@@ -151,6 +169,13 @@ PyMethodDef methods[] = {
      "_verify($self, /)\n--\n\n"
      "End the process if an invariant of this domain is broken: for tests."},
 #endif
+    {"survey", as_method(guarded<method_survey>), METH_VARARGS | METH_KEYWORDS,
+     "survey($self, /, largest=10)\n--\n\n"
+     "Return a Survey: what all tealets but main take, summed up in one walk over them.\n\n"
+     "``largest`` is how many of the largest to list. Raises ValueError if it is negative."},
+    {"_measure", guarded<method_measure>, METH_O,
+     "_measure($self, largest, /)\n--\n\n"
+     "For survey()."},
     {"reset_peak_stats", guarded<method_reset_peak_stats>, METH_NOARGS,
      "reset_peak_stats($self, /)\n--\n\n"
      "Set the peaks of bytes and blocks to what is allocated now."},
@@ -201,9 +226,11 @@ bool parse_limit(PyObject* object, std::size_t& limit) {
 int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
   Tealet* main = as_tealet(self);
   PyObject* limit_object = Py_None;
+  int track = 0;
   static char memory_limit[] = "memory_limit";
-  static char* names[] = {memory_limit, nullptr};
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$O:Main", names, &limit_object))
+  static char track_name[] = "track";
+  static char* names[] = {memory_limit, track_name, nullptr};
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|$Op:Main", names, &limit_object, &track))
     return -1;
   std::size_t limit = 0;
   if (!parse_limit(limit_object, limit)) return -1;
@@ -212,6 +239,7 @@ int slot_init(PyObject* self, PyObject* arguments, PyObject* keywords) {
     return -1;
   }
   if (!open_domain(main, tealet_hooks, limit)) return -1;
+  if (track != 0) main->domain->track();
   show_value<Main>(self);
   return 0;
 }
@@ -292,17 +320,21 @@ PyObject* current_of(const PythonDomain* domain) {
 }
 
 Stats stats_of(const Tealet& main) {
-  return main.domain != nullptr ? main.domain->stats() : Stats{};
+  if (main.domain == nullptr) return {};
+  Stats stats = with_objects(main.domain->stats(), *main.domain);
+  stats.seconds = tealet::port::monotonic_seconds();
+  return stats;
 }
 
 void register_main(py::module_& module) {
   const py::class_<Main, Tealet> type(
       module, "Main", tealet_metaclass(), py::custom_type_setup(set_up),
-      "Main(*, memory_limit=None)\n--\n\n"
+      "Main(*, memory_limit=None, track=False)\n--\n\n"
       "A domain of tealets on this thread, and itself the main tealet: the execution that made "
       "it.\n\n"
       "A context manager: leaving it closes every tealet still alive, then the domain.\n"
-      "``memory_limit`` is the most bytes that the domain may take at once; past it, MemoryError.");
+      "``memory_limit`` is the most bytes that the domain may take at once; past it, MemoryError.\n"
+      "``track`` records the history of each tealet, in 32 bytes: see Tealet.stats().");
   main_type = reinterpret_cast<PyTypeObject*>(type.ptr());
   own_switch();
 }

@@ -99,6 +99,7 @@ class PythonDomain : public tealet::core::Domain {
   ThreadDomains* on_thread = nullptr;
   tealet::core::Links<PythonDomain> neighbours;
   PythonDomain* retained_before = nullptr;  // see ThreadDomains::retain()
+  std::size_t object_bytes = 0;             // of its tealets' objects, ended ones too
   const PythonHooks& python_hooks;
   const std::uint64_t number;  // no other domain of the process ever has it
 

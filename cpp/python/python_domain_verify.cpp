@@ -1,6 +1,6 @@
 // PythonDomain::verify(): what ties the objects of Python to the engine, in builds with checks.
 #include "core/check.hpp"
-#include "python/data_chunks.hpp"
+#include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
 
 #if TEALET_CHECKS
@@ -49,14 +49,10 @@ void PythonDomain::verify() {
   verify_list(*this, pending_, true);
   verify_list(*this, attempted_, false);
   [[maybe_unused]] std::size_t data_stacks = 0;
-  // A paused tealet that encloses a domain may have the data stack of that domain's tealet, and the
-  // running tealet has its own in the thread state.
-  [[maybe_unused]] bool has_all_data_stacks = current().is_main();
+  // The place of a running tealet's data stack may be unknown.
+  [[maybe_unused]] const bool has_all_data_stacks = current().is_main() || usable() == Errc::ok;
   for (Node* node = &main(); node != nullptr; node = node->next_in_tree()) {
-    if (!node->is_main() && node->status != Status::Running) {
-      data_stacks += data_stack_bytes(execution_of(*node).data_stack);
-      has_all_data_stacks = has_all_data_stacks && !node->hosts;
-    }
+    data_stacks += data_stack_bytes_of(*node);
     const Tealet* const tealet = tealet_of(*node);
     if (tealet == nullptr) continue;  // created, and not yet bound
     verify_binding(*this, *node, *tealet);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <type_traits>
+#include <utility>
 
 #include "python/attribute.hpp"
 #include "python/guarded.hpp"
@@ -86,7 +87,9 @@ bool read_figure(PyObject* figures, const char* name, Number& figure) {
   PyObject* value = PyDict_GetItemWithError(figures, key);
   Py_DECREF(key);
   if (value == nullptr) return PyErr_Occurred() == nullptr;
-  if constexpr (std::is_signed_v<Number>) {
+  if constexpr (std::is_floating_point_v<Number>) {
+    figure = PyFloat_AsDouble(value);
+  } else if constexpr (std::is_signed_v<Number>) {
     figure = PyLong_AsSsize_t(value);
   } else {
     figure = PyLong_AsSize_t(value);
@@ -105,6 +108,7 @@ PyObject* from_figures(PyObject*, PyObject* figures) {
   for (const StatsField& known : stats_fields) {
     if (!read_figure(figures, known.name, value.*(known.*field))) return nullptr;
   }
+  if (!read_figure(figures, "seconds", value.seconds)) return nullptr;
   if constexpr (std::is_same_v<Value, Stats>) {
     std::size_t enabled = 0;
     if (!read_figure(figures, "enabled", enabled)) return nullptr;
@@ -180,6 +184,36 @@ PyObject* get_bytes_by_kind(PyObject* self, void*) {
                        stats.other_bytes);
 }
 
+template <class Value>
+PyObject* get_seconds(PyObject* self, void*) {
+  return PyFloat_FromDouble(value_of<Value>(self).seconds);
+}
+
+PyObject* get_per_second(PyObject* self, void*) {
+  const StatsDifference& difference = value_of<StatsDifference>(self);
+  PyObject* const rates = PyDict_New();
+  for (const StatsField& field : stats_fields) {
+    if (field.kind != tealet::StatsKind::total) continue;
+    PyObject* const rate = PyFloat_FromDouble(difference.per_second(field.difference));
+    const bool added =
+        rates != nullptr && rate != nullptr && PyDict_SetItemString(rates, field.name, rate) == 0;
+    Py_XDECREF(rate);
+    if (added) continue;
+    Py_XDECREF(rates);
+    return nullptr;
+  }
+  return rates;
+}
+
+constexpr std::array difference_more_attributes{
+    PyGetSetDef{"seconds", guarded<get_seconds<StatsDifference>>, nullptr,
+                "Seconds between the two snapshots.", nullptr},
+    PyGetSetDef{"per_second", guarded<get_per_second>, nullptr,
+                "The rates: a dict of the figures that never fall, for each second between the "
+                "snapshots. NaN if no time has passed.",
+                nullptr},
+};
+
 constexpr std::array more_attributes{
     PyGetSetDef{"enabled", guarded<get_enabled>, nullptr, "Whether statistics are compiled in.",
                 nullptr},
@@ -187,6 +221,10 @@ constexpr std::array more_attributes{
                 "stack_bytes_expanded / stack_bytes; NaN when nothing is saved.", nullptr},
     PyGetSetDef{"memory_efficiency", guarded<get_memory_efficiency>, nullptr,
                 "stack_bytes_naive / stack_bytes; NaN when nothing is saved.", nullptr},
+    PyGetSetDef{"seconds", guarded<get_seconds<Stats>>, nullptr,
+                "When it was taken: seconds of the clock of time.monotonic(). Does not count when "
+                "snapshots are compared.",
+                nullptr},
     PyGetSetDef{"bytes_by_kind", guarded<get_bytes_by_kind>, nullptr,
                 "What the allocated bytes are for: a dict of bytes by saved_stacks, data_stacks, "
                 "nodes and other. Their sum is bytes_allocated.",
@@ -206,7 +244,7 @@ constexpr auto attributes_with(getter get, const std::array<PyGetSetDef, count>&
 }
 
 auto stats_attributes = attributes_with(guarded<get_figure>, more_attributes);
-auto difference_attributes = attributes_with(guarded<get_difference>, std::array<PyGetSetDef, 0>{});
+auto difference_attributes = attributes_with(guarded<get_difference>, difference_more_attributes);
 
 // --- slots ---
 
@@ -286,12 +324,30 @@ void set_up_difference(PyHeapTypeObject* heap) {
   heap->ht_type.tp_richcompare = guarded<compare<StatsDifference, &difference_type>>;
 }
 
-// The table of figures for tealetpp._report, as text. The columns are those of its class Figure.
+// The tables of figures for the Python part, as text.
+//
+// The columns are those of tealetpp._report.Figure.
 constexpr std::array<std::array<const char*, 6>, stats_fields.size()> figures{{
 #define TEALET_FIGURE(name, unit, kind, group, label, meaning) \
   {#name, #unit, #kind, #group, label, meaning},
 #include <tealet/stats_figures.def>
 }};
+
+// The figures of one tealet. The columns are those of tealetpp._costs.Figure.
+constexpr std::array tealet_figures{
+#define TEALET_FIGURE(name, unit, kind, label, meaning) \
+  std::array<const char*, 5>{#name, #unit, #kind, label, meaning},
+#define TEALET_PYTHON_FIGURE TEALET_FIGURE
+#include <tealet/tealet_figures.def>
+};
+
+template <std::size_t columns, std::size_t count, std::size_t... column>
+py::tuple to_tuple(const std::array<std::array<const char*, columns>, count>& table,
+                   std::index_sequence<column...>) {
+  py::tuple rows(count);
+  for (std::size_t row = 0; row < count; ++row) rows[row] = py::make_tuple(table[row][column]...);
+  return rows;
+}
 
 }  // namespace
 
@@ -306,12 +362,8 @@ void register_stats(py::module_& module) {
   stats_type = reinterpret_cast<PyTypeObject*>(stats.ptr());
   difference_type = reinterpret_cast<PyTypeObject*>(difference.ptr());
 
-  py::tuple rows(figures.size());
-  for (std::size_t row = 0; row < figures.size(); ++row) {
-    const auto& [name, unit, kind, group, label, meaning] = figures[row];
-    rows[row] = py::make_tuple(name, unit, kind, group, label, meaning);
-  }
-  module.attr("_figures") = rows;
+  module.attr("_figures") = to_tuple(figures, std::make_index_sequence<6>());
+  module.attr("_tealet_figures") = to_tuple(tealet_figures, std::make_index_sequence<5>());
 }
 
 }  // namespace tealetpp

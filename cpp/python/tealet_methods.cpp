@@ -2,6 +2,7 @@
 
 #include "port/compiler.hpp"
 #include "python/collector.hpp"
+#include "python/cost_methods.hpp"
 #include "python/error_types.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
@@ -238,6 +239,10 @@ PyMethodDef tealet_methods[] = {
      "Resume this tealet by raising ``exception``, an instance or a class, at its pause point.\n\n"
      "A tealet that has not begun ends at once; its parent receives the exception. Otherwise like\n"
      "switch()."},
+    {"stats", guarded<method_tealet_stats>, METH_NOARGS,
+     "stats($self, /)\n--\n\n"
+     "Return what this tealet takes: a TealetStats.\n\n"
+     "Its history is recorded only if its domain was made by Main(track=True)."},
     {"duplicate", guarded<method_duplicate>, METH_NOARGS,
      "duplicate($self, /)\n--\n\n"
      "Return a second stub that shares this stub's stack.\n\n"

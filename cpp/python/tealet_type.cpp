@@ -5,6 +5,7 @@
 #include "python/lifetime.hpp"
 #include "python/main_type.hpp"
 #include "python/paused_frames.hpp"
+#include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
 #include "python/registry.hpp"
 #include "python/tealet_attributes.hpp"
@@ -120,6 +121,7 @@ void slot_dealloc(PyObject* self) {
       return;
     }
     main = main_object_of(tealet);
+    tealet->domain->object_bytes -= object_bytes_of(self);
   }
   clear_weak_references(self);
   type->tp_free(self);

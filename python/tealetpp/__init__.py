@@ -14,6 +14,10 @@ with Main() as main:
     print(main.stats())
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ._embedding import get_cmake_dir, get_include, get_pkgconfig_dir
 from ._tealetpp import (
     DefunctError,
@@ -29,6 +33,9 @@ from ._tealetpp import (
     __version__,
 )
 
+if TYPE_CHECKING:
+    from ._costs import Survey, TealetStats
+
 __all__ = [
     "DefunctError",
     "InvalidError",
@@ -36,12 +43,23 @@ __all__ = [
     "Stats",
     "StatsDifference",
     "Status",
+    "Survey",
     "Tealet",
     "TealetError",
     "TealetExit",
+    "TealetStats",
     "ThreadError",
     "__version__",
     "get_cmake_dir",
     "get_include",
     "get_pkgconfig_dir",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the types that few programs need when one of them is asked for."""
+    if name in ("Survey", "TealetStats"):
+        from . import _costs
+
+        return getattr(_costs, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

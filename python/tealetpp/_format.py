@@ -48,6 +48,11 @@ def ratio(value: float) -> str:
     return f"{value:,.2f}x" if value < 100 else f"{value:,.0f}x"
 
 
+def rate(value: float) -> str:
+    """A change for each second. NaN, the rate over no time, is empty."""
+    return "" if math.isnan(value) else f"{value:+,.0f}/s" if value else "0/s"
+
+
 def seconds(value: float) -> str:
     """A duration in a suitable unit."""
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.1f} ms"

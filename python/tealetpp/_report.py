@@ -34,6 +34,7 @@ class Figure(NamedTuple):
 FIGURES = tuple(map(Figure._make, _figures))
 FIELDS = tuple(figure.name for figure in FIGURES)
 _LABELS = {figure.name: figure.label for figure in FIGURES}
+_RATES = {figure.name for figure in FIGURES if figure.kind == "total"}
 _SIZES = {figure.name for figure in FIGURES if figure.unit == "bytes"}
 
 # Their groups in text and HTML.
@@ -54,8 +55,12 @@ class Row(NamedTuple):
 
 
 def to_dict(stats: Stats | StatsDifference) -> dict[str, int | float | bool]:
-    """All figures by name; for Stats also ``enabled`` and both ratios, NaN if nothing is saved."""
+    """All figures by name, and ``seconds``.
+
+    For Stats also ``enabled`` and both ratios, NaN if nothing is saved.
+    """
     figures: dict[str, int | float | bool] = {name: getattr(stats, name) for name in FIELDS}
+    figures["seconds"] = stats.seconds
     if not isinstance(stats, StatsDifference):
         figures["enabled"] = stats.enabled
         figures["sharing_ratio"] = stats.sharing_ratio
@@ -78,18 +83,18 @@ def to_json(stats: Stats | StatsDifference) -> str:
 
 def reduce(stats: Stats | StatsDifference) -> tuple[object, ...]:
     """For pickle: figures by name, so that versions with other figures can exchange them."""
-    figures = {name: getattr(stats, name) for name in FIELDS}
+    figures = {name: getattr(stats, name) for name in (*FIELDS, "seconds")}
     if isinstance(stats, StatsDifference):
         return restore_difference, (figures,)
     return restore, ({**figures, "enabled": stats.enabled},)
 
 
-def restore(figures: dict[str, int]) -> Stats:
+def restore(figures: dict[str, int | float]) -> Stats:
     """Make the Stats again. Pickles refer to this function by its name."""
     return Stats._from_figures(figures)  # noqa: SLF001
 
 
-def restore_difference(figures: dict[str, int]) -> StatsDifference:
+def restore_difference(figures: dict[str, int | float]) -> StatsDifference:
     """The same for a StatsDifference."""
     return StatsDifference._from_figures(figures)  # noqa: SLF001
 
@@ -160,7 +165,10 @@ def _counted(stats: Stats | StatsDifference, *, signed: bool) -> Iterator[list[R
 def _counted_row(stats: Stats | StatsDifference, name: str, *, signed: bool) -> Row:
     value = getattr(stats, name)
     human = _format.size(value, signed=signed) if name in _SIZES else ""
-    return Row(_LABELS[name], _format.count(value, signed=signed), human)
+    rate = ""
+    if isinstance(stats, StatsDifference) and name in _RATES:
+        rate = _format.rate(stats.per_second[name])
+    return Row(_LABELS[name], _format.count(value, signed=signed), human, rate)
 
 
 def _compared(stats: Stats, label: str, value: int) -> Row:

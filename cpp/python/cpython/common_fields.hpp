@@ -1,6 +1,7 @@
 // Fields that all supported versions of CPython have in common.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "python/cpython/internals.hpp"
@@ -29,6 +30,9 @@ inline bool has_function_of_tool(const PyThreadState* thread) noexcept {
   return (reinterpret_cast<std::uintptr_t>(thread->c_tracefunc) |
           reinterpret_cast<std::uintptr_t>(thread->c_profilefunc)) != 0;
 }
+
+// Bytes of the collector's head in front of each object that it tracks: see pycore_gc.h.
+constexpr std::size_t collector_head_size = 2 * sizeof(std::uintptr_t);
 
 // A flag in the word before an object's head, which CPython has for the collector: see pycore_gc.h.
 constexpr std::uintptr_t finalized_flag = 1;

@@ -56,6 +56,7 @@ enum class StatsKind {
   now,    // what exists now; has its first value again once everything but main is closed
   peak,   // the maximum of such a figure since the domain began or since the last reset
   total,  // never falls
+  held,   // what the program refers to, ended tealets included
   cached  // what is cached for reuse
 };
 

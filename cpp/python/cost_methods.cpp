@@ -1,0 +1,242 @@
+#include "python/cost_methods.hpp"
+
+#include <tealet/cxx/tealet_stats.hpp>
+
+#include <iterator>
+#include <new>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/surveyor.hpp"
+#include "python/called_function.hpp"
+#include "python/python_costs.hpp"
+#include "python/python_domain.hpp"
+#include "python/tealet_type.hpp"
+
+namespace tealetpp {
+
+using tealet::Distribution;
+using tealet::Histogram;
+using tealet::SurveyFigures;
+using tealet::core::Surveyor;
+
+namespace {
+
+// A new reference to an attribute of tealetpp._costs; nullptr with an exception set.
+PyObject* from_costs(const char* name) {
+  PyObject* const module = PyImport_ImportModule("tealetpp._costs");
+  PyObject* const found = module != nullptr ? PyObject_GetAttrString(module, name) : nullptr;
+  Py_XDECREF(module);
+  return found;
+}
+
+// What TealetStats has, in its order.
+struct TealetFigures : tealet::TealetStats {
+  std::size_t python_depth = 0;
+  std::size_t object_bytes = 0;
+};
+
+TealetFigures figures_of(Tealet& tealet) {
+  TealetFigures figures;
+  if (!figures.enabled) return figures;
+  if (tealet.node != nullptr) {
+    static_cast<tealet::TealetStats&>(figures) = tealet.domain->stats_of(*tealet.node);
+    figures.python_depth = python_depth_of(*tealet.node);
+  }
+  figures.object_bytes = object_bytes_of(tealet.object);
+  return figures;
+}
+
+// What is not recorded is None.
+PyObject* to_python(std::size_t figure, bool is_recorded) {
+  return is_recorded ? PyLong_FromSize_t(figure) : Py_NewRef(Py_None);
+}
+
+// An instance of tealetpp.TealetStats.
+PyObject* to_python(const TealetFigures& figures, PyObject* type) {
+  constexpr bool now = true;
+  const bool history = figures.tracked;
+  PyObject* const values[] = {
+#define TEALET_FIGURE(name, unit, kind, label, meaning) to_python(figures.name, kind),
+#define TEALET_PYTHON_FIGURE TEALET_FIGURE
+#include <tealet/tealet_figures.def>
+  };
+  bool failed = false;
+  for (PyObject* value : values) failed = failed || value == nullptr;
+  PyObject* const result =
+      failed ? nullptr : PyObject_Vectorcall(type, values, std::size(values), nullptr);
+  for (PyObject* value : values) Py_XDECREF(value);
+  return result;
+}
+
+}  // namespace
+
+PyObject* method_tealet_stats(PyObject* self, PyObject*) {
+  PyObject* const type = from_costs("TealetStats");
+  if (type == nullptr) return nullptr;
+  PyObject* const stats = to_python(figures_of(*as_tealet(self)), type);
+  Py_DECREF(type);
+  return stats;
+}
+
+// --- the survey ---
+
+namespace {
+
+PyObject* to_python(const Distribution& found) {
+  return Py_BuildValue("(nnnnnd)", found.minimum, found.median, found.percentile_99, found.maximum,
+                       found.total, found.mean);
+}
+
+// A dict from the smallest value of a class to how many there are, without empty classes.
+PyObject* to_python(const Histogram& histogram) {
+  PyObject* const counts = PyDict_New();
+  for (std::size_t i = 0; counts != nullptr && i < histogram.size(); ++i) {
+    if (histogram[i] == 0) continue;
+    PyObject* const least = PyLong_FromSize_t(i == 0 ? 0 : std::size_t{1} << i);
+    PyObject* const count = PyLong_FromSize_t(histogram[i]);
+    const bool added =
+        least != nullptr && count != nullptr && PyDict_SetItem(counts, least, count) == 0;
+    Py_XDECREF(least);
+    Py_XDECREF(count);
+    if (added) continue;
+    Py_DECREF(counts);
+    return nullptr;
+  }
+  return counts;
+}
+
+// The arguments of tealetpp._costs.Group, but the first.
+PyObject* to_python(const SurveyFigures& figures) {
+  return Py_BuildValue("(nNNNNn)", figures.count, to_python(figures.depth), to_python(figures.cost),
+                       to_python(figures.depths), to_python(figures.chunk_sizes),
+                       figures.touched_stack_bytes);
+}
+
+// The tealets that run the same code.
+struct Group {
+  PyObject* callable;  // what one of them runs; strong
+  Surveyor surveyor;
+};
+
+// What tells functions apart: their code, or what is called in its place.
+const void* code_of(PyObject* callable) {
+  PyObject* const function = called_function(callable);
+  if (function != nullptr) return PyFunction_GET_CODE(function);
+  if (callable == nullptr || PyCFunction_Check(callable)) return callable;
+  return Py_TYPE(callable);
+}
+
+// A survey of a domain. measure() runs no Python code; to_tuple() may run any.
+class PythonSurvey {
+ public:
+  PythonSurvey(PythonDomain& domain, std::size_t largest)
+      : domain_(domain), all_(domain, largest) {}
+  ~PythonSurvey() {
+    for (auto& [tealet, figures] : largest_) Py_DECREF(tealet);
+    for (auto& [code, group] : groups_) Py_XDECREF(group.callable);
+  }
+  PythonSurvey(const PythonSurvey&) = delete;
+  PythonSurvey& operator=(const PythonSurvey&) = delete;
+
+  // May throw std::bad_alloc.
+  void measure() {
+    if (domain_.is_open()) add_tealets();
+    figures_ = all_.figures();
+    figures_.domain_bytes = domain_.stats().bytes_allocated - figures_.cost.total;
+  }
+
+  // The figures, domain_bytes, a list of groups, a list of the largest.
+  PyObject* to_tuple() {
+    return Py_BuildValue("(NnNN)", to_python(figures_), figures_.domain_bytes, group_list(),
+                         largest_list());
+  }
+
+ private:
+  void add_tealets() {
+    for (Node* node = domain_.main().next_in_tree(); node != nullptr; node = node->next_in_tree()) {
+      all_.add(*node);
+      PyObject* const function = execution_of(*node).function;
+      const auto [found, is_new] =
+          groups_.try_emplace(code_of(function), Group{nullptr, Surveyor(domain_)});
+      if (is_new) found->second.callable = Py_XNewRef(function);
+      found->second.surveyor.add(*node);
+    }
+    for (Node* node : all_.largest()) {
+      Tealet* const tealet = tealet_of(*node);
+      if (tealet == nullptr) continue;  // created, and not yet bound
+      largest_.emplace_back(tealet->object, figures_of(*tealet));
+      Py_INCREF(tealet->object);
+    }
+  }
+
+  // Of tuples: a callable or None, and the figures.
+  PyObject* group_list() {
+    PyObject* const list = PyList_New(0);
+    for (auto& [code, group] : groups_) {
+      PyObject* const callable = group.callable != nullptr ? group.callable : Py_None;
+      if (!append(list, Py_BuildValue("(ON)", callable, to_python(group.surveyor.figures())))) {
+        Py_XDECREF(list);
+        return nullptr;
+      }
+    }
+    return list;
+  }
+
+  // Of tuples: a tealet and its TealetStats.
+  PyObject* largest_list() {
+    PyObject* const type = from_costs("TealetStats");
+    if (type == nullptr) return nullptr;
+    PyObject* list = PyList_New(0);
+    for (auto& [tealet, figures] : largest_) {
+      if (append(list, Py_BuildValue("(ON)", tealet, to_python(figures, type)))) continue;
+      Py_CLEAR(list);
+      break;
+    }
+    Py_DECREF(type);
+    return list;
+  }
+
+  // Takes over the reference to `item`.
+  static bool append(PyObject* list, PyObject* item) {
+    const bool added = list != nullptr && item != nullptr && PyList_Append(list, item) == 0;
+    Py_XDECREF(item);
+    return added;
+  }
+
+  PythonDomain& domain_;
+  Surveyor all_;
+  SurveyFigures figures_;
+  std::unordered_map<const void*, Group> groups_;
+  std::vector<std::pair<PyObject*, TealetFigures>> largest_;  // strong
+};
+
+}  // namespace
+
+PyObject* survey(PyObject* main, PyObject* largest) {
+  PyObject* const take = from_costs("survey");
+  if (take == nullptr) return nullptr;
+  PyObject* const result = PyObject_CallFunctionObjArgs(take, main, largest, nullptr);
+  Py_DECREF(take);
+  return result;
+}
+
+PyObject* method_measure(PyObject* self, PyObject* largest) {
+  const std::size_t most_largest = PyLong_AsSize_t(largest);
+  if (most_largest == static_cast<std::size_t>(-1) && PyErr_Occurred()) return nullptr;
+  PythonDomain* const domain = as_tealet(self)->domain;
+  if (domain == nullptr) {
+    PyErr_SetString(PyExc_TypeError, "this Main was never initialised");
+    return nullptr;
+  }
+  try {
+    PythonSurvey survey(*domain, most_largest);
+    survey.measure();
+    return survey.to_tuple();
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
+}
+
+}  // namespace tealetpp
