@@ -89,7 +89,7 @@ def cells(text: str) -> list[list[str]]:
 
 def test_figures_keep_their_names_and_their_order() -> None:
     """Programs read them from JSON. New ones are added at the end."""
-    assert FIELDS[:23] == (
+    assert FIELDS[:24] == (
         *("n_active", "n_total"),
         *("bytes_allocated", "bytes_allocated_peak"),
         *("blocks_allocated", "blocks_allocated_peak", "blocks_allocated_total"),
@@ -99,6 +99,7 @@ def test_figures_keep_their_names_and_their_order() -> None:
         *("saved_stack_bytes", "data_stack_bytes", "node_bytes", "other_bytes"),
         *("switches", "bytes_saved_total", "bytes_restored_total"),
         *("stack_grows", "data_stack_grows", "blocks_freed_total"),
+        "object_bytes",
     )
 
 
@@ -120,7 +121,7 @@ def test_attributes_say_what_they_mean(kind: type) -> None:
 
 def test_dict_has_every_field(full: Stats) -> None:
     figures = full.to_dict()
-    assert list(figures) == [*FIELDS, "enabled", *RATIOS]
+    assert list(figures) == [*FIELDS, "seconds", "enabled", *RATIOS]
     assert all(figures[name] == getattr(full, name) for name in figures)
     assert figures["stack_count"] == 21
     assert figures["sharing_ratio"] == full.stack_bytes_expanded / full.stack_bytes > 1
@@ -128,7 +129,7 @@ def test_dict_has_every_field(full: Stats) -> None:
 
 def test_dict_of_a_difference_has_fields_only(full: Stats, empty: Stats) -> None:
     assert (full - empty).to_dict() == {
-        name: getattr(full, name) - getattr(empty, name) for name in FIELDS
+        name: getattr(full, name) - getattr(empty, name) for name in (*FIELDS, "seconds")
     }
     assert (empty - full).n_active == 1 - full.n_active
 
@@ -209,7 +210,9 @@ def test_html_is_escaped(full: Stats, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_compiled_out_is_one_line() -> None:
     disabled = SimpleNamespace(
-        **dict.fromkeys(FIELDS, 0), enabled=False, **dict.fromkeys(RATIOS, math.nan)
+        **dict.fromkeys((*FIELDS, "seconds"), 0),
+        enabled=False,
+        **dict.fromkeys(RATIOS, math.nan),
     )
     assert _report.to_text(disabled) == _report.COMPILED_OUT  # type: ignore[arg-type]
     assert len(_report.COMPILED_OUT.splitlines()) == 1

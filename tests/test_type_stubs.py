@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import tealetpp
-from tealetpp import _report, _tealetpp
+from tealetpp import _costs, _report, _tealetpp
 
 PACKAGE = Path(tealetpp.__file__).parent
 STUB = ast.parse((PACKAGE / "_tealetpp.pyi").read_text(encoding="utf-8"))
@@ -57,9 +57,12 @@ def test_the_stub_has_every_class_and_no_other() -> None:
 def test_the_package_hands_out_all_of_them() -> None:
     compiled = {*public(CLASSES), "__version__"}
     folders = {"get_cmake_dir", "get_include", "get_pkgconfig_dir"}
-    assert set(tealetpp.__all__) == compiled | folders
+    imported_later = {"Survey", "TealetStats"}
+    assert set(tealetpp.__all__) == compiled | folders | imported_later
     for name in compiled:
         assert getattr(tealetpp, name) is getattr(_tealetpp, name)
+    for name in imported_later:
+        assert getattr(tealetpp, name) is getattr(_costs, name)
 
 
 @pytest.mark.parametrize("name", ["Main", "Stats", "StatsDifference", "Tealet"])
@@ -96,9 +99,10 @@ def test_status_has_the_values_of_the_stub() -> None:
 
 
 def test_reports_know_every_field() -> None:
-    assert set(_report.FIELDS) == {
+    assert {*_report.FIELDS, "seconds", "per_second"} == {
         name for name in public(vars(tealetpp.StatsDifference)) if not name.startswith("to_")
     }
+    assert tuple(figure.name for figure in _costs.FIGURES) == tealetpp.TealetStats._fields
 
 
 def test_stubtest_finds_no_difference() -> None:

@@ -14,10 +14,6 @@ with Main() as main:
     print(main.stats())
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
 from ._embedding import get_cmake_dir, get_include, get_pkgconfig_dir
 from ._tealetpp import (
     DefunctError,
@@ -33,6 +29,7 @@ from ._tealetpp import (
     __version__,
 )
 
+TYPE_CHECKING = False  # importing typing would take long
 if TYPE_CHECKING:
     from ._costs import Survey, TealetStats
 
@@ -56,10 +53,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import the types that few programs need when one of them is asked for."""
-    if name in ("Survey", "TealetStats"):
-        from . import _costs
+# Few programs need these types, and their module takes longer to import than all else.
+_LATER = ("Survey", "TealetStats")
 
-        return getattr(_costs, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import _costs  # noqa: PLC0415
+
+    return getattr(_costs, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

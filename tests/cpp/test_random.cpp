@@ -131,7 +131,7 @@ class Crowd {
 
 // TEALETPP_SEEDS=N plays N schedules.
 TEST_CASE(
-    "[stats-order][stats-walk] figures and stacks stay right through thousands of random "
+    "[stats-order][stats-walk][cost-sum] figures and stacks stay right through thousands of random "
     "operations") {
   damaged = 0;
   int ended = 0;

@@ -33,7 +33,7 @@ std::size_t power_of(std::size_t value) {
 
 }  // namespace
 
-TEST_CASE("[survey] a domain without tealets") {
+TEST_CASE("[cost-survey] a domain without tealets") {
   Main main;
   const Survey survey = main.survey();
   CHECK(survey.enabled == counting);
@@ -44,7 +44,7 @@ TEST_CASE("[survey] a domain without tealets") {
   CHECK(survey.largest.empty());
 }
 
-TEST_CASE("[survey] sums, ranks and the largest") {
+TEST_CASE("[cost-survey] sums, ranks and the largest") {
   Main main;
   std::vector<int> depths;
   for (int i = 0; i < 200; ++i) depths.push_back(i * 37 % 200 / 10);  // 0 to 19, ten of each
@@ -91,7 +91,7 @@ TEST_CASE("[survey] sums, ranks and the largest") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(survey.largest[i] == deepest[i]);
 }
 
-TEST_CASE("[survey] a rank is that of a tealet, also of few") {
+TEST_CASE("[cost-survey] a rank is that of a tealet, also of few") {
   Main main;
   const std::vector<Tealet> tealets = paused_at(main, {5, 1});
   const Survey survey = main.survey(10);
@@ -117,7 +117,7 @@ TEST_CASE(
   CHECK(survey.depth.minimum == 0);
 }
 
-TEST_CASE("[survey] from inside a tealet, which counts with its depth") {
+TEST_CASE("[cost-survey] from inside a tealet, which counts with its depth") {
   Main main;
   Survey survey;
   Tealet tealet = main.create([&] { at_depth(5, [&] { survey = main.survey(); }); });

@@ -1,0 +1,459 @@
+"""What single tealets take: Tealet.stats(), Main.survey(), the sizes of objects and the rates."""
+
+import copy
+import functools
+import json
+import pickle
+import statistics
+import sys
+import threading
+
+import pytest
+
+import tealetpp
+from conftest import check_stats
+from tealetpp import InvalidError, Main, Survey, TealetStats, _costs
+
+HISTORY = ("extent_max", "switches", "stack_grows", "age")
+
+with Main() as _main:
+    COUNTING = _main.stats().enabled
+
+needs_figures = pytest.mark.skipif(not COUNTING, reason="statistics are compiled out")
+
+
+def pauses(main):
+    return main.switch("paused")
+
+
+def deeper(main, depth):
+    if depth:
+        return deeper(main, depth - 1)
+    return main.switch("paused")
+
+
+def check_costs(main, tealets):
+    """The sum over all tealets, and the domain's own, is what is allocated."""
+    stats = check_stats(main)
+    survey = main.survey()
+    costs = [tealet.stats().bytes_alone for tealet in tealets]
+    assert survey.count == len(tealets)
+    assert survey.cost.total == sum(costs)
+    assert survey.cost.total + survey.domain_bytes == stats.bytes_allocated
+    return survey
+
+
+@pytest.mark.rule("cost-sum")
+@needs_figures
+def test_the_cost_of_a_tealet_from_its_beginning_to_its_end(main):
+    tealet = main.tealet(pauses)
+    new = tealet.stats()
+    assert new.extent == new.saved_bytes == new.chunk_count == new.sharers == 0
+    assert new.data_stack_bytes == new.python_depth == 0
+    assert new.bytes_alone == 136
+    assert new.object_bytes == sys.getsizeof(tealet)
+    assert new.total == new.bytes_alone + new.object_bytes
+
+    tealet.switch(main)
+    paused = tealet.stats()
+    assert paused.saved_bytes == tealet.saved_bytes > 0
+    assert paused.extent == tealet.extent
+    assert paused.chunk_count == paused.sharers == paused.python_depth == 1
+    assert paused.data_stack_bytes == main.stats().data_stack_bytes > 0
+    assert paused.bytes_alone == main.stats().bytes_allocated - 136
+    check_costs(main, [tealet])
+
+    tealet.switch()
+    ended = tealet.stats()
+    assert ended.bytes_alone == ended.saved_bytes == ended.python_depth == 0
+    assert ended.object_bytes == sys.getsizeof(tealet)
+    check_costs(main, [])
+
+
+@pytest.mark.rule("cost-sum")
+@needs_figures
+@pytest.mark.parametrize("depth", [0, 1, 5, 40, 200])
+def test_costs_have_frames_however_deep(main, depth):
+    tealets = [main.tealet(functools.partial(deeper, main)) for _ in range(3)]
+    for number, tealet in enumerate(tealets):
+        tealet.switch(depth * number)
+    assert [tealet.stats().python_depth for tealet in tealets] == [1, depth + 1, 2 * depth + 1]
+    data_stacks = sum(tealet.stats().data_stack_bytes for tealet in tealets)
+    assert data_stacks == main.stats().data_stack_bytes
+    check_costs(main, tealets)
+
+
+@pytest.mark.rule("cost-sum")
+@needs_figures
+def test_costs_with_shared_stacks(main):
+    stubs = [main.stub()]
+    stubs += [stubs[0].duplicate() for _ in range(6)]
+    survey = check_costs(main, stubs)
+    assert stubs[0].stats().sharers == 7
+    assert sum(survey.chunk_sizes.values()) == 1
+    stubs[0].run(pauses, main)
+    assert stubs[1].stats().sharers == 6
+    check_costs(main, stubs)
+
+
+@pytest.mark.rule("cost-sum")
+@needs_figures
+def test_costs_seen_from_a_tealet_in_the_middle(main):
+    def measures():
+        seen.append(check_costs(main, tealets))
+        seen.append(tealets[1].stats())
+        deeper_seen(10)
+
+    def deeper_seen(depth):
+        if depth:
+            deeper_seen(depth - 1)
+        else:
+            seen.append(tealets[1].stats())
+
+    seen = []
+    tealets = [main.tealet(pauses), main.tealet(measures), main.tealet(pauses)]
+    tealets[0].switch(main)
+    tealets[1].switch()
+    survey, shallow, deep = seen
+    assert survey.count == 3
+    assert shallow.saved_bytes == shallow.sharers == 0
+    assert 0 < shallow.extent < deep.extent or sys.version_info[:2] == (3, 11)
+    assert shallow.python_depth == 1
+    assert deep.python_depth == 12
+    assert deep.data_stack_bytes > shallow.data_stack_bytes > 0
+
+
+@pytest.mark.rule("cost-sum")
+@needs_figures
+def test_costs_with_domains_inside_tealets(main):
+    inner_tealets = []
+
+    def outer_body():
+        with Main() as inner:
+
+            def inner_body():
+                check_costs(inner, inner_tealets)
+                check_costs(main, tealets)
+                assert inner_tealets[0].stats().python_depth == 1
+                assert tealets[0].stats().python_depth == 1
+                main.switch("out")  # with a domain that is in use inside
+                check_costs(inner, inner_tealets)
+                check_costs(main, tealets)
+                deeper(inner, 20)
+
+            inner_tealets.append(inner.tealet(inner_body))
+            inner_tealets.append(inner.tealet(pauses))
+            inner_tealets[1].switch(inner)
+            inner_tealets[0].switch()
+            check_costs(inner, inner_tealets)
+            check_costs(main, tealets)
+            main.switch("again")
+            check_costs(inner, inner_tealets)
+
+    tealets = [main.tealet(outer_body), main.tealet(pauses)]
+    tealets[1].switch(main)
+    assert tealets[0].switch() == "out"
+    paused = tealets[0].stats()
+    assert paused.python_depth == 1
+    assert paused.data_stack_bytes > 0
+    check_costs(main, tealets)
+    assert tealets[0].switch() == "again"
+    check_costs(main, tealets)
+    tealets[0].switch()
+    check_costs(main, tealets[1:])
+
+
+@pytest.mark.rule("cost-sum")
+@needs_figures
+def test_costs_asked_for_on_another_thread(main):
+    seen = []
+    tealet = main.tealet(pauses)
+    tealet.switch(main)
+    thread = threading.Thread(target=lambda: seen.extend([tealet.stats(), main.survey()]))
+    thread.start()
+    thread.join()
+    assert seen[0] == tealet.stats()
+    assert seen[1].cost == main.survey().cost
+
+
+@pytest.mark.rule("cost-history")
+@needs_figures
+def test_a_history_only_of_tracked_tealets():
+    with Main(track=True) as main:
+        first = main.tealet(functools.partial(deeper, main))
+        assert first.stats().switches == 0
+        first.switch(30)
+        deep = first.extent
+        second = main.tealet(pauses)
+        stats = first.stats()
+        assert stats.extent_max == deep
+        assert stats.switches == 1
+        assert stats.age == 1
+        assert second.stats().age == 0
+        assert second.stats().bytes_alone == 136 + 32
+        check_costs(main, [first, second])
+    with Main() as main:
+        tealet = main.tealet(pauses)
+        assert all(getattr(tealet.stats(), name) is None for name in HISTORY)
+
+
+@pytest.mark.rule("cost-history")
+@needs_figures
+def test_a_history_remembers_the_deepest_pause():
+    def body():
+        for depth in (3, 50, 1):
+            nested(depth)
+
+    def nested(depth):
+        # Through C, so that the C stack is deeper too.
+        return max(map(nested, [depth - 1])) if depth else main.switch() or 0
+
+    with Main(track=True) as main:
+        tealet = main.tealet(body)
+        extents = []
+        for switches in range(1, 4):
+            tealet.switch()
+            stats = tealet.stats()
+            extents.append(stats.extent)
+            assert stats.switches == switches
+            assert stats.extent_max == max(extents)
+        assert extents[1] > extents[0] > extents[2]
+
+
+def test_track_is_a_flag():
+    with pytest.raises(TypeError):
+        Main(True)
+    with Main(track=False) as main:
+        assert main.tealet(int).stats().age is None
+
+
+@needs_figures
+def test_figures_of_a_tealet_are_immutable_and_have_forms(main):
+    tealet = main.tealet(pauses)
+    tealet.switch(main)
+    stats = tealet.stats()
+    with pytest.raises(AttributeError):
+        stats.extent = 1
+    assert isinstance(stats, TealetStats)
+    assert stats == tealet.stats() == copy.deepcopy(stats) == pickle.loads(pickle.dumps(stats))
+    assert json.loads(stats.to_json()) == stats.to_dict()
+    assert stats.to_dict()["total"] == stats.total
+    text = str(stats)
+    for figure in _costs.FIGURES:
+        assert figure.label in text
+        assert getattr(TealetStats, figure.name).__doc__ == figure.meaning
+    assert "not tracked" in text
+    assert f"{stats.total:,} bytes" in text
+
+
+def test_without_statistics_all_is_zero(main):
+    tealet = main.tealet(pauses)
+    tealet.switch(main)
+    if COUNTING:
+        assert any(tealet.stats()[:8])
+        assert main.survey().count == 1
+    else:
+        assert not any(tealet.stats())
+        assert main.survey().count == main.survey().cost.total == 0
+
+
+# --- the survey ---
+
+
+@pytest.mark.rule("cost-survey")
+@needs_figures
+def test_survey_of_nothing(main):
+    survey = main.survey()
+    assert survey.count == survey.cost.maximum == survey.depth.mean == 0
+    assert survey.depths == survey.chunk_sizes == {}
+    assert survey.largest == survey.by_function == ()
+    assert survey.domain_bytes == main.stats().bytes_allocated
+    assert "tealets, main not counted" in str(survey)
+
+
+@pytest.mark.rule("cost-survey")
+@needs_figures
+def test_survey_has_sums_and_ranks(main):
+    tealets = [main.tealet(functools.partial(deeper, main)) for _ in range(101)]
+    for number, tealet in enumerate(tealets):
+        tealet.switch(number * 7 % 101)
+    survey = check_costs(main, tealets)
+    every = [tealet.stats() for tealet in tealets]
+    for found, values in (
+        (survey.depth, sorted(stats.extent for stats in every)),
+        (survey.cost, sorted(stats.bytes_alone for stats in every)),
+    ):
+        assert found.minimum == values[0]
+        assert found.median == statistics.median_low(values)
+        assert found.percentile_99 == values[99]
+        assert found.maximum == values[-1]
+        assert found.total == sum(values)
+        assert found.mean == pytest.approx(statistics.mean(values))
+    counted = {}
+    for stats in every:
+        least = 1 << (stats.extent.bit_length() - 1)
+        counted[least] = counted.get(least, 0) + 1
+    assert survey.depths == counted
+    page = 4096
+    assert survey.touched_stack_bytes == sum(-(-s.extent // page) * page + page for s in every)
+
+
+@pytest.mark.rule("cost-survey")
+@needs_figures
+def test_survey_lists_the_largest(main):
+    tealets = [main.tealet(functools.partial(deeper, main)) for _ in range(5)]
+    for number, tealet in enumerate(tealets):
+        tealet.switch(number * 10)
+    assert [tealet for tealet, _ in main.survey(largest=2).largest] == [tealets[4], tealets[3]]
+    survey = main.survey()
+    assert [tealet for tealet, _ in survey.largest] == tealets[::-1]
+    assert all(tealet.stats() == stats for tealet, stats in survey.largest)
+    assert main.survey(0).largest == ()
+
+
+@pytest.mark.rule("cost-survey")
+@needs_figures
+def test_survey_groups_by_function(main):
+    class Machine:
+        def method(self):
+            main.switch()
+
+        def __call__(self):
+            main.switch()
+
+    machine = Machine()
+    bodies = [machine.method, machine.method, Machine(), Machine(), Machine(), main.switch]
+    bodies += [functools.partial(pauses, main), functools.partial(functools.partial(pauses), main)]
+    tealets = [main.tealet(body) for body in bodies]
+    for tealet in tealets:
+        tealet.switch()
+    tealets += [main.stub(), main.tealet()]
+    survey = check_costs(main, tealets)
+    counts = {group.function: group.count for group in survey.by_function}
+    here = f"{__name__}.test_survey_groups_by_function.<locals>.Machine"
+    assert counts[f"{here}.method"] == 2
+    assert counts[here] == 3
+    assert counts[f"{__name__}.pauses"] == 2
+    assert counts[None] == 2
+    assert sum(counts.values()) == len(tealets)
+    assert sum(group.cost.total for group in survey.by_function) == survey.cost.total
+    totals = [group.cost.total for group in survey.by_function]
+    assert totals == sorted(totals, reverse=True)
+
+
+@needs_figures
+def test_survey_has_forms(main):
+    tealets = [main.tealet(pauses) for _ in range(3)]
+    for tealet in tealets:
+        tealet.switch(main)
+    survey = main.survey()
+    assert isinstance(survey, Survey)
+    assert json.loads(survey.to_json()) == survey.to_dict()
+    assert set(survey.to_dict()) == {
+        *("count", "depth", "cost", "depths", "chunk_sizes", "touched_stack_bytes"),
+        *("domain_bytes", "by_function", "largest"),
+    }
+    text = str(survey)
+    assert f"{__name__}.pauses" in text
+    assert f"{survey.cost.total:,}" in text
+    assert repr(survey) == f"<Survey of 3 tealets, {survey.cost.total} bytes>"
+
+
+def test_survey_refuses_bad_numbers(main):
+    with pytest.raises(ValueError, match="cannot be negative: -1"):
+        main.survey(-1)
+    with pytest.raises(TypeError):
+        main.survey("many")
+    with pytest.raises(TypeError):
+        main.survey(1, 2)
+
+
+def test_survey_of_a_closed_domain():
+    with Main() as main:
+        tealet = main.tealet(pauses)
+        tealet.switch(main)
+    survey = main.survey()
+    assert survey.count == survey.domain_bytes == 0
+    assert tealet.stats().bytes_alone == 0
+
+
+def test_survey_while_garbage_is_collected_all_the_time(main, eager_gc):
+    tealets = [main.tealet(functools.partial(deeper, main)) for _ in range(20)]
+    for number, tealet in enumerate(tealets):
+        tealet.switch(number)
+    for _ in range(20):
+        survey = main.survey(largest=20)
+        assert survey.count == (20 if COUNTING else 0)
+        for tealet, stats in survey.largest:
+            assert tealet.stats() == stats
+
+
+def test_survey_keeps_the_largest_alive(main):
+    tealet = main.tealet(pauses)
+    tealet.switch(main)
+    survey = main.survey()
+    del tealet
+    assert main.stats().n_active == (2 if COUNTING else 0)
+    del survey
+    assert main.stats().n_active == (1 if COUNTING else 0)
+
+
+def test_what_was_never_initialised():
+    with pytest.raises(TypeError, match="never initialised"):
+        Main.__new__(Main).survey()
+    assert Main.__new__(Main).saved_bytes == 0
+    with Main() as main:
+        ended = main.tealet(int)
+        ended.switch()
+        assert ended.stats().bytes_alone == 0
+        with pytest.raises(InvalidError):
+            ended.switch()
+
+
+# --- objects and rates ---
+
+
+@needs_figures
+def test_sizes_of_objects_are_those_of_getsizeof(main):
+    class Larger(tealetpp.Main):
+        __slots__ = ("more",)
+
+    alone = main.stats().object_bytes
+    assert alone == sys.getsizeof(main)
+    tealets = [main.tealet(pauses) for _ in range(10)]
+    assert main.stats().object_bytes == alone + sum(map(sys.getsizeof, tealets))
+    for tealet in tealets:
+        tealet.switch(main)
+        tealet.switch()
+    assert main.stats().object_bytes == alone + sum(map(sys.getsizeof, tealets))
+    del tealet, tealets
+    assert main.stats().object_bytes == alone
+    with Larger() as larger:
+        assert larger.stats().object_bytes == sys.getsizeof(larger)
+
+
+@needs_figures
+def test_rates_are_changes_for_each_second(main):
+    tealet = main.tealet(lambda: [main.switch() for _ in range(100)])
+    earlier = main.stats()
+    for _ in range(10):
+        tealet.switch()
+    later = main.stats()
+    difference = later - earlier
+    assert difference.seconds == later.seconds - earlier.seconds > 0
+    rates = difference.per_second
+    assert rates["switches"] == difference.switches / difference.seconds == 20 / difference.seconds
+    for name in ("bytes_saved_total", "bytes_restored_total", "stack_grows", "data_stack_grows"):
+        assert rates[name] == getattr(difference, name) / difference.seconds
+    assert set(rates) <= set(difference.to_dict())
+    nothing = (later - later).per_second
+    assert all(rate != rate for rate in nothing.values())
+    assert f"{rates['switches']:+,.0f}/s" in str(difference)
+    assert pickle.loads(pickle.dumps(difference)).per_second == rates
+
+
+@needs_figures
+def test_the_time_does_not_count_when_snapshots_are_compared(main):
+    one, other = main.stats(), main.stats()
+    assert one.seconds < other.seconds
+    assert one == other
