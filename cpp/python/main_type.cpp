@@ -3,7 +3,6 @@
 #include <new>
 
 #include "port/clock.hpp"
-#include "python/cost_methods.hpp"
 #include "python/error_types.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
@@ -14,6 +13,7 @@
 #include "python/runnable.hpp"
 #include "python/stats_type.hpp"
 #include "python/tealet_attributes.hpp"
+#include "python/tealet_costs.hpp"
 #include "python/tealet_type.hpp"
 
 namespace tealetpp {

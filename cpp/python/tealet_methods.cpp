@@ -2,7 +2,6 @@
 
 #include "port/compiler.hpp"
 #include "python/collector.hpp"
-#include "python/cost_methods.hpp"
 #include "python/error_types.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
@@ -11,6 +10,7 @@
 #include "python/python_domain.hpp"
 #include "python/runnable.hpp"
 #include "python/switching.hpp"
+#include "python/tealet_costs.hpp"
 #include "python/tealet_type.hpp"
 
 namespace tealetpp {

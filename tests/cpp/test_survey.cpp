@@ -103,7 +103,8 @@ TEST_CASE("[cost-survey] a rank is that of a tealet, also of few") {
 }
 
 TEST_CASE(
-    "[survey] chunks of a shared stack count once, tealets that have not begun have no depth") {
+    "[cost-survey] chunks of a shared stack count once, tealets that have not begun have no "
+    "depth") {
   Main main;
   std::vector<Tealet> stubs;
   at_depth(1, [&] { stubs.push_back(main.stub()); });

@@ -1,4 +1,4 @@
-#include "python/cost_methods.hpp"
+#include "python/tealet_costs.hpp"
 
 #include <tealet/cxx/tealet_stats.hpp>
 
