@@ -2,6 +2,7 @@
 #include "core/check.hpp"
 #include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
+#include "python/thread_domains.hpp"
 
 #if TEALET_CHECKS
 
@@ -49,8 +50,10 @@ void PythonDomain::verify() {
   verify_list(*this, pending_, true);
   verify_list(*this, attempted_, false);
   [[maybe_unused]] std::size_t data_stacks = 0;
-  // The place of a running tealet's data stack may be unknown.
-  [[maybe_unused]] const bool has_all_data_stacks = current().is_main() || usable() == Errc::ok;
+  // The place of a running tealet's data stack may be unknown, and a discarded tealet's is freed
+  // after what its frames own.
+  [[maybe_unused]] const bool has_all_data_stacks =
+      !on_thread->is_discarding() && (current().is_main() || usable() == Errc::ok);
   for (Node* node = &main(); node != nullptr; node = node->next_in_tree()) {
     data_stacks += data_stack_bytes_of(*node);
     const Tealet* const tealet = tealet_of(*node);

@@ -45,6 +45,8 @@ class ThreadDomains {
   // discard that runs in a tealet that is discarded never ends: see cancel_discards_in().
   int begin_discarding() noexcept;
   void end_discarding(int number);
+  // Whether any is under way.
+  bool is_discarding() const noexcept { return !discards_.empty() || unlisted_discards_ != 0; }
   // Keeps `domain` until no discard is under way: one of them may still free a data stack in its
   // memory. Call it in a discard, once for a domain.
   void retain(PythonDomain& domain);
