@@ -9,6 +9,7 @@ namespace tealetpp {
 int tealet_traverse(PyObject* self, visitproc visit, void* arg) {
   const Tealet* tealet = as_tealet(self);
   Py_VISIT(Py_TYPE(self));
+  Py_VISIT(dict_of(self));
   if (tealet->domain == nullptr) return 0;
   if (!tealet->is_main()) Py_VISIT(main_object_of(tealet));
   // A tealet owns a reference to its parent, unless that is a main tealet: see refer().
@@ -23,13 +24,14 @@ int tealet_traverse(PyObject* self, visitproc visit, void* arg) {
   return visit_execution(execution_of(*tealet->node), visit, arg);
 }
 
-// Breaks the cycle of a new tealet whose function refers to it. A paused tealet never gets here:
-// tealet_finalize() has kept it alive.
+// Breaks the cycle of a new tealet whose function refers to it, and those through attributes. A
+// paused tealet never gets here: tealet_finalize() has kept it alive.
 int tealet_clear(PyObject* self) {
   const Tealet* tealet = as_tealet(self);
   if (tealet->node != nullptr && tealet->node->status == Status::New) {
     Py_CLEAR(execution_of(*tealet->node).function);
   }
+  Py_CLEAR(dict_of(self));
   return 0;
 }
 
