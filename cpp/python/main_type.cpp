@@ -247,7 +247,7 @@ void slot_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
   free_domain_of(as_tealet(self));
-  drop_attributes(self);
+  drop_references(self);
   type->tp_free(self);
   Py_DECREF(type);
 }

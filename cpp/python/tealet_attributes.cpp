@@ -5,6 +5,7 @@
 #include "python/guarded.hpp"
 #include "python/python_domain.hpp"
 #include "python/status_type.hpp"
+#include "python/tealet_dict.hpp"
 #include "python/tealet_name.hpp"
 #include "python/tealet_type.hpp"
 
@@ -121,8 +122,7 @@ PyGetSetDef tealet_attributes[] = {
      "The frame in which it is paused; None if it is not paused, or has no Python frame. Its f_back\n"
      "leads to the first frame of the tealet. It can be kept while the tealet goes on, or ends.",
      nullptr},
-    {"__dict__", guarded<PyObject_GenericGetDict>, guarded<PyObject_GenericSetDict>, nullptr,
-     nullptr},
+    {"__dict__", guarded<get_dict>, guarded<set_dict>, nullptr, nullptr},
     {"main", guarded<get_main>, nullptr, "The Main that this tealet belongs to.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };

@@ -2,6 +2,7 @@
 
 #include "python/guarded.hpp"
 #include "python/python_domain.hpp"
+#include "python/tealet_dict.hpp"
 #include "python/tealet_type.hpp"
 
 namespace tealetpp {
@@ -9,7 +10,7 @@ namespace tealetpp {
 int tealet_traverse(PyObject* self, visitproc visit, void* arg) {
   const Tealet* tealet = as_tealet(self);
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(dict_of(self));
+  Py_VISIT(attributes_of(self));
   if (tealet->domain == nullptr) return 0;
   if (!tealet->is_main()) Py_VISIT(main_object_of(tealet));
   // A tealet owns a reference to its parent, unless that is a main tealet: see refer().
@@ -31,7 +32,7 @@ int tealet_clear(PyObject* self) {
   if (tealet->node != nullptr && tealet->node->status == Status::New) {
     Py_CLEAR(execution_of(*tealet->node).function);
   }
-  Py_CLEAR(dict_of(self));
+  drop_attributes(self);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "python/python_domain.hpp"
 #include "python/registry.hpp"
 #include "python/tealet_attributes.hpp"
+#include "python/tealet_dict.hpp"
 #include "python/tealet_gc.hpp"
 #include "python/tealet_methods.hpp"
 #include "python/tealet_name.hpp"
@@ -23,7 +24,9 @@ namespace {
 // A new object of `type`, a Tealet or Main; nullptr with an exception set.
 PyObject* new_object(PyTypeObject* type) {
   PyObject* object = allocate_instance(type);
-  if (object != nullptr) as_tealet(object)->object = object;
+  if (object == nullptr) return nullptr;
+  as_tealet(object)->object = object;
+  begin_without_attributes(object);
   return object;
 }
 
@@ -118,7 +121,7 @@ void slot_dealloc(PyObject* self) {
     }
     main = main_object_of(tealet);
   }
-  drop_attributes(self);
+  drop_references(self);
   type->tp_free(self);
   Py_XDECREF(main);
   Py_DECREF(type);
@@ -128,7 +131,7 @@ void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
   type.tp_name = "tealetpp.Tealet";
   type.tp_basicsize = sizeof(Instance<Main>);
-  type.tp_dictoffset = dict_offset;
+  allow_attributes(type);
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = tealet_methods;
   type.tp_getset = tealet_attributes;
@@ -144,10 +147,10 @@ void set_up(PyHeapTypeObject* heap) {
 
 }  // namespace
 
-void drop_attributes(PyObject* self) {
+void drop_references(PyObject* self) {
   clear_weak_references(self);
   Py_CLEAR(spare_reference(self));
-  Py_CLEAR(dict_of(self));
+  drop_attributes(self);
 }
 
 py::metaclass tealet_metaclass() {

@@ -31,7 +31,7 @@ bool is_usable(Tealet* tealet);
 
 // For tp_dealloc: clears the weak references, and drops the attributes and the name. Any code may
 // run.
-void drop_attributes(PyObject* self);
+void drop_references(PyObject* self);
 
 // The metaclass of Tealet and Main.
 py::metaclass tealet_metaclass();
