@@ -25,11 +25,14 @@ int tealet_traverse(PyObject* self, visitproc visit, void* arg) {
   return visit_execution(execution_of(*tealet->node), visit, arg);
 }
 
-// Breaks the cycle of a new tealet whose function refers to it, and those through attributes. A
-// paused tealet never gets here: tealet_finalize() has kept it alive.
+// Breaks the cycle of a new tealet whose function refers to it, and cycles through attributes. A
+// paused tealet gets here only with a __del__ that replaces tealet_finalize(). Nothing that it
+// reaches may be cleared.
 int tealet_clear(PyObject* self) {
   const Tealet* tealet = as_tealet(self);
-  if (tealet->node != nullptr && tealet->node->status == Status::New) {
+  const Node* const node = tealet->node;
+  if (node != nullptr && node->status == Status::Suspended && !tealet->is_main()) return 0;
+  if (node != nullptr && node->status == Status::New) {
     Py_CLEAR(execution_of(*tealet->node).function);
   }
   drop_attributes(self);

@@ -6,10 +6,13 @@ import sys
 import traceback
 from collections.abc import Iterator
 from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING
 
 from . import _format
 from ._tealetpp import Main, Status, Tealet
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 # A tealet that is further down is not indented further: its level is shown instead. Otherwise a
 # chain of ten thousand tealets would print a hundred million spaces.
@@ -25,7 +28,7 @@ def format_stack(frame: FrameType | None) -> list[str]:
     return [] if frame is None else traceback.format_stack(frame)
 
 
-def print_tree(main: Main, file: TextIO | None = None) -> None:
+def print_tree(main: Main, file: SupportsWrite[str] | None = None) -> None:
     """Print the tree of tealets below ``main``, a line for each."""
     # All lines first: writing may run tealets.
     lines = [_line(*_HEADER), *map(_line_of, _levels(main.tealets()))]
