@@ -284,7 +284,7 @@ def test_a_cycle_through_its_own_frame_is_collected(main):
 
 def test_a_trace_function_set_on_the_frame(main):
     def run():
-        while True:  # CPython 3.12 looks for tools at each jump back
+        while True:
             main.switch()
 
     def trace(frame, event, argument):
@@ -299,6 +299,7 @@ def test_a_trace_function_set_on_the_frame(main):
     before = sys.gettrace()
     sys.settrace(lambda *_: None)
     try:
+        main.tealet(run).switch()  # now CPython 3.12 has prepared the code for tools
         for _ in range(3):
             t.switch()
     finally:
