@@ -221,6 +221,7 @@ def test_tealets_with_attributes_are_not_copied(main):
 
 
 @pytest.mark.rule("seeing-attributes")
+@pytest.mark.rule("garbage-clear")
 @pytest.mark.parametrize("status", ["new", "stub", "paused", "exited"])
 def test_a_cycle_through_an_attribute_is_collected(main, status):
     unwound = []

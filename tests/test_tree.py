@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from tealetpp import Main, Tealet
+from tealetpp._format import size
 
 
 def depths(tealets):
@@ -152,7 +153,7 @@ def lines_of(main):
     return text.getvalue().splitlines()
 
 
-@pytest.mark.rule("seeing-tree")
+@pytest.mark.rule("seeing-print")
 def test_a_line_for_each_tealet(main):
     a = main.tealet(pause, name="a")
     a.switch(main)
@@ -161,7 +162,7 @@ def test_a_line_for_each_tealet(main):
     heading, *lines = lines_of(main)
     assert heading.split() == ["status", "saved", "depth", "tealet"]
     assert re.fullmatch(r"running +0 B +0 B  main", lines[0])
-    saved = re.escape(f"{a.saved_bytes:,} B")
+    saved = re.escape(size(a.saved_bytes))
     place = re.escape(f"{__file__}:{pause.__code__.co_firstlineno + 1} in pause")
     assert re.fullmatch(rf"suspended +{saved} +{saved}    a  {place}", lines[1])
     assert re.fullmatch(r"new +0 B +0 B      pause", lines[2])
