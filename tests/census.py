@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import tealetpp
-import tealetpp._report  # otherwise the first test that prints figures would import it
+import tealetpp._listing  # otherwise the first test that needs one of these would import it
+import tealetpp._report
 from tealetpp import Status, Tealet, _tealetpp
 
 # Each instance refers to its type, so these references count the objects, too.

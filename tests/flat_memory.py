@@ -6,6 +6,7 @@
 import contextlib
 import contextvars
 import gc
+import io
 import json
 import os
 import sys
@@ -591,7 +592,57 @@ def attributes(main):
     def once():
         for t in ts:
             t.status, t.parent, t.main, t.saved_bytes, t.extent, bool(t), repr(t)
-        return main.current, main.previous
+            t.function, t.name, t.frame, t.format_stack()
+        return main.current, main.previous, main.tealets()
+
+    return once
+
+
+@operation
+def attributes_that_are_set(main):
+    ts = [main, main.tealet(main.switch), main.stub()]
+    ts[1].switch()
+
+    def once():
+        for t in (*ts, main.tealet(name="dropped")):
+            t.x = t
+            t.name = "named"
+            vars(t)["y"] = []
+            if t is not main:
+                t.__dict__ = {"z": []}
+            del t.name
+            vars(t).clear()
+
+    return once
+
+
+@operation
+def a_tree_that_is_printed(main):
+    ts = [main.tealet(main.switch), main.tealet(lambda: main.switch()), main.stub()]
+    for t in ts[:2]:
+        t.switch()
+
+    def once():
+        main.print_tree(io.StringIO())
+        return ts
+
+    return once
+
+
+@operation
+def a_frame_that_is_kept_over_the_end(main):
+    def run(deep=3):
+        return run(deep - 1) if deep else main.switch()
+
+    def once():
+        ends, closed = main.tealet(run), main.tealet(run)
+        frames = []
+        for t in (ends, closed):
+            t.switch()
+            frames.append(t.frame)
+        ends.switch()
+        closed.close()
+        return [frame.f_back.f_locals for frame in frames]
 
     return once
 

@@ -269,12 +269,15 @@ def test_wrong_argument_counts(main, cast, refused):
 
 
 def test_attributes_cannot_be_set_or_deleted(main, cast, refused):
-    for name in ("status", "main", "saved_bytes", "extent"):
+    for name in ("status", "main", "saved_bytes", "extent", "function", "frame"):
         refused(AttributeError, setattr, cast["new"], name, 1)
         refused(AttributeError, delattr, cast["new"], name)
     for name in ("current", "previous"):
         refused(AttributeError, setattr, main, name, main)
-    refused(AttributeError, setattr, cast["new"], "anything", 1)
+    refused(AttributeError, delattr, cast["new"], "anything")
+    refused(TypeError, delattr, cast["new"], "__dict__")
+    refused(TypeError, setattr, cast["new"], "__dict__", None)
+    refused(TypeError, setattr, cast["new"], "name", 1)
 
 
 # --- objects that were never initialised ---

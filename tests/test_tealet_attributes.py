@@ -42,7 +42,7 @@ def test_repr_names_type_function_and_status(main):
 
     t = main.tealet(countdown)
     name = re.escape(countdown.__qualname__)
-    assert re.fullmatch(rf"<tealetpp\.Tealet {name} new at 0x[0-9a-f]+>", repr(t))
+    assert re.fullmatch(rf"<tealetpp\.Tealet '{name}' new at 0x[0-9a-f]+>", repr(t))
     t.switch()
     assert " suspended at " in repr(t)
     t.close()
@@ -59,7 +59,7 @@ def test_repr_of_a_callable_without_a_name(main):
         def __repr__(self):
             return "<silent>"
 
-    assert "<silent> new" in repr(main.tealet(Silent()))
+    assert "'<silent>' new" in repr(main.tealet(Silent()))
 
 
 def test_repr_of_a_callable_whose_name_fails(main):

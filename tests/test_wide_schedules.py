@@ -15,6 +15,7 @@ OCCURS = [
     "cycle through a closure",
     "cycle through an attribute",
     "cycle through globals",
+    "cycle through its own attribute",
     "cycle through locals",
     "dropped a Main",
     "dropped a tealet",

@@ -26,4 +26,14 @@ PyObject* call_method(PyObject* object, const char* name, Arguments*... argument
   return result;
 }
 
+// Calls a function of a module, which is imported. A new reference; nullptr with an exception set.
+template <class... Arguments>
+PyObject* call_function(const char* module_name, const char* name, Arguments*... arguments) {
+  PyObject* module = PyImport_ImportModule(module_name);
+  if (module == nullptr) return nullptr;
+  PyObject* result = call_method(module, name, arguments...);
+  Py_DECREF(module);
+  return result;
+}
+
 }  // namespace tealetpp

@@ -54,4 +54,13 @@ PyObject* called_function(PyObject* callable) {
   return nullptr;
 }
 
+PyObject* without_partials(PyObject* callable) {
+  for (int layer = 0; layer < most_layers && is_partial(callable); ++layer) {
+    PyObject* const wrapped = member(callable, "func");
+    if (wrapped == nullptr) break;
+    callable = wrapped;
+  }
+  return callable;
+}
+
 }  // namespace tealetpp

@@ -11,4 +11,8 @@ namespace tealetpp {
 // `callable` is nullptr. Runs no Python code.
 PyObject* called_function(PyObject* callable);
 
+// What `callable` is without the functools.partial around it, if there is any. Borrowed. Runs no
+// Python code.
+PyObject* without_partials(PyObject* callable);
+
 }  // namespace tealetpp

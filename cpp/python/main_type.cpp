@@ -3,6 +3,7 @@
 #include <new>
 
 #include "port/clock.hpp"
+#include "python/attribute.hpp"
 #include "python/error_types.hpp"
 #include "python/exceptions.hpp"
 #include "python/guarded.hpp"
@@ -14,6 +15,8 @@
 #include "python/stats_type.hpp"
 #include "python/tealet_attributes.hpp"
 #include "python/tealet_costs.hpp"
+#include "python/tealet_name.hpp"
+#include "python/tealet_tree.hpp"
 #include "python/tealet_type.hpp"
 
 namespace tealetpp {
@@ -47,6 +50,7 @@ Stats with_objects(Stats stats, const PythonDomain& domain) {
 struct TealetArguments {
   PyObject* run = Py_None;
   PyObject* parent = Py_None;
+  PyObject* name = Py_None;
 };
 
 bool parse(TealetArguments& parsed, PyObject* const* arguments, Py_ssize_t count,
@@ -63,6 +67,8 @@ bool parse(TealetArguments& parsed, PyObject* const* arguments, Py_ssize_t count
       parsed.run = arguments[count + i];
     } else if (PyUnicode_CompareWithASCIIString(name, "parent") == 0) {
       parsed.parent = arguments[count + i];
+    } else if (PyUnicode_CompareWithASCIIString(name, "name") == 0) {
+      parsed.name = arguments[count + i];
     } else {
       PyErr_Format(PyExc_TypeError, "tealet() got an unexpected or repeated argument %R", name);
       return false;
@@ -75,7 +81,7 @@ PyObject* method_tealet(PyObject* self, PyObject* const* arguments, Py_ssize_t c
                         PyObject* keywords) {
   TealetArguments parsed;
   if (!parse(parsed, arguments, count, keywords)) return nullptr;
-  return create_tealet(as_tealet(self), parsed.run, parsed.parent);
+  return create_tealet(as_tealet(self), parsed.run, parsed.parent, parsed.name);
 }
 
 PyObject* method_stub(PyObject* self, PyObject*) {
@@ -144,17 +150,38 @@ PyObject* method_trim(PyObject* self, PyObject*) {
   return PyLong_FromSize_t(domain != nullptr ? domain->memory().trim() : 0);
 }
 
+PyObject* method_tealets(PyObject* self, PyObject*) { return tealets_of(*as_tealet(self)); }
+
+PyObject* method_print_tree(PyObject* self, PyObject* arguments, PyObject* keywords) {
+  PyObject* file_object = Py_None;
+  static char file[] = "file";
+  static char* names[] = {file, nullptr};
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:print_tree", names, &file_object))
+    return nullptr;
+  return call_function("tealetpp._listing", "print_tree", self, file_object);
+}
+
 PyMethodDef methods[] = {
     {"tealet", as_method(guarded<method_tealet>), METH_FASTCALL | METH_KEYWORDS,
-     "tealet($self, run=None, *, parent=None)\n--\n\n"
+     "tealet($self, run=None, *, parent=None, name=None)\n--\n\n"
      "Return a new tealet that will run ``run``.\n\n"
      "Its result is delivered to ``parent``, the running tealet unless given. Without ``run`` it\n"
-     "can be begun with Tealet.run(). It inherits a copy of the context variables.\n\n"
+     "can be begun with Tealet.run(). It inherits a copy of the context variables. ``name`` is\n"
+     "shown instead of that of ``run``.\n\n"
      "Raises TypeError, InvalidError, ThreadError or MemoryError."},
     {"stub", guarded<method_stub>, METH_NOARGS,
      "stub($self, /)\n--\n\n"
      "Return a stub: a tealet with a captured stack and no function yet.\n\n"
      "Its duplicates share one stack until they run."},
+    {"tealets", guarded<method_tealets>, METH_NOARGS,
+     "tealets($self, /)\n--\n\n"
+     "Return a list of all tealets of this domain as they are now, parents first.\n\n"
+     "This Main is the first of them. Once the domain is closed the list is empty."},
+    {"print_tree", as_method(guarded<method_print_tree>), METH_VARARGS | METH_KEYWORDS,
+     "print_tree($self, /, file=None)\n--\n\n"
+     "Print the tree of all tealets of this domain, a line for each.\n\n"
+     "It has the status, the bytes saved, the depth in bytes, the name, and where it is paused.\n"
+     "``file`` is sys.stdout unless given."},
     {"stats", guarded<method_stats>, METH_NOARGS,
      "stats($self, /)\n--\n\n"
      "Return the statistics of this domain as they are now: a Stats.\n\n"
@@ -248,7 +275,7 @@ void slot_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
   free_domain_of(as_tealet(self));
-  clear_weak_references(self);
+  drop_references(self);
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -286,16 +313,19 @@ void own_switch() {
 
 }  // namespace
 
-PyObject* create_tealet(Tealet* main, PyObject* run, PyObject* parent_object) {
+PyObject* create_tealet(Tealet* main, PyObject* run, PyObject* parent_object, PyObject* name) {
   if (run != Py_None && !is_runnable(run, "a tealet runs a callable, not %R")) return nullptr;
   if (parent_object != Py_None && !PyObject_TypeCheck(parent_object, tealet_type)) {
     PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R", parent_object);
     return nullptr;
   }
+  if (name != Py_None && !is_name(name)) return nullptr;
   Tealet* parent = parent_object != Py_None ? as_tealet(parent_object) : nullptr;
   Tealet* tealet = new_tealet();
   if (tealet == nullptr) return nullptr;
-  PyObject* context = copy_context(PyThreadState_Get());
+  PyObject* context = nullptr;
+  const bool is_named = name == Py_None || give_name(tealet->object, name);
+  if (is_named) context = copy_context(PyThreadState_Get());
   const bool failed = (context == nullptr && PyErr_Occurred() != nullptr) || !can_create(main) ||
                       (parent != nullptr && !can_be_parent(*main->domain, parent));
   Node* node = failed ? nullptr : main->domain->create(sizeof(Execution));

@@ -16,6 +16,8 @@ using py::detail::instance;
 static_assert(PYBIND11_VERSION_MAJOR == 3 && PYBIND11_INTERNALS_VERSION >= 11,
               "tealetpp knows how pybind11 3 lays out an instance");
 static_assert(std::is_standard_layout_v<instance> && std::is_trivially_destructible_v<instance>);
+static_assert(sizeof(instance::simple_value_holder) == 3 * sizeof(void*),
+              "a holder has two pointers, which dict_of() and spare_reference() use");
 // The head, a value pointer with space for a holder, the weak references, the flags.
 static_assert(offsetof(instance, simple_value_holder) == sizeof(PyObject));
 static_assert(offsetof(instance, weakrefs) == sizeof(PyObject) + 3 * sizeof(void*));

@@ -8,6 +8,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cstddef>
 #include <initializer_list>
 
 namespace tealetpp {
@@ -40,6 +41,23 @@ template <class Value>
 void show_value(PyObject* object) noexcept {
   auto* const instance = reinterpret_cast<py::detail::instance*>(object);
   instance->simple_value_holder[0] = &value_of<Value>(object);
+}
+
+// pybind11 has space for a holder in each object, two pointers behind the pointer to the value. It
+// constructs none in objects made by allocate_instance(), so it never reads or writes them. There a
+// type can have two references that cost no memory: its tp_traverse, tp_clear and tp_dealloc must
+// look after them. The last one is for the dict of attributes: `dict_offset` is for tp_dictoffset.
+constexpr Py_ssize_t dict_offset =
+    offsetof(py::detail::instance, simple_value_holder) + 2 * sizeof(void*);
+
+inline PyObject*& spare_reference(PyObject* object) noexcept {
+  return reinterpret_cast<PyObject**>(
+      reinterpret_cast<py::detail::instance*>(object)->simple_value_holder)[1];
+}
+
+inline PyObject*& dict_of(PyObject* object) noexcept {
+  return reinterpret_cast<PyObject**>(
+      reinterpret_cast<py::detail::instance*>(object)->simple_value_holder)[2];
 }
 
 // For tp_dealloc.

@@ -1,9 +1,12 @@
 #include "python/tealet_attributes.hpp"
 
 #include "python/error_types.hpp"
+#include "python/frame_object.hpp"
 #include "python/guarded.hpp"
 #include "python/python_domain.hpp"
 #include "python/status_type.hpp"
+#include "python/tealet_dict.hpp"
+#include "python/tealet_name.hpp"
 #include "python/tealet_type.hpp"
 
 namespace tealetpp {
@@ -75,6 +78,24 @@ PyObject* get_extent(PyObject* self, void*) {
   return PyLong_FromSize_t(node != nullptr ? tealet->domain->extent(*node) : 0);
 }
 
+PyObject* get_function(PyObject* self, void*) {
+  PyObject* const function = function_of(*as_tealet(self));
+  return Py_NewRef(function != nullptr ? function : Py_None);
+}
+
+PyObject* get_name(PyObject* self, void*) { return name_of(self); }
+
+int set_name(PyObject* self, PyObject* name, void*) {
+  if (name != nullptr && !is_name(name)) return -1;
+  return give_name(self, name) ? 0 : -1;
+}
+
+PyObject* get_frame(PyObject* self, void*) {
+  const Tealet* tealet = as_tealet(self);
+  if (tealet->node == nullptr) Py_RETURN_NONE;
+  return paused_frame_object(execution_of(*tealet->node));
+}
+
 }  // namespace
 
 PyGetSetDef tealet_attributes[] = {
@@ -89,6 +110,19 @@ PyGetSetDef tealet_attributes[] = {
      "main tealet and for one that has ended. Setting it raises InvalidError if the new parent\n"
      "descends from this tealet, has ended, is a stub, or belongs to another domain.",
      nullptr},
+    {"function", guarded<get_function>, nullptr,
+     "The callable that it runs or will run. None for a main tealet, for one that has no function\n"
+     "yet, and for one that has ended.",
+     nullptr},
+    {"name", guarded<get_name>, guarded<set_name>,
+     "Its name, a str. Unless one was given it is the qualified name of its function, or \"main\";\n"
+     "None without a function. Deleting it brings the default back.",
+     nullptr},
+    {"frame", guarded<get_frame>, nullptr,
+     "The frame in which it is paused; None if it is not paused, or has no Python frame. Its f_back\n"
+     "leads to the first frame of the tealet. It can be kept while the tealet goes on, or ends.",
+     nullptr},
+    {"__dict__", guarded<get_dict>, guarded<set_dict>, nullptr, nullptr},
     {"main", guarded<get_main>, nullptr, "The Main that this tealet belongs to.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };

@@ -2,6 +2,7 @@
 
 #include "python/guarded.hpp"
 #include "python/python_domain.hpp"
+#include "python/tealet_dict.hpp"
 #include "python/tealet_type.hpp"
 
 namespace tealetpp {
@@ -9,6 +10,7 @@ namespace tealetpp {
 int tealet_traverse(PyObject* self, visitproc visit, void* arg) {
   const Tealet* tealet = as_tealet(self);
   Py_VISIT(Py_TYPE(self));
+  Py_VISIT(attributes_of(self));
   if (tealet->domain == nullptr) return 0;
   if (!tealet->is_main()) Py_VISIT(main_object_of(tealet));
   // A tealet owns a reference to its parent, unless that is a main tealet: see refer().
@@ -23,13 +25,17 @@ int tealet_traverse(PyObject* self, visitproc visit, void* arg) {
   return visit_execution(execution_of(*tealet->node), visit, arg);
 }
 
-// Breaks the cycle of a new tealet whose function refers to it. A paused tealet never gets here:
-// tealet_finalize() has kept it alive.
+// Breaks the cycle of a new tealet whose function refers to it, and cycles through attributes. A
+// paused tealet gets here only with a __del__ that replaces tealet_finalize(). Nothing that it
+// reaches may be cleared.
 int tealet_clear(PyObject* self) {
   const Tealet* tealet = as_tealet(self);
-  if (tealet->node != nullptr && tealet->node->status == Status::New) {
+  const Node* const node = tealet->node;
+  if (node != nullptr && node->status == Status::Suspended && !tealet->is_main()) return 0;
+  if (node != nullptr && node->status == Status::New) {
     Py_CLEAR(execution_of(*tealet->node).function);
   }
+  drop_attributes(self);
   return 0;
 }
 

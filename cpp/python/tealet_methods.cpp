@@ -1,9 +1,12 @@
 #include "python/tealet_methods.hpp"
 
+#include "core/thread_context.hpp"
 #include "port/compiler.hpp"
+#include "python/attribute.hpp"
 #include "python/collector.hpp"
 #include "python/error_types.hpp"
 #include "python/exceptions.hpp"
+#include "python/frame_object.hpp"
 #include "python/guarded.hpp"
 #include "python/lifetime.hpp"
 #include "python/method_table.hpp"
@@ -208,6 +211,31 @@ PyObject* method_exit(PyObject* self, PyObject* const* exception, Py_ssize_t cou
   return nullptr;
 }
 
+// Whether the calling code runs in `tealet`.
+bool runs_here(const Tealet& tealet) {
+  PythonDomain& domain = *tealet.domain;
+  if (tealet.node != &domain.current() || domain.usable() != Errc::ok) return false;
+  const Node& innermost = *tealet::core::running_tealet;
+  if (!tealet.is_main()) return &innermost == tealet.node;
+  const Node* const enclosing = domain.nesting().enclosing_tealet();
+  return enclosing != nullptr ? &innermost == enclosing : innermost.domain() == nullptr;
+}
+
+PyObject* method_format_stack(PyObject* self, PyObject*) {
+  const Tealet* tealet = as_tealet(self);
+  PyObject* frame = nullptr;
+  if (tealet->node != nullptr && runs_here(*tealet)) {
+    frame = reinterpret_cast<PyObject*>(PyThreadState_GetFrame(PyThreadState_Get()));
+  } else if (tealet->node != nullptr) {
+    frame = paused_frame_object(execution_of(*tealet->node));
+    if (frame == nullptr) return nullptr;
+  }
+  if (frame == nullptr) frame = Py_NewRef(Py_None);
+  PyObject* const lines = call_function("tealetpp._listing", "format_stack", frame);
+  Py_DECREF(frame);
+  return lines;
+}
+
 // Called by pickle and copy. A saved stack is bound to its addresses, and a stack with Python
 // frames must not run twice.
 PyObject* method_reduce(PyObject* self, PyObject*) {
@@ -252,6 +280,12 @@ PyMethodDef tealet_methods[] = {
      "End this tealet: raise TealetExit at its pause point, let it unwind, free it.\n\n"
      "Does nothing if it has ended. On the running tealet it raises TealetExit. Raises what else\n"
      "leaves the tealet's function, and TealetError if it switches away instead of ending."},
+    {"format_stack", guarded<method_format_stack>, METH_NOARGS,
+     "format_stack($self, /)\n--\n\n"
+     "Return the stack of this tealet as traceback.format_stack() does: a list of str, the oldest\n"
+     "frame first, each with line ends.\n\n"
+     "For a paused tealet the stack ends where it paused; for the one that runs, at the call.\n"
+     "Empty for a tealet without Python frames."},
     {"__reduce__", guarded<method_reduce>, METH_NOARGS,
      "__reduce__($self, /)\n--\n\nRaises TypeError: a tealet can be neither pickled nor copied."},
     {"__enter__", guarded<method_enter>, METH_NOARGS, "__enter__($self, /)\n--\n\n"},

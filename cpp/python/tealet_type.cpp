@@ -1,6 +1,5 @@
 #include "python/tealet_type.hpp"
 
-#include "python/attribute.hpp"
 #include "python/guarded.hpp"
 #include "python/lifetime.hpp"
 #include "python/main_type.hpp"
@@ -9,8 +8,10 @@
 #include "python/python_domain.hpp"
 #include "python/registry.hpp"
 #include "python/tealet_attributes.hpp"
+#include "python/tealet_dict.hpp"
 #include "python/tealet_gc.hpp"
 #include "python/tealet_methods.hpp"
+#include "python/tealet_name.hpp"
 
 namespace tealetpp {
 
@@ -24,7 +25,9 @@ namespace {
 // A new object of `type`, a Tealet or Main; nullptr with an exception set.
 PyObject* new_object(PyTypeObject* type) {
   PyObject* object = allocate_instance(type);
-  if (object != nullptr) as_tealet(object)->object = object;
+  if (object == nullptr) return nullptr;
+  as_tealet(object)->object = object;
+  begin_without_attributes(object);
   return object;
 }
 
@@ -37,6 +40,10 @@ Tealet* new_tealet() {
   return as_tealet(object);
 }
 
+PyObject* function_of(const Tealet& tealet) noexcept {
+  return tealet.node != nullptr ? execution_of(*tealet.node).function : nullptr;
+}
+
 bool is_usable(Tealet* tealet) {
   if (tealet->domain != nullptr) return tealet->domain->is_ready(tealet);
   PyErr_SetString(PyExc_TypeError, "this tealet was never initialised: Main.tealet() makes them");
@@ -46,20 +53,13 @@ bool is_usable(Tealet* tealet) {
 namespace {
 
 PyObject* slot_repr(PyObject* self) {
-  const Tealet* tealet = as_tealet(self);
-  const char* type = Py_TYPE(self)->tp_name;
-  const char* status = tealet::describe(status_of(*tealet));
-  PyObject* function = tealet->node != nullptr ? execution_of(*tealet->node).function : nullptr;
-  if (function == nullptr) return PyUnicode_FromFormat("<%s %s at %p>", type, status, self);
-  Py_INCREF(function);
-  PyObject* name = attribute(function, "__qualname__");
-  if (name == nullptr) {
-    PyErr_Clear();
-    name = PyObject_Repr(function);
-  }
-  Py_DECREF(function);
+  PyObject* name = name_for_repr(self);
   if (name == nullptr) return nullptr;
-  PyObject* text = PyUnicode_FromFormat("<%s %S %s at %p>", type, name, status, self);
+  const char* type = Py_TYPE(self)->tp_name;
+  const char* status = tealet::describe(status_of(*as_tealet(self)));
+  PyObject* text = name != Py_None
+                       ? PyUnicode_FromFormat("<%s %R %s at %p>", type, name, status, self)
+                       : PyUnicode_FromFormat("<%s %s at %p>", type, status, self);
   Py_DECREF(name);
   return text;
 }
@@ -123,7 +123,7 @@ void slot_dealloc(PyObject* self) {
     main = main_object_of(tealet);
     tealet->domain->object_bytes -= object_bytes_of(self);
   }
-  clear_weak_references(self);
+  drop_references(self);
   type->tp_free(self);
   Py_XDECREF(main);
   Py_DECREF(type);
@@ -133,6 +133,7 @@ void set_up(PyHeapTypeObject* heap) {
   PyTypeObject& type = heap->ht_type;
   type.tp_name = "tealetpp.Tealet";
   type.tp_basicsize = sizeof(Instance<Main>);
+  allow_attributes(type);
   type.tp_flags |= Py_TPFLAGS_HAVE_GC;
   type.tp_methods = tealet_methods;
   type.tp_getset = tealet_attributes;
@@ -147,6 +148,12 @@ void set_up(PyHeapTypeObject* heap) {
 }
 
 }  // namespace
+
+void drop_references(PyObject* self) {
+  clear_weak_references(self);
+  Py_CLEAR(spare_reference(self));
+  drop_attributes(self);
+}
 
 py::metaclass tealet_metaclass() {
   static const py::metaclass made =

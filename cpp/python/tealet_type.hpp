@@ -23,8 +23,15 @@ inline Tealet* as_tealet(PyObject* object) noexcept {
 // collect garbage, which may run any code.
 Tealet* new_tealet();
 
+// The callable that the tealet runs or will run; borrowed, nullptr if it has none.
+PyObject* function_of(const Tealet& tealet) noexcept;
+
 // Whether `tealet` was created by a Main, and can be used here and now. Sets an exception if not.
 bool is_usable(Tealet* tealet);
+
+// For tp_dealloc: clears the weak references, and drops the attributes and the name. Any code may
+// run.
+void drop_references(PyObject* self);
 
 // The metaclass of Tealet and Main.
 py::metaclass tealet_metaclass();

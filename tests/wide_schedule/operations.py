@@ -90,6 +90,10 @@ def create(player, *_):
         world.counts["cycle through an attribute"] += 1
         body.itself = tealet
         domain.plain = False
+    elif 0.2 <= how < 0.25:
+        world.counts["cycle through its own attribute"] += 1
+        tealet.itself = tealet
+        domain.plain = False
 
 
 def create_lonely(player, *_):

@@ -66,6 +66,16 @@ def walk_frames(player, *_):
             if ident == player.thread.ident:
                 len(frame.f_locals)
             frame = frame.f_back
+    for domain in list(player.thread.domains):
+        main = domain.ref() if domain.ref is not None else None
+        for tealet in main.tealets() if main is not None else ():
+            if tealet.main is not main or tealet.status is Status.EXITED:
+                raise Wrong(f"{tealet} is listed in {main}")
+            frame = tealet.frame
+            while frame is not None:
+                repr(frame), len(frame.f_locals)
+                frame = frame.f_back
+        del main
     if was_enabled:
         gc.enable()
 

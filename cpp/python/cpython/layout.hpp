@@ -6,6 +6,8 @@
 //   another one on the same thread.
 // - `calls_can_be_refused`, a constexpr bool: whether a call raises MemoryError, and does nothing
 //   else, if there is no memory for its frame.
+// - `lazy_dicts_are_fast`, a constexpr bool: whether the interpreter has a specialised call of a
+//   method for an object that can have a dict of attributes, and has none.
 // - `PausedFields`, a class: the fields of the thread state that differ between versions, put away
 //   while an execution is paused. It lies on every saved stack, so it must be small. It has
 //

@@ -181,4 +181,7 @@ constexpr bool collections_nest = false;
 // Some instructions drop references that are not theirs then.
 constexpr bool calls_can_be_refused = false;
 
+// Its specialised LOAD_METHOD handles types without a dict, and objects that have one.
+constexpr bool lazy_dicts_are_fast = false;
+
 }  // namespace tealetpp

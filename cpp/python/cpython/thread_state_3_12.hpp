@@ -133,4 +133,6 @@ constexpr bool collections_nest = true;
 // The function that was called leaks.
 constexpr bool calls_can_be_refused = false;
 
+constexpr bool lazy_dicts_are_fast = true;
+
 }  // namespace tealetpp

@@ -131,4 +131,6 @@ constexpr bool collections_nest = false;
 
 constexpr bool calls_can_be_refused = true;
 
+constexpr bool lazy_dicts_are_fast = true;
+
 }  // namespace tealetpp
