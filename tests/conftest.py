@@ -118,5 +118,25 @@ def check_stats(domain):
     return stats
 
 
+def check_costs(domain):
+    """What all tealets take, and what their domain takes, add up to what is allocated.
+
+    Returns the statistics of all tealets but main.
+    """
+    # A call of a Python function could change what the running tealet takes. These are C functions.
+    figures, own, _, every = domain._measure(sys.maxsize)
+    stats = domain.stats()
+    total = figures[2][4]
+    if not stats.enabled:
+        assert not every
+        return {}
+    assert len(every) == figures[0] == stats.n_active - 1
+    assert total == sum(tealet.bytes_alone for _, tealet in every)
+    assert total + own == stats.bytes_allocated
+    for tealet, measured in every:
+        assert tealet is domain.current or tealet.stats() == measured
+    return dict(every)
+
+
 def current_figures(stats):
     return {name: getattr(stats, name) for name in CURRENT_FIGURES}

@@ -13,7 +13,7 @@ import gc
 import random
 import sys
 
-from conftest import check_stats, verify
+from conftest import check_costs, check_stats, verify
 from tealetpp import InvalidError, Main, Status, TealetError, TealetExit
 from wide_schedule.ways_down import (
     directly,
@@ -194,6 +194,8 @@ class Schedule:
         self.steps.append((me, operation.__name__))
         operation(self, me)
         verify(self.main)
+        if not self.closing:
+            check_costs(self.main)
         if len(self.steps) % 5 == 0 and not self.closing:
             check_stats(self.main)
         if len(self.steps) >= self.limit:

@@ -410,7 +410,8 @@ def test_a_switch_is_a_specialised_call(main):
         there()
     names = [i.opname for i in dis.get_instructions(run, adaptive=True)]
     assert any(
-        name.startswith(("LOAD_METHOD_WITH", "LOAD_METHOD_NO", "LOAD_ATTR_METHOD_")) for name in names
+        name.startswith(("LOAD_METHOD_WITH", "LOAD_METHOD_NO", "LOAD_ATTR_METHOD_"))
+        for name in names
     ), names
 
 
