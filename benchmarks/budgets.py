@@ -56,7 +56,7 @@ OF_KINDS = (
     Budget("four calls deeper, parked", "parked_deeper", 2000, unit="bytes"),
     Budget("after an outlier, against without one", "parked_outlier_more", 1.05),
     *(
-        Budget(f"resident, against reported: {what}", f"parked_{kind}_beyond", 1.15)
+        Budget(f"resident against reported: {what}", f"parked_{kind}_beyond", 1.15)
         for kind, what in KINDS.items()
     ),
 )
