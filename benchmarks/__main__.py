@@ -19,6 +19,7 @@ import pyperf
 
 import tealetpp
 from benchmarks import (
+    cold_simulation,
     in_cpp,
     memory_by_count,
     memory_by_depth,
@@ -38,10 +39,17 @@ from benchmarks import (
 from benchmarks.building import ROOT
 
 OF_TIME = (switch_shallow, switch_nested, round_robin, spawn, ordinary_calls)
-OF_MEMORY = (parked_each, parked_kinds, parked_million, memory_by_depth, memory_by_count)
+IN_FRESH_PROCESSES = (
+    cold_simulation,
+    parked_each,
+    parked_kinds,
+    parked_million,
+    memory_by_depth,
+    memory_by_count,
+)
 COMMAND = "nox -s benchmarks"
 PUBLISHED = ROOT / "docs" / "benchmarks"
-# The lines of the README between which its table stands.
+# The lines of the README between which the tables stand.
 BEGIN, END = "<!-- benchmarks: begin -->\n", "<!-- benchmarks: end -->\n"
 
 
@@ -81,7 +89,7 @@ def measure_python(*, quick: bool, folder: Path) -> dict[str, Any]:
     effort = timing.QUICK if quick else timing.FULL
     modules = {module.__name__: module.CASES for module in OF_TIME}
     figures: dict[str, Any] = dict(timing.run(modules, effort, folder / "pyperf"))
-    for module in OF_MEMORY:
+    for module in IN_FRESH_PROCESSES:
         print(module.__name__, flush=True)
         figures.update(module.measure(quick=quick))
     return {"environment": python_environment(), "figures": figures}
@@ -124,11 +132,11 @@ def report(output: Path, folder: Path) -> None:
     print((folder / "results.md").read_text())
 
 
-def show_in_readme(file: Path, table: str) -> None:
-    """Put the table where the README shows it."""
+def show_in_readme(file: Path, shown: str) -> None:
+    """Put the tables where the README shows it."""
     before, _, rest = file.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    file.write_text(f"{before}{BEGIN}{table}{END}{after}")
+    file.write_text(f"{before}{BEGIN}{shown}{END}{after}")
 
 
 def main() -> None:
@@ -139,7 +147,7 @@ def main() -> None:
     parser.add_argument(
         "--publish",
         action="store_true",
-        help="put the report into docs/benchmarks, and its table into the README",
+        help="put the report into docs/benchmarks, and its tables into the README",
     )
     parser.add_argument(
         "--measure",

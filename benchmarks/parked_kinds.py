@@ -4,7 +4,8 @@
 
 prints a table: bytes each, of 50,000 in a process of their own. ``reported`` is what tealetpp says
 of itself: the growth of ``bytes_allocated``, and the Tealet object by ``sys.getsizeof()``. The
-bound methods, partials and objects that pause are the program's, so they are made before.
+bound methods, partials and objects that pause are the program's, so they are made before. Beside
+them 2,000 threads of ``threading``, which all wait for one event.
 """
 
 from __future__ import annotations
@@ -17,26 +18,20 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks import tables
+from benchmarks.kinds import KINDS
 from benchmarks.parking import resident
 from benchmarks.peers import PEERS, Peer, Tealetpp
 
-LIBRARIES = ("tealetpp", "greenlet", "asyncio")
-KINDS = {
-    "function": "a function, in its own frame",
-    "method": "a bound method",
-    "partial": "a functools.partial",
-    "object": "an object with __call__",
-    "deeper": "paused once, and then four calls deeper",
-    "outlier": "after another one of the function went 100 calls deep",
-    "deep": "100 calls deep",
-}
+LIBRARIES = ("tealetpp", "greenlet", "asyncio", "threads")
 DEEP = 100
 COUNT, QUICK_COUNT = 50_000, 2_000
-FEWER = 10  # for "deep", whose coroutines are large
+# One in so many of them, where each is large.
+FEWER = {"deep": 10, "threads": 25}
 
 
 def functions(pause: Callable[..., object]) -> dict[str, Callable[[], Callable[..., object]]]:
@@ -164,6 +159,46 @@ async def park_tasks(kind: str, count: int) -> dict[str, float]:
     return {"each": (resident() - base) / count}
 
 
+def park_threads(kind: str, count: int) -> dict[str, float]:
+    """The same for threads that all wait for one event."""
+    events = [threading.Event()]  # the last one is what they wait for
+    waiting = threading.Semaphore(0)
+
+    def pause() -> None:
+        waiting.release()
+        events[-1].wait()
+
+    make = functions(pause)[kind]
+
+    def start(function: Callable[[Any], object], argument: object) -> threading.Thread:
+        thread = threading.Thread(target=function, args=(argument,), daemon=True)
+        thread.start()
+        waiting.acquire()
+        return thread
+
+    outliers = [start(make(), DEEP)] if kind == "outlier" else []
+    outliers.append(start(make(), 0))
+    threads: list[Any] = [None] * count
+    made = [make() for _ in range(count)]
+    gc.collect()
+    base = resident()
+    for index in range(count):
+        threads[index] = start(made[index], 0)
+    if kind == "deeper":
+        events.append(threading.Event())
+        events[0].set()
+        for _ in range(count + len(outliers)):
+            waiting.acquire()
+    gc.collect()
+    return {"each": (resident() - base) / count}
+
+
+def counted(library: str, kind: str, *, quick: bool) -> int:
+    """How many are parked."""
+    fewer = max(FEWER.get(library, 1), FEWER.get(kind, 1))
+    return (QUICK_COUNT if quick else COUNT) // fewer
+
+
 def ask(library: str, kind: str, count: int) -> dict[str, float]:
     """The figures, from a process of their own."""
     command = [sys.executable, "-m", "benchmarks.parked_kinds", f"--library={library}"]
@@ -177,12 +212,16 @@ def measure(*, quick: bool) -> dict[str, dict[str, float]]:
     """Bytes by kind and library, and how much more is resident than tealetpp reports."""
     figures: dict[str, dict[str, float]] = {}
     for kind in KINDS:
-        count = (QUICK_COUNT if quick else COUNT) // (FEWER if kind == "deep" else 1)
-        found = {library: ask(library, kind, count) for library in LIBRARIES}
+        found = {
+            library: ask(library, kind, counted(library, kind, quick=quick))
+            for library in LIBRARIES
+        }
         figures[f"parked_{kind}"] = {library: each["each"] for library, each in found.items()}
         ours = found["tealetpp"]
         figures[f"parked_{kind}"]["reported"] = ours["reported"]
         figures[f"parked_{kind}_beyond"] = {"tealetpp": ours["each"] / ours["reported"]}
+    with_outlier, without = figures["parked_outlier"], figures["parked_function"]
+    figures["parked_outlier_more"] = {"tealetpp": with_outlier["tealetpp"] / without["tealetpp"]}
     return figures
 
 
@@ -192,18 +231,15 @@ def main() -> None:
     parser.add_argument("--library", choices=LIBRARIES)
     parser.add_argument("--kind", choices=tuple(KINDS))
     parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--quick", action="store_true", help="fewer of each: shows that it works")
     args = parser.parse_args()
     if args.library is None:
-        figures = measure(quick=False)
-        columns = ("tealetpp", "reported", "greenlet", "asyncio")
-        rows = [
-            (what, *(f"{figures[f'parked_{kind}'][column]:,.0f}" for column in columns))
-            for kind, what in KINDS.items()
-        ]
-        print(tables.markdown(rows, ("bytes for each that pauses", *columns)))
+        print(tables.kinds_table(measure(quick=args.quick)))
         return
     if args.library == "asyncio":
         found = asyncio.run(park_tasks(args.kind, args.count))
+    elif args.library == "threads":
+        found = park_threads(args.kind, args.count)
     else:
         found = park(PEERS[args.library](), args.kind, args.count)
     print(json.dumps(found), flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -12,6 +13,7 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 
 from benchmarks.budgets import US, Figures
+from benchmarks.kinds import KINDS
 from benchmarks.tables import readable
 
 COLOURS = {"tealetpp": "#0b6e4f", "greenlet": "#e08e45", "tealet": "#7a6ff0", "asyncio": "#8a8d91"}
@@ -102,10 +104,25 @@ def by_count(figures: Figures, title: str, file: Path) -> None:
 
 
 def memory(figures: Figures, title: str, file: Path) -> None:
-    """Memory of one coroutine, compared with the peers."""
-    figure, axes = plt.subplots(figsize=(4, 2.8))
-    bars(axes, figures["parked_each"], "bytes")
-    axes.set_title(f"Memory of one parked coroutine\n({title})", fontsize=9)
+    """Memory of one coroutine by the kind of function that pauses, compared with the peers."""
+    shown = [kind for kind in KINDS if f"parked_{kind}" in figures]
+    names = [name for name in COLOURS if name in figures[f"parked_{shown[0]}"]]
+    figure, axes = plt.subplots(figsize=(9, 5))
+    height = 0.8 / len(names)
+    for place, name in enumerate(names):
+        values = [figures[f"parked_{kind}"][name] for kind in shown]
+        where = [row + (place - (len(names) - 1) / 2) * height for row in range(len(shown))]
+        drawn = axes.barh(where, values, height, color=COLOURS[name], label=name)
+        axes.bar_label(drawn, [readable(value, "bytes") for value in values], padding=3, fontsize=7)
+    axes.set_yticks(range(len(shown)), [fill(KINDS[kind], 28).replace("`", "") for kind in shown])
+    axes.invert_yaxis()
+    axes.set_xticks([])
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.margins(x=0.12)
+    axes.legend(frameon=False, loc="center right")
+    axes.set_title(
+        f"Resident memory for each that pauses, shorter is better ({title})", fontsize=10
+    )
     save(figure, file)
 
 
@@ -113,7 +130,7 @@ def draw(figures: Figures, title: str, folder: Path) -> None:
     """All pictures for which there are figures."""
     for needed, plot, name in (
         ("switch_shallow", speed, "speed.svg"),
-        ("parked_each", memory, "memory.svg"),
+        ("parked_function", memory, "memory.svg"),
         ("memory_by_depth_c", by_depth, "memory_by_depth.svg"),
         ("memory_by_count", by_count, "memory_by_count.svg"),
     ):

@@ -8,6 +8,7 @@ from typing import Any
 from tabulate import tabulate
 
 from benchmarks.budgets import IN_CPP, IN_PYTHON, Budget, Figures
+from benchmarks.kinds import KINDS
 
 # What the tables of figures show: the name, and the unit of what was measured.
 PYTHON_ROWS = {
@@ -17,9 +18,10 @@ PYTHON_ROWS = {
     "round_robin_ring": ("a switch in a ring of 10,000", "seconds"),
     "round_robin_hub": ("a switch between main and one of 10,000", "seconds"),
     "spawn": ("create, run a small function, end", "seconds"),
-    "parked_each": ("one of 100,000 parked, resident", "bytes"),
+    "cold_simulation": ("a simulation of 10,000 that start shallow", "seconds"),
 }
 MORE_PYTHON_ROWS = {
+    "parked_each": ("one of 100,000 parked, resident", "bytes"),
     "calls_shallow": ("an ordinary call, shallow", "seconds"),
     "calls_deep": ("an ordinary call, deep", "seconds"),
     "calls_edge": ("an ordinary call, at the worst edge", "seconds"),
@@ -35,6 +37,8 @@ CPP_ROWS = {
     "cpp_instructions": ("instructions for one switch", "instructions"),
     "statistics_cost": ("of them for the statistics", "instructions"),
 }
+KIND_ROWS = {f"parked_{kind}": (what, "bytes") for kind, what in KINDS.items()}
+KIND_COLUMNS = ("tealetpp", "reported", "greenlet", "asyncio", "threads")
 LIBRARIES = ("tealetpp", "greenlet", "tealet", "asyncio", "boost fiber", "outside")
 
 
@@ -73,9 +77,14 @@ def budgets(rows: Iterable[Budget], figures: Figures) -> str:
     return markdown(lines, ("", "measured", "budget", ""))
 
 
-def figures_table(rows: Mapping[str, tuple[str, str]], figures: Figures) -> str:
+def figures_table(
+    rows: Mapping[str, tuple[str, str]],
+    figures: Figures,
+    columns: Sequence[str] = LIBRARIES,
+    heading: str = "",
+) -> str:
     """The values of each library."""
-    shown = [name for name in LIBRARIES if any(name in figures.get(row, {}) for row in rows)]
+    shown = [name for name in columns if any(name in figures.get(row, {}) for row in rows)]
     lines = [
         (
             what,
@@ -84,7 +93,12 @@ def figures_table(rows: Mapping[str, tuple[str, str]], figures: Figures) -> str:
         for row, (what, unit) in rows.items()
         if row in figures
     ]
-    return markdown(lines, ("", *shown))
+    return markdown(lines, (heading, *shown))
+
+
+def kinds_table(figures: Figures) -> str:
+    """The resident bytes by kind of function that pauses, and what tealetpp reports of them."""
+    return figures_table(KIND_ROWS, figures, KIND_COLUMNS, "resident, for each that pauses")
 
 
 def environment(of: Mapping[str, Any]) -> str:
@@ -98,8 +112,10 @@ def everything(results: Mapping[str, Any]) -> str:
     parts.append(" A short form: **not for comparing**.\n" if results["quick"] else "\n")
     for version, one in results["python"].items():
         parts += [f"\n## CPython {version}\n\n", environment(one["environment"]), "\n"]
-        parts += [budgets(IN_PYTHON, one["figures"]), "\n"]
-        parts.append(figures_table(PYTHON_ROWS | MORE_PYTHON_ROWS, one["figures"]))
+        in_python = [row.on(version) for row in IN_PYTHON]
+        parts += [budgets(in_python, one["figures"]), "\n"]
+        parts += [figures_table(PYTHON_ROWS | MORE_PYTHON_ROWS, one["figures"]), "\n"]
+        parts.append(kinds_table(one["figures"]))
     if cpp := results.get("cpp"):
         parts += ["\n## C++\n\n", environment(cpp["environment"]), "\n"]
         parts += [budgets(IN_CPP, cpp["figures"]), "\n", figures_table(CPP_ROWS, cpp["figures"])]
@@ -107,7 +123,8 @@ def everything(results: Mapping[str, Any]) -> str:
 
 
 def summary(results: Mapping[str, Any]) -> str:
-    """The table that the README shows: the first Python's."""
+    """The tables that the README shows: the first Python's."""
     version, one = next(iter(results["python"].items()))
     versions = one["environment"]["libraries"]
-    return f"CPython {version}; {versions}\n\n" + figures_table(PYTHON_ROWS, one["figures"])
+    times = figures_table(PYTHON_ROWS, one["figures"])
+    return f"CPython {version}; {versions}\n\n{times}\n{kinds_table(one['figures'])}"

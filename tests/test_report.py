@@ -164,12 +164,26 @@ def test_text_has_every_figure(full: Stats) -> None:
 @pytest.mark.parametrize(("size", "name"), [(65536, "64 KiB"), (8 << 20, "8 MiB")])
 def test_text_compares_with_fixed_stacks(full: Stats, size: int, name: str) -> None:
     rows = {label: rest for label, *rest in cells(str(full))}
-    exact, human, ratio = rows[f"fixed stacks of {name}"]
+    exact, human, ratio = rows[f"fixed stacks of {name}, reserved"]
     assert exact == f"{full.fixed_stack_bytes(size):,}" == f"{(full.n_active - 1) * size:,}"
     assert human.endswith("iB")
     assert float(ratio.rstrip("x").replace(",", "")) == pytest.approx(
         full.efficiency_vs(size), rel=0.01
     )
+
+
+@pytest.mark.parametrize(
+    ("extents", "pages"), [([], 0), ([0], 1), ([1], 2), ([4096], 2), ([4097, 656], 5)]
+)
+def test_what_fixed_stacks_touch(extents: list[int], pages: int) -> None:
+    assert _report.touched_bytes(extents) == pages * 4096
+
+
+def test_text_shows_what_fixed_stacks_touch_where_it_is_known(full: Stats) -> None:
+    text = _report.to_text(full, touched=8192)
+    *before, (label, exact, human, _) = cells(text)
+    assert (label, exact, human) == (_report.TOUCHED_LABEL, "8,192", "8.0 KiB")
+    assert before == cells(str(full))
 
 
 def test_text_says_when_nothing_is_saved(empty: Stats, full: Stats) -> None:

@@ -1,5 +1,5 @@
-/* What a paused tealet costs depends on how deep it is: a table by depth, and what the same tealets
- * would take with stacks of a fixed size.
+/* What a paused tealet costs depends on how deep it is: a table by depth, and the address space
+ * that the same tealets would reserve with stacks of a fixed size.
  */
 #include <tealet/tealet.h>
 
@@ -74,7 +74,7 @@ int main(void) {
   }
 
   printf("bytes for each of %d paused tealets, by how many calls deep they pause\n\n", COUNT);
-  printf("%6s %16s %16s %16s %12s\n", "depth", "saved stack", "all memory", "fixed stack",
+  printf("%6s %16s %16s %16s %12s\n", "depth", "saved stack", "all memory", "fixed, reserved",
          "smaller by");
   for (depth = 0; depth <= 64; depth = depth == 0 ? 1 : depth * 4) {
     if (measure(main_tealet, depth) != 0) return 1;

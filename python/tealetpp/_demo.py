@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
 
-from ._report import FIXED_STACK_SIZES, stack_size_name
+from ._report import FIXED_STACK_SIZES, reserved_label, touched_bytes
 from ._sources import Source
 from ._tealetpp import Main, Stats, Status, Tealet
 from ._walk import Result, middle_line, walk
@@ -57,6 +57,11 @@ class Demo:
     results: list[Result] = field(default_factory=list)  # with tealets
     plain_results: list[Result] = field(default_factory=list)  # without
     checks: list[Check] = field(default_factory=list)
+
+    @property
+    def touched_bytes(self) -> int:
+        """What fixed stacks would have in memory at the fullest moment."""
+        return touched_bytes(paused.extent for paused in self.paused)
 
     @property
     def failed(self) -> list[Check]:
@@ -159,8 +164,10 @@ def _check_statistics(demo: Demo) -> None:
     demo.check("stack_bytes_expanded, fullest", saved_bytes, fullest.stack_bytes_expanded)
     demo.check("stack_bytes_naive, fullest", extents, fullest.stack_bytes_naive)
     for size in FIXED_STACK_SIZES:
-        name = f"fixed stacks of {stack_size_name(size)}"
-        demo.check(name, count * size, fullest.fixed_stack_bytes(size))
+        demo.check(reserved_label(size), count * size, fullest.fixed_stack_bytes(size))
+    reserved = fullest.fixed_stack_bytes(max(FIXED_STACK_SIZES))
+    between = fullest.stack_bytes_naive <= demo.touched_bytes <= reserved
+    demo.check("touched, between naive and reserved", expected=True, found=between)
 
     for name in ("n_active", "bytes_allocated", "blocks_allocated", "stack_count", "stack_bytes"):
         demo.check(f"{name}, finished", getattr(opened, name), getattr(finished, name))

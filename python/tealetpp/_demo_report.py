@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from . import _format
 from ._demo import Demo, Paused, totals
-from ._report import FIXED_STACK_SIZES, to_json_values
+from ._report import FIXED_STACK_SIZES, to_json_values, to_text
 from ._sources import Sources
 
 _PHASES = {
@@ -52,6 +52,7 @@ def demo_json(sources: Sources, demo: Demo) -> str:
         "fixed_stack_bytes": {
             str(size): fullest.fixed_stack_bytes(size) for size in FIXED_STACK_SIZES
         },
+        "touched_stack_bytes": demo.touched_bytes,
         "paused": {
             "saved_bytes": sum(paused.saved_bytes for paused in demo.paused),
             "extent": sum(paused.extent for paused in demo.paused),
@@ -121,7 +122,7 @@ def _sharing_lines(demo: Demo) -> Iterator[str]:
 def _fullest_lines(demo: Demo) -> Iterator[str]:
     stats = demo.stats["fullest"]
     yield "The fullest moment: every tealet has started, none has ended"
-    for line in str(stats).splitlines():
+    for line in to_text(stats, touched=demo.touched_bytes).splitlines():
         yield f"  {line}".rstrip()
     yield ""
     yield from _format.table(_stack_rows(demo))

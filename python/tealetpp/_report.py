@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from ._tealetpp import Stats, StatsDifference, _figures
 
 # A usual stack of a coroutine, and the default stack of a thread.
 FIXED_STACK_SIZES = (64 * 1024, 8 * 1024 * 1024)
+PAGE_SIZE = 4096  # of x86-64, and of most systems on AArch64
 
 COMPILED_OUT = "Statistics are compiled out (TEALET_WITH_STATS=0): every figure reads as zero."
 
@@ -105,11 +106,16 @@ def to_repr(stats: Stats | StatsDifference) -> str:
     return f"{type(stats).__name__}({figures})"
 
 
-def to_text(stats: Stats | StatsDifference) -> str:
-    """The table as text: exact figures, and bytes also in larger units."""
+def to_text(stats: Stats | StatsDifference, *, touched: int | None = None) -> str:
+    """The table as text: exact figures, and bytes also in larger units.
+
+    ``touched`` is touched_bytes() of all paused tealets, where the caller knows them.
+    """
     sections = _sections(stats)
     if not sections:
         return COMPILED_OUT
+    if touched is not None and isinstance(stats, Stats):
+        sections[-1].append(_compared(stats, TOUCHED_LABEL, touched))
     rows = [row for section in sections for row in (*section, Row("", ""))]
     return "\n".join(_format.table(rows[:-1], indent=""))
 
@@ -144,7 +150,7 @@ def _snapshot_sections(stats: Stats) -> Iterator[list[Row]]:
         *(
             _compared(
                 stats,
-                f"fixed stacks of {stack_size_name(stack_size)}",
+                reserved_label(stack_size),
                 stats.fixed_stack_bytes(stack_size),
             )
             for stack_size in FIXED_STACK_SIZES
@@ -176,6 +182,23 @@ def _compared(stats: Stats, label: str, value: int) -> Row:
     return Row(label, _format.count(value), _format.size(value), _format.ratio(ratio))
 
 
-def stack_size_name(stack_size: int) -> str:
+def _stack_size_name(stack_size: int) -> str:
     """A size that is a power of two as people name it: "64 KiB"."""
     return _format.size(stack_size).replace(".0 ", " ")
+
+
+def reserved_label(stack_size: int) -> str:
+    """What the report calls fixed_stack_bytes(): address space, most of it never touched."""
+    return f"fixed stacks of {_stack_size_name(stack_size)}, reserved"
+
+
+TOUCHED_LABEL = f"fixed stacks, touched ({_stack_size_name(PAGE_SIZE)} pages, 1 more each)"
+
+
+def touched_bytes(extents: Iterable[int]) -> int:
+    """What fixed stacks would have in memory: whole pages of each extent, and one page more.
+
+    A fixed stack also keeps the pages that deeper calls touched before the pause. The one more
+    stands for them.
+    """
+    return sum(-(-extent // PAGE_SIZE) * PAGE_SIZE + PAGE_SIZE for extent in extents)

@@ -32,8 +32,8 @@ struct TEALET_API Stats : StatsFigures<std::size_t> {
   // stack_bytes_naive / stack_bytes: how many times as much stacks cut exactly to size would take.
   // NaN when nothing is saved.
   double memory_efficiency() const noexcept;
-  // The bytes that the tealets which exist now would take with fixed stacks of `stack_size` bytes.
-  // The main tealet does not count: it has the system stack.
+  // The address space that the tealets which exist now would reserve with fixed stacks of
+  // `stack_size` bytes. The main tealet does not count: it has the system stack.
   std::size_t fixed_stack_bytes(std::size_t stack_size) const noexcept;
   // fixed_stack_bytes(stack_size) / stack_bytes. NaN when nothing is saved.
   double efficiency_vs(std::size_t stack_size) const noexcept;

@@ -1,0 +1,88 @@
+"""How long does a simulation of 10,000 machines take that start shallow and then go deeper?
+
+    python -m benchmarks.cold_simulation
+
+prints seconds by library, the median of processes that took turns. Each machine pauses in its own
+function first, and from then on three calls deeper. None of them ends. So a library learns how
+much a machine needs from its own pauses only. What is timed is the whole: to create all machines,
+to begin them, and ten rounds in which each has a turn. Seconds are the processor's, for the process
+alone; the system's part, in which it maps and clears memory, is in them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from statistics import median
+from time import process_time
+
+from benchmarks.peers import LIBRARIES, PEERS, Peer
+from benchmarks.tables import readable
+
+COUNT, QUICK_COUNT = 10_000, 200
+ROUNDS = 10
+TURNS = 7
+
+
+def simulate(peer: Peer, count: int) -> float:
+    """Seconds from the first machine's creation to the end of the last round."""
+    pause = peer.pause
+
+    def machine(*_: object) -> None:
+        pause()
+        while True:
+            moves()
+
+    def moves() -> None:
+        turns()
+
+    def turns() -> None:
+        waits()
+
+    def waits() -> None:
+        pause()
+
+    begin = process_time()
+    machines = [peer.begin(machine, None) for _ in range(count)]
+    for _ in range(ROUNDS):
+        for one in machines:
+            one.switch()
+    seconds = process_time() - begin
+    print(seconds, flush=True)
+    os._exit(0)  # how long they take to end does not matter
+
+
+def ask(library: str, count: int) -> float:
+    """The seconds, from a process of their own."""
+    command = [sys.executable, "-m", "benchmarks.cold_simulation", f"--library={library}"]
+    command.append(f"--count={count}")
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return float(done.stdout)
+
+
+def measure(*, quick: bool) -> dict[str, dict[str, float]]:
+    """Seconds by library: the median of processes that took turns."""
+    seen: dict[str, list[float]] = {library: [] for library in LIBRARIES}
+    for _ in range(1 if quick else TURNS):
+        for library, seconds in seen.items():
+            seconds.append(ask(library, QUICK_COUNT if quick else COUNT))
+    return {"cold_simulation": {library: median(found) for library, found in seen.items()}}
+
+
+def main() -> None:
+    """Simulate with one library in this process, or print the figures of all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", choices=LIBRARIES)
+    parser.add_argument("--count", type=int, default=COUNT)
+    args = parser.parse_args()
+    if args.library is not None:
+        simulate(PEERS[args.library](), args.count)
+        return
+    for library, seconds in measure(quick=False)["cold_simulation"].items():
+        print(f"{library:10}{readable(seconds, 'seconds')}")
+
+
+if __name__ == "__main__":
+    main()
