@@ -142,6 +142,7 @@ class PythonSurvey {
 
   // May throw std::bad_alloc.
   void measure() {
+    if (!figures_.enabled) return;
     if (domain_.is_open()) add_tealets();
     figures_ = all_.figures();
     figures_.domain_bytes = domain_.stats().bytes_allocated - figures_.cost.total;
