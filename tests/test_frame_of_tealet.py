@@ -1,5 +1,6 @@
 """The frame in which a tealet is paused, and format_stack()."""
 
+import functools
 import gc
 import sys
 import threading
@@ -436,3 +437,66 @@ def test_both_are_read_only(paused):
     with pytest.raises(TypeError):
         paused.format_stack(1)
     assert isinstance(paused, Tealet)
+
+
+# --- frames of the interpreter on the C stack, which other tealets overwrite ---
+
+
+def through_c(levels, call):
+    """Each level is a call of the interpreter by a C function."""
+    if levels == 0:
+        return call()
+    result = []
+    sorted([0], key=lambda _: result.append(through_c(levels - 1, call)))
+    return result[0]
+
+
+@pytest.fixture
+def newer(main):
+    with Main() as domain:  # its tealets can use the older domain
+        yield domain
+
+
+def test_main_while_a_tealet_of_another_domain_is_in_its_place(main, newer):
+    def begins_farther():
+        through_c(40, main.switch)
+        return names(newer.frame)
+
+    farther = main.tealet(begins_farther)
+    farther.switch()
+
+    def deeper():
+        expected = names(sys._getframe())
+        return expected, newer.tealet(farther.switch).switch()
+
+    expected, found = through_c(20, deeper)
+    assert found == expected
+
+
+def test_a_stub_of_another_domain_in_its_place(main, newer):
+    stub = main.stub()
+
+    def deeper():
+        expected = names(sys._getframe())
+        look = functools.partial(through_c, 40, lambda: names(newer.frame))
+        return expected, newer.tealet(stub.run).switch(look)
+
+    expected, found = through_c(20, deeper)
+    assert found == expected
+
+
+def test_a_main_that_runs_in_a_tealet_of_another_domain(main, newer):
+    def begins_farther():
+        through_c(40, main.switch)
+        return names(newer.frame)
+
+    def deeper():
+        expected.append(names(sys._getframe()))
+        return newer.tealet(farther.switch).switch()
+
+    expected = []
+    farther = main.tealet(begins_farther)
+    farther.switch()
+    with Main() as newest:
+        found = newest.tealet(through_c).switch(20, deeper)
+    assert [found] == expected

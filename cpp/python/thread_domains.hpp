@@ -58,6 +58,12 @@ class ThreadDomains {
   // Called instead when the interpreter ends: the domains live until the process ends. Objects that
   // are freed later may still drop tealets and mains, which then run no code.
   void detach_from_thread();
+  // The farthest place on the C stack at which a tealet of this thread has begun, or will begin if
+  // it is a stub.
+  const char* highest_far() const noexcept { return highest_far_; }
+  void note_far(const char* far) noexcept {
+    if (far > highest_far_) highest_far_ = far;
+  }
   std::uint64_t thread_state() const noexcept { return thread_state_; }
   // Whether discard_all() has begun: no tealet is unwound any more.
   bool is_ending() const noexcept { return is_ending_; }
@@ -77,6 +83,7 @@ class ThreadDomains {
   std::size_t erase_discards(Predicate is_over);
 
   tealet::core::LinkedList<PythonDomain, &PythonDomain::neighbours> open_;  // the newest first
+  const char* highest_far_ = nullptr;
   PythonDomain* retained_ = nullptr;  // owns a reference to the main object of each
   std::vector<Discard> discards_;     // those under way
   int last_discard_ = 0;
