@@ -70,6 +70,4 @@ def _place_of(frame: FrameType) -> str:
 
 
 def _line(status: str, saved: str, depth: str, rest: str) -> str:
-    return (
-        f"{status:<{_STATUS_WIDTH}}  {saved:>{_SIZE_WIDTH}}  {depth:>{_SIZE_WIDTH}}  {rest}"
-    )
+    return f"{status:<{_STATUS_WIDTH}}  {saved:>{_SIZE_WIDTH}}  {depth:>{_SIZE_WIDTH}}  {rest}"
