@@ -83,7 +83,6 @@ class ThreadDomains {
   std::size_t erase_discards(Predicate is_over);
 
   tealet::core::LinkedList<PythonDomain, &PythonDomain::neighbours> open_;  // the newest first
-  const char* highest_far_ = nullptr;
   PythonDomain* retained_ = nullptr;  // owns a reference to the main object of each
   std::vector<Discard> discards_;     // those under way
   int last_discard_ = 0;
@@ -92,6 +91,7 @@ class ThreadDomains {
   bool is_ending_ = false;
   bool may_have_pending_ = false;  // for domains that are opened later
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
+  const char* highest_far_ = nullptr;
 };
 
 }  // namespace tealetpp
