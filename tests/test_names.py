@@ -43,7 +43,7 @@ class Callable:
         (Job.make, "Job.make"),
         (Job, "Job"),
         (functools.partial(countdown), "countdown"),
-        (functools.partial(functools.partial(Job().run), **{}), "Job.run"),
+        (functools.partial(functools.partial(Job().run)), "Job.run"),
         (len, "len"),
         ([].append, "list.append"),
         (Callable(), "<a callable>"),

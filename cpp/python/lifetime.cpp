@@ -20,6 +20,7 @@ void bind(Tealet* tealet, PythonDomain& domain, Node& node) {
   TEALETPP_CHECK(tealet->domain == nullptr && tealet->object != nullptr);
   TEALETPP_CHECK(node.domain() == &domain && !is_bound(node));
   TEALETPP_CHECK(node.parent != nullptr && is_bound(*node.parent));
+  if (node.far != nullptr) domain.on_thread->note_far(node.far);  // a stub
   tealet->node = &node;
   tealet->domain = &domain;
   Py_INCREF(domain.main_tealet->object);

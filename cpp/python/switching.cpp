@@ -13,6 +13,7 @@
 #include "python/guarded.hpp"
 #include "python/paused_state.hpp"
 #include "python/python_domain.hpp"
+#include "python/thread_domains.hpp"
 #include "python/tools.hpp"
 
 namespace tealetpp {
@@ -71,10 +72,11 @@ PyObject* unpack(PythonDomain& domain, Message received) {
 }
 
 // The address from which up the running tealet's C stack is never overwritten while it is paused.
-// For main that is the highest place that tealets ever used, unless the domain was opened in a
-// tealet: then all of it may be saved with that tealet.
+// For main that is the highest place that tealets ever used, in any domain: a tealet of another one
+// may run before main does again. If the domain was opened in a tealet, all of it may be saved with
+// that tealet.
 const void* in_place(const PythonDomain& domain) {
-  if (domain.current().is_main() && !domain.is_nested()) return domain.main().area->highest_far();
+  if (domain.current().is_main() && !domain.is_nested()) return domain.on_thread->highest_far();
   return tealet::core::unbounded;
 }
 
@@ -145,6 +147,7 @@ Message take_result(Tealet* self, PyObject* result) {
 TEALETPP_NOINLINE Message enter(Node& node) {
   TEALETPP_CHECK(is_bound(node));
   auto& domain = static_cast<PythonDomain&>(*node.domain());
+  domain.on_thread->note_far(node.far);
   begin_execution(PyThreadState_Get(), execution_of(node),
                   node.area->space_below(TEALETPP_FRAME_ADDRESS()));
   Call call = std::exchange(domain.call, Call{});

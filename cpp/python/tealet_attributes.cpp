@@ -115,11 +115,11 @@ PyGetSetDef tealet_attributes[] = {
      "yet, and for one that has ended.",
      nullptr},
     {"name", guarded<get_name>, guarded<set_name>,
-     "Its name, a str. Unless one was given it is the qualified name of its function, or \"main\";\n"
-     "None without a function. Deleting it brings the default back.",
+     "Its name, a str. By default that is the qualified name of its function; of a main tealet\n"
+     "\"main\"; None without a function. Deleting it brings the default back.",
      nullptr},
     {"frame", guarded<get_frame>, nullptr,
-     "The frame in which it is paused; None if it is not paused, or has no Python frame. Its f_back\n"
+     "The frame in which it is paused; None if it is not paused, or has no Python frame. f_back\n"
      "leads to the first frame of the tealet. It can be kept while the tealet goes on, or ends.",
      nullptr},
     {"__dict__", guarded<get_dict>, guarded<set_dict>, nullptr, nullptr},

@@ -1,8 +1,8 @@
 // The attributes that a program sets on tealets, and the dict that has them.
 //
-// An object has the dict once it is asked for: when the first attribute is set, or __dict__ is read.
-// Until then its reference is nullptr. With CPython 3.11 it is to one empty dict, which all objects
-// have in common: see lazy_dicts_are_fast. That is never shown, and never written to.
+// An object has the dict once it is asked for: when the first attribute is set, or __dict__ is
+// read. Until then its reference is nullptr. With CPython 3.11 it is to one empty dict, which all
+// objects have in common: see lazy_dicts_are_fast. That is never shown, and never written to.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN

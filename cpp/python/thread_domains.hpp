@@ -60,6 +60,12 @@ class ThreadDomains {
   // Called instead when the interpreter ends: the domains live until the process ends. Objects that
   // are freed later may still drop tealets and mains, which then run no code.
   void detach_from_thread();
+  // The farthest place on the C stack at which a tealet of this thread has begun, or will begin if
+  // it is a stub.
+  const char* highest_far() const noexcept { return highest_far_; }
+  void note_far(const char* far) noexcept {
+    if (far > highest_far_) highest_far_ = far;
+  }
   std::uint64_t thread_state() const noexcept { return thread_state_; }
   // Whether discard_all() has begun: no tealet is unwound any more.
   bool is_ending() const noexcept { return is_ending_; }
@@ -87,6 +93,7 @@ class ThreadDomains {
   bool is_ending_ = false;
   bool may_have_pending_ = false;  // for domains that are opened later
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
+  const char* highest_far_ = nullptr;
 };
 
 }  // namespace tealetpp
