@@ -172,13 +172,6 @@ def test_text_compares_with_fixed_stacks(full: Stats, size: int, name: str) -> N
     )
 
 
-@pytest.mark.parametrize(
-    ("extents", "pages"), [([], 0), ([0], 1), ([1], 2), ([4096], 2), ([4097, 656], 5)]
-)
-def test_what_fixed_stacks_touch(extents: list[int], pages: int) -> None:
-    assert _report.touched_bytes(extents) == pages * 4096
-
-
 def test_text_shows_what_fixed_stacks_touch_where_it_is_known(full: Stats) -> None:
     text = _report.to_text(full, touched=8192)
     *before, (label, exact, human, _) = cells(text)

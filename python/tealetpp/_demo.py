@@ -5,13 +5,16 @@ Each figure is checked against the same figure computed in another way.
 
 from __future__ import annotations
 
+import mmap
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
 
-from ._report import FIXED_STACK_SIZES, reserved_label, touched_bytes
+from ._costs import Survey
+from ._report import FIXED_STACK_SIZES, reserved_label
 from ._sources import Source
 from ._tealetpp import Main, Stats, Status, Tealet
 from ._walk import Result, middle_line, walk
@@ -36,6 +39,7 @@ class Paused(NamedTuple):
     line: int
     extent: int
     saved_bytes: int
+    cost: int
 
 
 class Totals(NamedTuple):
@@ -53,15 +57,15 @@ class Demo:
 
     seconds: dict[str, float] = field(default_factory=dict)
     stats: dict[str, Stats] = field(default_factory=dict)
+    surveys: list[Survey] = field(default_factory=list)  # one: at the fullest moment
     paused: list[Paused] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)  # with tealets
     plain_results: list[Result] = field(default_factory=list)  # without
     checks: list[Check] = field(default_factory=list)
 
     @property
-    def touched_bytes(self) -> int:
-        """What fixed stacks would have in memory at the fullest moment."""
-        return touched_bytes(paused.extent for paused in self.paused)
+    def fullest_survey(self) -> Survey:
+        return self.surveys[0]
 
     @property
     def failed(self) -> list[Check]:
@@ -91,8 +95,15 @@ def run_demo(sources: list[Source]) -> Demo:
                 for tealet, source in zip(tealets, sources, strict=True)
             ]
         demo.stats["fullest"] = main.stats()
+        demo.surveys = [main.survey(largest=0)]
         demo.paused = [
-            Paused(source.name, line, tealet.extent, tealet.saved_bytes)
+            Paused(
+                source.name,
+                line,
+                tealet.extent,
+                tealet.saved_bytes,
+                tealet.stats().bytes_alone,
+            )
             for source, line, tealet in zip(sources, pauses, tealets, strict=True)
         ]
         demo.check("tealets paused at once", len(tealets), _count(tealets, Status.SUSPENDED))
@@ -165,9 +176,14 @@ def _check_statistics(demo: Demo) -> None:
     demo.check("stack_bytes_naive, fullest", extents, fullest.stack_bytes_naive)
     for size in FIXED_STACK_SIZES:
         demo.check(reserved_label(size), count * size, fullest.fixed_stack_bytes(size))
-    reserved = fullest.fixed_stack_bytes(max(FIXED_STACK_SIZES))
-    between = fullest.stack_bytes_naive <= demo.touched_bytes <= reserved
-    demo.check("touched, between naive and reserved", expected=True, found=between)
+    survey = demo.fullest_survey
+    costs = [paused.cost for paused in demo.paused]
+    demo.check("survey: cost.total", sum(costs), survey.cost.total)
+    demo.check("survey: cost.median", statistics.median_low(costs), survey.cost.median)
+    in_all = survey.cost.total + survey.domain_bytes
+    demo.check("bytes_allocated, fullest", in_all, fullest.bytes_allocated)
+    pages = sum(-(-paused.extent // mmap.PAGESIZE) + 1 for paused in demo.paused)
+    demo.check("touched_stack_bytes", pages * mmap.PAGESIZE, survey.touched_stack_bytes)
 
     for name in ("n_active", "bytes_allocated", "blocks_allocated", "stack_count", "stack_bytes"):
         demo.check(f"{name}, finished", getattr(opened, name), getattr(finished, name))

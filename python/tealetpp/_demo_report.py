@@ -52,7 +52,8 @@ def demo_json(sources: Sources, demo: Demo) -> str:
         "fixed_stack_bytes": {
             str(size): fullest.fixed_stack_bytes(size) for size in FIXED_STACK_SIZES
         },
-        "touched_stack_bytes": demo.touched_bytes,
+        "touched_stack_bytes": demo.fullest_survey.touched_stack_bytes,
+        "survey": demo.fullest_survey.to_dict(),
         "paused": {
             "saved_bytes": sum(paused.saved_bytes for paused in demo.paused),
             "extent": sum(paused.extent for paused in demo.paused),
@@ -122,12 +123,13 @@ def _sharing_lines(demo: Demo) -> Iterator[str]:
 def _fullest_lines(demo: Demo) -> Iterator[str]:
     stats = demo.stats["fullest"]
     yield "The fullest moment: every tealet has started, none has ended"
-    for line in to_text(stats, touched=demo.touched_bytes).splitlines():
+    for line in to_text(stats, touched=demo.fullest_survey.touched_stack_bytes).splitlines():
         yield f"  {line}".rstrip()
     yield ""
     yield from _format.table(_stack_rows(demo))
     if stats.enabled:
-        yield "  The sums are what main.stats() reports: stack_bytes_naive, stack_bytes_expanded."
+        yield "  The sums are what main.stats() and main.survey() report: stack_bytes_naive,"
+        yield "  stack_bytes_expanded, cost.total."
 
 
 def _result_lines(demo: Demo) -> Iterator[str]:
@@ -171,14 +173,16 @@ def _verdict_lines(demo: Demo) -> Iterator[str]:
 
 
 def _stack_rows(demo: Demo) -> Iterator[tuple[str, ...]]:
-    yield ("stack of one tealet, in bytes", "extent", "saved")
+    yield ("one tealet, in bytes", "extent", "saved", "takes in all")
     for label, paused in zip(("deepest", "shallowest"), _deepest_and_shallowest(demo), strict=True):
         line = f"line {_format.count(paused.line)}" if paused.line else "no lines"
         where = f"{label}: {_short(paused.name)}, {line}"
-        yield (where, _format.count(paused.extent), _format.count(paused.saved_bytes))
+        figures = (paused.extent, paused.saved_bytes, paused.cost)
+        yield (where, *map(_format.count, figures))
     extents = sum(paused.extent for paused in demo.paused)
     saved_bytes = sum(paused.saved_bytes for paused in demo.paused)
-    yield ("sum over all tealets", _format.count(extents), _format.count(saved_bytes))
+    costs = sum(paused.cost for paused in demo.paused)
+    yield ("sum over all tealets", *map(_format.count, (extents, saved_bytes, costs)))
 
 
 def _deepest_and_shallowest(demo: Demo) -> tuple[Paused, Paused]:

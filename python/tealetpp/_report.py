@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ from ._tealetpp import Stats, StatsDifference, _figures
 
 # A usual stack of a coroutine, and the default stack of a thread.
 FIXED_STACK_SIZES = (64 * 1024, 8 * 1024 * 1024)
-PAGE_SIZE = 4096  # of x86-64, and of most systems on AArch64
 
 COMPILED_OUT = "Statistics are compiled out (TEALET_WITH_STATS=0): every figure reads as zero."
 
@@ -109,7 +108,7 @@ def to_repr(stats: Stats | StatsDifference) -> str:
 def to_text(stats: Stats | StatsDifference, *, touched: int | None = None) -> str:
     """The table as text: exact figures, and bytes also in larger units.
 
-    ``touched`` is touched_bytes() of all paused tealets, where the caller knows them.
+    ``touched`` is Survey.touched_stack_bytes of the same moment, where the caller has it.
     """
     sections = _sections(stats)
     if not sections:
@@ -192,13 +191,4 @@ def reserved_label(stack_size: int) -> str:
     return f"fixed stacks of {_stack_size_name(stack_size)}, reserved"
 
 
-TOUCHED_LABEL = f"fixed stacks, touched ({_stack_size_name(PAGE_SIZE)} pages, 1 more each)"
-
-
-def touched_bytes(extents: Iterable[int]) -> int:
-    """What fixed stacks would have in memory: whole pages of each extent, and one page more.
-
-    A fixed stack also keeps the pages that deeper calls touched before the pause. The one more
-    stands for them.
-    """
-    return sum(-(-extent // PAGE_SIZE) * PAGE_SIZE + PAGE_SIZE for extent in extents)
+TOUCHED_LABEL = "fixed stacks, touched (whole pages, 1 more each)"
