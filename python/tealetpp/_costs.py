@@ -242,7 +242,7 @@ def _rows(survey: Survey) -> Iterable[tuple[str, ...]]:
         yield ("the largest", "bytes", "depth", "Python frames")
         for tealet, stats in survey.largest:
             values = (stats.bytes_alone, stats.extent, stats.python_depth)
-            yield (tealet.name, *map(_format.count, values))
+            yield (tealet.name or "no function", *map(_format.count, values))
 
 
 def _both(size: int) -> tuple[str, str]:
