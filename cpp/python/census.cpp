@@ -54,10 +54,6 @@ PythonDomain* find_domain(std::uint64_t number) noexcept {
   return find([&](const PythonDomain& domain) { return domain.number == number; });
 }
 
-PythonDomain* find_domain(const void* address) noexcept {
-  return find([&](const PythonDomain& domain) { return &domain == address; });
-}
-
 bool add_census(PyObject* module) {
   PyObject* const made = PyCFunction_New(&function, nullptr);
   const bool added = made != nullptr && PyModule_AddObjectRef(module, "_census", made) == 0;

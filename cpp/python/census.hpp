@@ -30,8 +30,6 @@ class CensusEntry {
 
 // The domain with this number; nullptr if there is none.
 PythonDomain* find_domain(std::uint64_t number) noexcept;
-// The domain at this address; nullptr if there is none.
-PythonDomain* find_domain(const void* address) noexcept;
 
 // Adds the function `_census` to `module`. False with an exception set.
 bool add_census(PyObject* module);

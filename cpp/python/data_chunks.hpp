@@ -31,6 +31,10 @@ void install_data_chunks() noexcept;
 
 // Gives a new execution its first chunk. False if there is no memory.
 bool make_data_stack(PythonDomain& domain, Execution& execution);
+// The same without memory: every call of the execution needs a further chunk.
+inline void make_empty_data_stack(Execution& execution) noexcept {
+  execution.data_stack = &bottom_chunk;
+}
 // Frees all chunks of a data stack that no execution uses any more; nothing if `newest` is nullptr.
 void free_data_stack(DataStackChunk* newest);
 // Bytes of a data stack in its domain's memory.
