@@ -46,8 +46,8 @@ bool has_place_for_stand_in(_PyInterpreterFrame* frame) noexcept {
 // The limit of the thread's data stack becomes `limit` when CPython makes `chunk` the newest one.
 void set_limit(DataStackChunk* chunk, const void* limit) noexcept {
   // The difference may be negative. CPython adds it to the same address.
-  set_size_of_chunk(chunk, reinterpret_cast<std::uintptr_t>(limit) -
-                               reinterpret_cast<std::uintptr_t>(chunk));
+  set_size_of_chunk(
+      chunk, reinterpret_cast<std::uintptr_t>(limit) - reinterpret_cast<std::uintptr_t>(chunk));
 }
 
 }  // namespace

@@ -128,10 +128,14 @@ void free_further(void* chunk) {
   if (TEALET_UNLIKELY(!is_within_limit(memory))) memory.trim();
 }
 
-// Whether it is the first chunk of a tealet's data stack. CPython makes no chunk of that size, and
-// a cut one has a header.
-bool is_first(const DataStackChunk* chunk, std::size_t size) noexcept {
-  return size < usual_chunk_size && previous_chunk(chunk) == &bottom_chunk && !is_ours(chunk);
+// Whether it is the first chunk of a tealet's data stack, or the first one that was cut. CPython
+// makes no chunk of that size.
+bool is_small_and_lowest(const DataStackChunk* chunk, std::size_t size) noexcept {
+  return size < usual_chunk_size && previous_chunk(chunk) == &bottom_chunk;
+}
+
+bool is_first(const DataStackChunk* chunk) noexcept {
+  return is_small_and_lowest(chunk, size_of_chunk(chunk)) && !is_ours(chunk);
 }
 
 void free_first(DataStackChunk* chunk) {
@@ -157,7 +161,7 @@ class Caller {
     }
     return ++calls_ > calls_without;
   }
-  void cannot_be_extended() noexcept { calls_ = -calls_until_next_try; }
+  void was_extended(bool is_extended) noexcept { calls_ = is_extended ? 0 : -calls_until_next_try; }
 
  private:
   // To begin and to end an extension takes as long as a few calls without it.
@@ -179,8 +183,7 @@ TEALETPP_NOINLINE TEALETPP_COLD bool extend_with(DataStackChunk* chunk) {
   // Another allocator above ours would not know the stand-in.
   return domain != nullptr && domain->number == header_of(chunk)->domain && thread != nullptr &&
          arenas.alloc == take && is_within_limit(domain->memory()) &&
-         Extension::of(full) == nullptr &&
-         (has_state(full, State::cut) || is_first(full, size_of_chunk(full))) &&
+         Extension::of(full) == nullptr && (has_state(full, State::cut) || is_first(full)) &&
          Extension::begin(thread, chunk);
 }
 
@@ -188,8 +191,9 @@ TEALETPP_NOINLINE TEALETPP_COLD bool extend_with(DataStackChunk* chunk) {
 bool remains(DataStackChunk* chunk) {
   DataStackChunk* const previous = previous_chunk(chunk);
   if (previous == nullptr || !latest_caller.calls_again(end_of_frames(previous))) return false;
-  latest_caller.cannot_be_extended();
-  return extend_with(chunk);
+  const bool is_extended = extend_with(chunk);
+  latest_caller.was_extended(is_extended);
+  return is_extended;
 }
 
 TEALETPP_NOINLINE void end_extension(Extension* extension, DataStackChunk* newest) {
@@ -212,7 +216,7 @@ void give(void*, void* block, std::size_t size) {
     if (!remains(chunk)) free_further(chunk);
   } else if (has_state(chunk, State::cut)) {
     free_further(chunk);
-  } else if (is_first(chunk, size)) {
+  } else if (is_small_and_lowest(chunk, size)) {
     free_first(chunk);
   } else if (chunk != &bottom_chunk) {  // a thread ends in the middle of a tealet
     original.free(original.ctx, block, size);
@@ -286,7 +290,7 @@ void free_data_stack(DataStackChunk* newest) {
     TEALETPP_CHECK(Extension::of(chunk) == nullptr);
     if (is_ours(chunk)) {
       free_further(chunk);
-    } else if (is_first(chunk, size_of_chunk(chunk))) {
+    } else if (is_first(chunk)) {
       free_first(chunk);
     } else {
       PyObject_GetArenaAllocator(&arenas);
@@ -300,7 +304,7 @@ std::size_t data_stack_bytes(const DataStackChunk* newest) {
   for (; newest != nullptr && newest != &bottom_chunk; newest = previous_chunk(newest)) {
     if (is_ours(newest)) {
       bytes += header_of(newest)->bytes;
-    } else if (is_first(newest, size_of_chunk(newest))) {
+    } else if (is_first(newest)) {
       bytes += block_size_of_first(newest);
     }
   }

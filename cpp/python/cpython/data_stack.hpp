@@ -1,9 +1,9 @@
 // Data stacks: lists of chunks in which CPython keeps Python frames.
 //
 // CPython gives every new data stack a first chunk of 16 KiB and keeps it for the thread's life. A
-// tealet gets a first chunk of its own, just large enough for its function, which CPython frees when
-// the function returns. When a call does not fit, CPython adds a further chunk, and frees it when
-// that call returns: see data_chunks.hpp.
+// tealet gets a first chunk of its own, just large enough for its function, which CPython frees
+// when the function returns. When a call does not fit, CPython adds a further chunk, and frees it
+// when that call returns: see data_chunks.hpp.
 //
 // All supported versions have the same layout. No file outside this folder looks into a chunk.
 #pragma once
@@ -35,9 +35,9 @@ inline std::size_t frame_words(PyObject* function) noexcept {
   return words_of_code(reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(function)));
 }
 
-// Where every tealet's data stack ends: a chunk without space that is never freed, the first chunk's
-// predecessor. CPython keeps a chunk without predecessor for as long as the thread lives. It frees
-// any other chunk when the frame at its beginning returns.
+// Where every tealet's data stack ends: a chunk without space that is never freed, the first
+// chunk's predecessor. CPython keeps a chunk without predecessor for as long as the thread lives.
+// It frees any other chunk when the frame at its beginning returns.
 extern DataStackChunk bottom_chunk;
 
 // What CPython writes there never changes it: no frame lies in it.
