@@ -1,5 +1,6 @@
 #include "python/chunk_extension.hpp"
 
+#include <cstdint>
 #include <new>
 
 #include "core/check.hpp"
@@ -75,7 +76,7 @@ bool Extension::begin(PyThreadState* thread, DataStackChunk* open) noexcept {
     set_limit(newest, place);
   }
   set_limit(extended, place);
-  use_data_stack(thread, newest, begin_of_frames(open));
+  use_data_stack(thread, newest, begin_of_frames(open), reinterpret_cast<PyObject**>(place));
   return true;
 }
 

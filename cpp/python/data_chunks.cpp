@@ -14,7 +14,7 @@
 
 namespace tealetpp {
 
-DataStackChunk bottom_chunk = make_bottom_chunk();
+alignas(16) DataStackChunk bottom_chunk = make_bottom_chunk();  // never taken for one of ours
 std::size_t open_chunks = 0;
 
 namespace {

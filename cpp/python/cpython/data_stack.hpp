@@ -106,11 +106,18 @@ inline PyObject** end_of_chunk(DataStackChunk* chunk) noexcept {
   return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(chunk) + chunk->size);
 }
 
-// Makes the list that ends with `newest` the thread's data stack. The words from `top` on are free.
-inline void use_data_stack(PyThreadState* thread, DataStackChunk* newest, PyObject** top) noexcept {
+// Makes the list that ends with `newest` the thread's data stack. The words from `top` to `limit`
+// are free.
+inline void use_data_stack(PyThreadState* thread, DataStackChunk* newest, PyObject** top,
+                           PyObject** limit) noexcept {
   thread->datastack_chunk = newest;
   thread->datastack_top = top;
-  thread->datastack_limit = end_of_chunk(newest);
+  thread->datastack_limit = limit;
+}
+
+// The same. The words from `top` to the end of `newest` are free.
+inline void use_data_stack(PyThreadState* thread, DataStackChunk* newest, PyObject** top) noexcept {
+  use_data_stack(thread, newest, top, end_of_chunk(newest));
 }
 
 // The same for a chunk without frames.
