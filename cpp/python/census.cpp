@@ -54,10 +54,6 @@ PythonDomain* find_domain(std::uint64_t number) noexcept {
   return find([&](const PythonDomain& domain) { return domain.number == number; });
 }
 
-PythonDomain* find_domain(const void* address) noexcept {
-  return find([&](const PythonDomain& domain) { return &domain == address; });
-}
-
 PythonDomain* domain_entered_from(const Node& tealet) noexcept {
   return find([&](PythonDomain& domain) {
     if (!domain.is_open() || domain.current().is_main()) return false;

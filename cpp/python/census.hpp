@@ -31,8 +31,6 @@ class CensusEntry {
 
 // The domain with this number; nullptr if there is none.
 PythonDomain* find_domain(std::uint64_t number) noexcept;
-// The domain at this address; nullptr if there is none.
-PythonDomain* find_domain(const void* address) noexcept;
 
 // The domain one of whose tealets runs or is paused inside `tealet`, a tealet of another domain;
 // nullptr if there is none.

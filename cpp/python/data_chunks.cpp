@@ -8,11 +8,13 @@
 #include "core/without_limit.hpp"
 #include "python/called_function.hpp"
 #include "python/census.hpp"
+#include "python/chunk_extension.hpp"
 #include "python/exceptions.hpp"
 #include "python/python_domain.hpp"
 
 namespace tealetpp {
 
+alignas(16) DataStackChunk bottom_chunk = make_bottom_chunk();  // never taken for one of ours
 std::size_t open_chunks = 0;
 
 namespace {
@@ -126,25 +128,97 @@ void free_further(void* chunk) {
   if (TEALET_UNLIKELY(!is_within_limit(memory))) memory.trim();
 }
 
-// Whether it is the first chunk of a tealet's data stack. CPython makes no chunk of that size.
-bool is_first(const DataStackChunk* chunk, std::size_t size) noexcept {
-  return size < usual_chunk_size && previous_chunk(chunk) == nullptr;
+// Whether it is the first chunk of a tealet's data stack, or the first one that was cut. CPython
+// makes no chunk of that size.
+bool is_small_and_lowest(const DataStackChunk* chunk, std::size_t size) noexcept {
+  return size < usual_chunk_size && previous_chunk(chunk) == &bottom_chunk;
 }
 
-void free_first(PythonDomain& domain, DataStackChunk* chunk) {
-  const std::size_t size = size_of_chunk(chunk);
-  domain.totals().data_stack_freed(size);
-  domain.memory().deallocate(chunk, size);
+bool is_first(const DataStackChunk* chunk) noexcept {
+  return is_small_and_lowest(chunk, size_of_chunk(chunk)) && !is_ours(chunk);
+}
+
+void free_first(DataStackChunk* chunk) {
+  Owner* const block = block_of_first(chunk);
+  PythonDomain* const domain = domain_with(*block);
+  if (domain == nullptr) {
+    std::free(block);  // as in free_further()
+    return;
+  }
+  const std::size_t bytes = block_size_of_first(size_of_chunk(chunk));
+  domain->totals().data_stack_freed(bytes);
+  domain->memory().deallocate(block, bytes);
+}
+
+// How often the same frame has called a function that needed a chunk, in a row.
+class Caller {
+ public:
+  // Whether it is time to extend the chunk of that frame.
+  bool calls_again(const PyObject* const* end_of_frame) noexcept {
+    if (end_of_frame != end_of_frame_) {
+      end_of_frame_ = end_of_frame;
+      calls_ = 0;
+    }
+    return ++calls_ > calls_without;
+  }
+  void was_extended(bool is_extended) noexcept { calls_ = is_extended ? 0 : -calls_until_next_try; }
+
+ private:
+  // To begin and to end an extension takes as long as a few calls without it.
+  static constexpr int calls_without = 8;
+  static constexpr int calls_until_next_try = 1000;
+
+  const PyObject* const* end_of_frame_ = nullptr;
+  int calls_ = 0;
+};
+
+Caller latest_caller;
+
+TEALETPP_NOINLINE TEALETPP_COLD bool extend_with(DataStackChunk* chunk) {
+  DataStackChunk* const full = previous_chunk(chunk);
+  PythonDomain* const domain = domain_of(tealet::core::running_tealet);
+  PyThreadState* const thread = thread_state_or_null();
+  PyObjectArenaAllocator arenas;
+  PyObject_GetArenaAllocator(&arenas);
+  // Another allocator above ours would not know the stand-in.
+  return domain != nullptr && domain->number == header_of(chunk)->domain && thread != nullptr &&
+         arenas.alloc == take && is_within_limit(domain->memory()) &&
+         Extension::of(full) == nullptr && (has_state(full, State::cut) || is_first(full)) &&
+         Extension::begin(thread, chunk);
+}
+
+// Whether the open chunk that CPython frees remains for the next calls.
+bool remains(DataStackChunk* chunk) {
+  DataStackChunk* const previous = previous_chunk(chunk);
+  if (previous == nullptr || !latest_caller.calls_again(end_of_frames(previous))) return false;
+  const bool is_extended = extend_with(chunk);
+  latest_caller.was_extended(is_extended);
+  return is_extended;
+}
+
+TEALETPP_NOINLINE void end_extension(Extension* extension, DataStackChunk* newest) {
+  const bool has_stand_in = extension->has_stand_in();
+  free_further(extension->end_at_return());
+  if (has_stand_in) return;
+  if (is_ours(newest)) {
+    free_further(newest);
+  } else {
+    free_first(newest);
+  }
 }
 
 void give(void*, void* block, std::size_t size) {
-  if (is_ours(block)) {
-    free_further(block);
-  } else if (auto* const chunk = static_cast<DataStackChunk*>(block); is_first(chunk, size)) {
-    // CPython frees it only with the thread state or the greenlet in which the tealet was running
-    // when that ended. Without its domain it leaks: it may belong to another copy of this code.
-    if (PythonDomain* const domain = find_domain(owner_of_first(chunk))) free_first(*domain, chunk);
-  } else {
+  auto* const chunk = static_cast<DataStackChunk*>(block);
+  if (TEALET_UNLIKELY(extensions != nullptr)) {
+    if (Extension* const extension = Extension::of(block)) return end_extension(extension, chunk);
+  }
+  if (has_state(chunk, State::open)) {
+    if (!remains(chunk)) free_further(chunk);
+  } else if (has_state(chunk, State::cut)) {
+    free_further(chunk);
+  } else if (is_small_and_lowest(chunk, size)) {
+    free_first(chunk);
+  } else if (chunk != &bottom_chunk) {  // a thread ends in the middle of a tealet
     original.free(original.ctx, block, size);
   }
 }
@@ -165,18 +239,32 @@ void cut(DataStackChunk* chunk, PyObject* const* end) {
   set_size_of_chunk(chunk, bytes - sizeof(Header));
 }
 
+void end_extension_at_pause(PyThreadState* thread) {
+  DataStackChunk* oldest = nullptr;
+  DataStackChunk* chunk = newest_chunk(thread);
+  while (chunk != nullptr && has_state(chunk, State::open)) {
+    oldest = chunk;
+    chunk = previous_chunk(chunk);
+  }
+  Extension* const extension = chunk != nullptr ? Extension::of(chunk) : nullptr;
+  if (extension == nullptr) return;
+  DataStackChunk* const unused = extension->end_at_pause(thread, oldest);
+  if (unused != nullptr) free_further(unused);
+}
+
 }  // namespace
 
 bool cut_open_chunks_slow(PyThreadState* thread) {
-  DataStackChunk* chunk = thread->datastack_chunk;
-  PyObject* const* end = thread->datastack_top;
+  if (extensions != nullptr) end_extension_at_pause(thread);
+  DataStackChunk* chunk = newest_chunk(thread);
+  PyObject* const* end = end_of_newest_frame(thread);
   while (chunk != nullptr && has_state(chunk, State::open)) {
     cut(chunk, end);
     chunk = previous_chunk(chunk);
     if (chunk != nullptr) end = end_of_frames(chunk);
   }
   // Code may run before the pause, or there may be none.
-  use_data_stack(thread, thread->datastack_chunk, thread->datastack_top);
+  use_data_stack(thread, newest_chunk(thread), end_of_newest_frame(thread));
   PythonDomain* const running = domain_of(tealet::core::running_tealet);
   if (running == nullptr || is_within_limit(running->memory())) return true;
   running->memory().trim();
@@ -185,24 +273,25 @@ bool cut_open_chunks_slow(PyThreadState* thread) {
 
 bool make_data_stack(PythonDomain& domain, Execution& execution) {
   TEALETPP_CHECK(execution.data_stack == nullptr);
-  std::size_t size = first_chunk_size(frame_words(called_function(execution.function)));
-  if (size >= usual_chunk_size) size = first_chunk_size(0);  // give() knows first chunks by size
+  std::size_t size = first_block_size(frame_words(called_function(execution.function)));
+  if (size >= usual_chunk_size) size = first_block_size(0);  // is_first() asks for the size
   void* const block = domain.memory().try_allocate(size);
   if (block == nullptr) return false;
   domain.totals().data_stack_made(size);
-  execution.data_stack = make_first_chunk(block, size, &domain);
+  execution.data_stack = make_first_chunk(block, size, domain.number);
   return true;
 }
 
 void free_data_stack(DataStackChunk* newest) {
   PyObjectArenaAllocator arenas;
-  while (newest != nullptr) {
+  while (newest != nullptr && newest != &bottom_chunk) {
     DataStackChunk* const chunk = newest;
     newest = previous_chunk(chunk);
-    if (auto* const domain = static_cast<PythonDomain*>(owner_of_first(chunk))) {
-      free_first(*domain, chunk);
-    } else if (is_ours(chunk)) {
+    TEALETPP_CHECK(Extension::of(chunk) == nullptr);
+    if (is_ours(chunk)) {
       free_further(chunk);
+    } else if (is_first(chunk)) {
+      free_first(chunk);
     } else {
       PyObject_GetArenaAllocator(&arenas);
       arenas.free(arenas.ctx, chunk, size_of_chunk(chunk));
@@ -210,13 +299,18 @@ void free_data_stack(DataStackChunk* newest) {
   }
 }
 
-std::size_t data_stack_bytes(const DataStackChunk* newest, const PythonDomain& domain) {
+std::size_t data_stack_bytes(DataStackChunk* newest, const PythonDomain& domain) {
   std::size_t bytes = 0;
-  for (; newest != nullptr; newest = previous_chunk(newest)) {
-    if (owner_of_first(newest) == &domain) {
-      bytes += size_of_chunk(newest);
-    } else if (is_ours(newest) && header_of(newest)->domain == domain.number) {
-      bytes += header_of(newest)->bytes;
+  const auto add_further = [&](const DataStackChunk* chunk) {
+    if (header_of(chunk)->domain == domain.number) bytes += header_of(chunk)->bytes;
+  };
+  for (; newest != nullptr && newest != &bottom_chunk; newest = previous_chunk(newest)) {
+    if (const Extension* const extension = Extension::of(newest)) add_further(extension->open());
+    const std::size_t size = Extension::size_without(newest);
+    if (is_ours(newest)) {
+      add_further(newest);
+    } else if (is_small_and_lowest(newest, size) && *block_of_first(newest) == domain.number) {
+      bytes += block_size_of_first(size);
     }
   }
   return bytes;

@@ -31,10 +31,14 @@ void install_data_chunks() noexcept;
 
 // Gives a new execution its first chunk. False if there is no memory.
 bool make_data_stack(PythonDomain& domain, Execution& execution);
+// The same without memory: every call of the execution needs a further chunk.
+inline void make_empty_data_stack(Execution& execution) noexcept {
+  execution.data_stack = &bottom_chunk;
+}
 // Frees all chunks of a data stack that no execution uses any more; nothing if `newest` is nullptr.
 void free_data_stack(DataStackChunk* newest);
 // Bytes of a data stack in the memory of `domain`.
-std::size_t data_stack_bytes(const DataStackChunk* newest, const PythonDomain& domain);
+std::size_t data_stack_bytes(DataStackChunk* newest, const PythonDomain& domain);
 
 // How many chunks are open, on all threads. Guarded by the global interpreter lock.
 extern std::size_t open_chunks;

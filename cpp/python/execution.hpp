@@ -51,7 +51,7 @@ inline int visit_execution(const Execution& execution, visitproc visit, void* ar
 inline void begin_execution(PyThreadState* thread, Execution& execution,
                             tealet::port::StackSpace space) noexcept {
   TEALETPP_CHECK(execution.data_stack != nullptr && execution.paused_frame == nullptr);
-  use_first_chunk(thread, execution.data_stack);
+  use_unused_chunk(thread, execution.data_stack);
   execution.handled.exc_value = nullptr;
   execution.handled.previous_item = nullptr;
   thread->exc_info = &execution.handled;

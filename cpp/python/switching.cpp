@@ -182,7 +182,7 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New && !make_data_stack(domain, execution_of(receiver))) {
     // It begins on the place of this one, and must not fail for lack of memory.
-    execution_of(receiver).data_stack = std::exchange(execution.data_stack, nullptr);
+    make_empty_data_stack(execution_of(receiver));
   }
   free_data_stack(std::exchange(execution.data_stack, nullptr));
   TEALETPP_CHECK(is_empty(execution));

@@ -97,6 +97,9 @@ inline PyObject* profiling_object(const PyThreadState* thread);
 
 // --- the interpreter ---
 
+// The current thread state; nullptr if there is none.
+inline PyThreadState* thread_state_or_null() noexcept;
+
 inline bool is_finalizing() noexcept;
 
 }  // namespace tealetpp

@@ -174,6 +174,8 @@ inline PyObject* profiling_object(const PyThreadState* thread) {
 
 // --- the interpreter ---
 
+inline PyThreadState* thread_state_or_null() noexcept { return _PyThreadState_UncheckedGet(); }
+
 inline bool is_finalizing() noexcept { return _Py_IsFinalizing() != 0; }
 
 constexpr bool collections_nest = false;

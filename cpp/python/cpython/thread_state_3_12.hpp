@@ -125,6 +125,8 @@ inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address)
 
 // --- the interpreter ---
 
+inline PyThreadState* thread_state_or_null() noexcept { return _PyThreadState_UncheckedGet(); }
+
 inline bool is_finalizing() noexcept { return _Py_IsFinalizing() != 0; }
 
 // A pending collection begins when gc.collect() calls a Python function: a finalizer or a callback.

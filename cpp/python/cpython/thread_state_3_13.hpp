@@ -125,6 +125,8 @@ inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address)
 
 // --- the interpreter ---
 
+inline PyThreadState* thread_state_or_null() noexcept { return PyThreadState_GetUnchecked(); }
+
 inline bool is_finalizing() noexcept { return Py_IsFinalizing() != 0; }
 
 constexpr bool collections_nest = false;
