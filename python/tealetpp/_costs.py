@@ -106,7 +106,10 @@ class Group(NamedTuple):
     cost: Distribution
     """Of TealetStats.bytes_alone."""
     depths: dict[int, int]
-    """A histogram of the extents. A key k counts those from k to 2k - 1; the key 0 counts 0 and 1."""
+    """A histogram of the extents.
+
+    A key k counts those from k to 2k - 1, the key 0 counts 0 and 1.
+    """
     chunk_sizes: dict[int, int]
     """The same of the sizes of saved chunks, each chunk once."""
     touched_stack_bytes: int
