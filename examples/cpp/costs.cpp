@@ -44,6 +44,6 @@ int main() {
   for (const tealet::TealetRef& tealet : survey.largest) {
     const tealet::TealetStats stats = tealet.stats();
     std::cout << "one of the largest: " << stats.bytes_alone << " bytes, depth " << stats.extent
-              << ", switched to " << stats.switches << " times\n";
+              << ", switches " << stats.switches << '\n';
   }
 }

@@ -99,7 +99,7 @@ class Group(NamedTuple):
 
     function: str | None
     """The module and the qualified name of the function. None for tealets without one."""
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count()
     """How many they are."""
     depth: Distribution
     """Of TealetStats.extent."""
@@ -232,14 +232,14 @@ def _rows(survey: Survey) -> Iterable[tuple[str, ...]]:
         yield ()
         yield ("by function", "tealets", "bytes", "median", "maximum")
         for group in survey.by_function:
-            values = (group.count, group.cost.total, group.cost.median, group.cost.maximum)
-            yield (group.function or "no function", *map(_format.count, values))
+            costs = (group.cost.total, group.cost.median, group.cost.maximum)
+            yield (group.function or "no function", *map(_format.count, (group.count, *costs)))
     if survey.largest:
         yield ()
         yield ("the largest", "bytes", "depth", "Python frames")
         for tealet, stats in survey.largest:
-            values = (stats.bytes_alone, stats.extent, stats.python_depth)
-            yield (tealet.name or "no function", *map(_format.count, values))
+            figures = (stats.bytes_alone, stats.extent, stats.python_depth)
+            yield (tealet.name or "no function", *map(_format.count, figures))
 
 
 def _both(size: int) -> tuple[str, str]:
