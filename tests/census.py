@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import tealetpp
-import tealetpp._listing  # otherwise the first test that needs one of these would import it
+import tealetpp._costs  # otherwise the first test that needs one of these would import it
+import tealetpp._listing
 import tealetpp._report
 from tealetpp import Status, Tealet, _tealetpp
 

@@ -9,7 +9,6 @@ import weakref
 
 import pytest
 
-import tealetpp._costs  # noqa: F401 - it refers to the types, and the census counts that
 from tealetpp import Main, Status, Tealet, TealetError, TealetExit, ThreadError
 
 
