@@ -3,9 +3,9 @@
     python -m benchmarks.parked_kinds
 
 prints a table: bytes each, of 50,000 in a process of their own. ``reported`` is what tealetpp says
-of itself: the growth of ``bytes_allocated`` and ``object_bytes``. The
-bound methods, partials and objects that pause are the program's, so they are made before. Beside
-them 2,000 threads of ``threading``, which all wait for one event.
+of itself: the growth of ``bytes_allocated`` and ``object_bytes``. The bound methods, partials and
+objects that pause are the program's, so they are made before. Threads of ``threading`` are 2,000,
+which all wait for one event.
 """
 
 from __future__ import annotations

@@ -599,6 +599,20 @@ def attributes(main):
 
 
 @operation
+def costs(main):
+    ts = [main, main.tealet(main.switch), main.tealet(lambda: main.switch()), main.stub()]
+    for t in ts[1:3]:
+        t.switch()
+
+    def once():
+        survey = main.survey()
+        per_second = (main.stats() - main.stats()).per_second
+        return [t.stats() for t in ts if t is not main], survey.to_json(), str(survey), per_second
+
+    return once
+
+
+@operation
 def attributes_that_are_set(main):
     ts = [main, main.tealet(main.switch), main.stub()]
     ts[1].switch()

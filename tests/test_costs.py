@@ -3,10 +3,13 @@
 import copy
 import functools
 import json
+import operator
 import pickle
 import statistics
 import sys
 import threading
+import types
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -336,6 +339,38 @@ def test_survey_groups_by_function(main):
     assert sum(group.cost.total for group in survey.by_function) == survey.cost.total
     totals = [group.cost.total for group in survey.by_function]
     assert totals == sorted(totals, reverse=True)
+
+
+class CallsItself:
+    """Looks as if it were made by functools.partial, and never ends."""
+
+    @property
+    def func(self):
+        return self
+
+    def __call__(self):
+        pass
+
+
+@pytest.mark.rule("cost-survey")
+@needs_figures
+def test_survey_groups_what_is_not_written_in_python(main):
+    bodies = [int, str, [].append, [].append, functools.partial(print), functools.partial(len)]
+    bodies += [functools.lru_cache(pauses), operator.itemgetter(0), operator.itemgetter(1)]
+    bodies += [CallsItself(), MagicMock(), MagicMock(), types.MethodType(len, [])]
+    tealets = [main.tealet(body) for body in bodies]
+    survey = check(main, tealets)
+    assert {group.function: group.count for group in survey.by_function} == {
+        "builtins.int": 1,
+        "builtins.str": 1,
+        "list.append": 2,
+        "builtins.print": 1,
+        "builtins.len": 2,
+        f"{__name__}.pauses": 1,
+        "operator.itemgetter": 2,
+        f"{__name__}.CallsItself": 1,
+        "unittest.mock.MagicMock": 2,
+    }
 
 
 @needs_figures

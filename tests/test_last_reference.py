@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from tealetpp import Main, Status, TealetError, TealetExit, ThreadError
+from tealetpp import Main, Status, Tealet, TealetError, TealetExit, ThreadError
 
 
 @pytest.fixture
@@ -514,3 +514,29 @@ def test_a_tealet_that_a_returning_function_drops_is_closed_while_the_collector_
     ts = []
     main.tealet(run).switch()
     assert len(collected) == 2
+
+
+@pytest.mark.rule("garbage-dealloc")
+def test_nothing_refers_to_a_tealet_whose_deallocation_is_delayed(main):
+    class Subclass(Tealet):
+        __slots__ = ()
+
+    class Looks:
+        def __del__(self):
+            seen.append(len(main.tealets()) - 1)
+            seen.append(len(main.survey(largest=1).largest))
+            seen.append(main.previous is not None)
+
+    # CPython delays a deallocation that is nested in many others: at one of these depths that of
+    # the tealet. A reference to it then would end the process.
+    for depth in range(40, 70):
+        seen = []
+        chain = main.tealet(lambda: main.switch())
+        chain.switch()
+        chain.__class__ = Subclass
+        for _ in range(depth):
+            chain = (Looks(), chain)
+        del chain
+        assert len(seen) == 3 * depth
+    main.tealet(int).switch()  # a safe point, for what is pending
+    assert main.tealets() == [main]

@@ -17,6 +17,7 @@ TABLES = [
     ("docs/python-api.md", "## Errors", "misuse"),
     ("docs/c-api.md", "### Errors", "c"),
     ("docs/statistics.md", "These invariants hold", "stats"),
+    ("docs/python-api.md", "### Seeing tealets", "seeing"),
     ("docs/internals.md", "### Without unwinding", "discard"),
 ]
 

@@ -424,3 +424,29 @@ def test_the_stack_is_as_deep_with_attributes_as_without(main):
     main.x = 1
     extent()
     assert extent() == before
+
+
+class Reenters(str):
+    """The name of an attribute that sets another one when it is looked up."""
+
+    def __new__(cls, text, tealet):
+        self = super().__new__(cls, text)
+        self.tealet = tealet
+        return self
+
+    def __hash__(self):
+        self.tealet.name = "renamed"
+        return super().__hash__()
+
+    def __eq__(self, other):
+        return super().__eq__(other)
+
+
+@pytest.mark.rule("seeing-attributes")
+def test_an_attribute_that_is_set_while_another_one_is_set(main):
+    t, other = main.tealet(lambda: None), main.tealet(lambda: None)
+    setattr(t, Reenters("anything", t), 1)
+    assert t.name == "renamed"
+    assert not hasattr(other, "anything")
+    assert vars(other) == {}
+    assert list(vars(t).values()) == [1]

@@ -2,6 +2,7 @@
 #include <tealet/tealet_survey.h>
 
 #include <algorithm>
+#include <array>
 #include <new>
 #include <vector>
 

@@ -194,12 +194,12 @@ class Domain {
   // library has moved it away: the stack pointer is beyond its far end, or its mark is gone.
   static bool may_be_on_stack(const Node& tealet) noexcept;
 
-  // Its part of the bytes allocated: see TealetStats::bytes_alone.
+  // The part of a tealet in the bytes allocated: see TealetStats::bytes_alone.
   std::size_t bytes_alone(Node& node) const noexcept;
-  // Without what only the API knows.
+  // What one tealet takes.
   TealetStats stats_of(Node& node) noexcept;
-  // All tealets but main, and the `most_largest` of them with the largest cost, the largest first.
-  // May throw std::bad_alloc.
+  // All tealets but main. `largest` gets the `most_largest` of them with the largest cost, the
+  // largest first. May throw std::bad_alloc.
   SurveyFigures survey(std::size_t most_largest, std::vector<Node*>& largest) const;
   // Records the history of main and of the tealets that are created from now on.
   void track() noexcept;
@@ -211,7 +211,7 @@ class Domain {
   Stats stats() const noexcept;
   // The same figures from a walk over all tealets and chunks. May throw std::bad_alloc.
   Stats stats_by_walk() const;
-  // SurveyFigures::domain_bytes, added up from what it consists of. May throw std::bad_alloc.
+  // SurveyFigures::domain_bytes, as a sum of its parts. May throw std::bad_alloc.
   std::size_t domain_bytes_by_walk() const;
 #else
   Stats stats() const noexcept { return {}; }

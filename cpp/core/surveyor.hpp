@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <set>
-#include <utility>
 #include <vector>
 
 #include "core/domain.hpp"
@@ -34,10 +33,11 @@ class Surveyor {
   const std::size_t page_;
   std::vector<std::size_t> depths_;
   std::vector<std::size_t> costs_;
-  std::set<const Stack*> shared_;  // that were added
+  std::set<const Stack*> shared_;  // the shared ones that were added
   SurveyFigures figures_;
 
-  // A tealet of a certain cost. Tealets are numbered in the order in which they were added.
+  // A tealet and its cost. Tealets are numbered in the order in which they were added. The order of
+  // operator< is that of largest(): the most costly first.
   struct Costly {
     std::size_t cost;
     std::size_t number;
@@ -47,7 +47,7 @@ class Surveyor {
     }
   };
   std::size_t most_largest_;
-  std::vector<Costly> largest_;  // a heap with the smallest in front
+  std::vector<Costly> largest_;  // a heap with the one of the smallest cost in front
 };
 
 }  // namespace tealet::core

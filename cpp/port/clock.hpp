@@ -1,4 +1,4 @@
-// The clock of the snapshots.
+// The clock of snapshots: see Stats::seconds.
 #pragma once
 
 #include <chrono>

@@ -106,13 +106,12 @@ PyObject* method_stub(PyObject* self, PyObject*) {
 PyObject* method_stats(PyObject* self, PyObject*) { return to_python(stats_of(*as_tealet(self))); }
 
 PyObject* method_survey(PyObject* self, PyObject* arguments, PyObject* keywords) {
+  PyObject* largest_object = nullptr;  // _costs.survey() has the default
   static char largest[] = "largest";
   static char* names[] = {largest, nullptr};
-  PyObject* object = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:survey", names, &object)) {
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "|O:survey", names, &largest_object))
     return nullptr;
-  }
-  return survey(self, object);
+  return call_function("tealetpp._costs", "survey", self, largest_object);
 }
 
 #if TEALET_WITH_STATS
@@ -202,7 +201,7 @@ PyMethodDef methods[] = {
      "``largest`` is how many of the largest to list. Raises ValueError if it is negative."},
     {"_measure", guarded<method_measure>, METH_O,
      "_measure($self, largest, /)\n--\n\n"
-     "For survey()."},
+     "Return the figures of a Survey: for tealetpp._costs."},
     {"reset_peak_stats", guarded<method_reset_peak_stats>, METH_NOARGS,
      "reset_peak_stats($self, /)\n--\n\n"
      "Set the peaks of bytes and blocks to what is allocated now."},
@@ -217,8 +216,7 @@ PyObject* get_current(PyObject* self, void*) { return current_of(as_tealet(self)
 PyObject* get_previous(PyObject* self, void*) {
   PythonDomain* domain = as_tealet(self)->domain;
   Node* node = domain != nullptr && domain->is_open() ? domain->previous() : nullptr;
-  // A stub has no object between its capture and bind().
-  if (node == nullptr || node->binding == nullptr) Py_RETURN_NONE;
+  if (node == nullptr || !has_object(*node)) Py_RETURN_NONE;
   return Py_NewRef(tealet_of(*node)->object);
 }
 

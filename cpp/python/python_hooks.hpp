@@ -6,8 +6,9 @@
 //   Python.h, but knows no type: it works on any Python object that has a Tealet, either inside
 //   itself or on the heap. See python_tealet.hpp.
 // - The binding part makes the types: the files *_type.cpp, tealet_attributes.cpp,
-//   tealet_dict.cpp, tealet_gc.cpp, tealet_methods.cpp, tealet_name.cpp, module.cpp, capsule.cpp
-//   and pybind11_layout.cpp. It reads a method's arguments, and finds the Tealet of an object.
+//   tealet_costs.cpp, tealet_dict.cpp, tealet_gc.cpp, tealet_methods.cpp, tealet_name.cpp,
+//   module.cpp, capsule.cpp and pybind11_layout.cpp. It reads a method's arguments, and finds the
+//   Tealet of an object.
 //
 // A domain has the hooks of the type that opened it. They are read on slow paths only.
 #pragma once

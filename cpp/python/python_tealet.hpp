@@ -51,6 +51,12 @@ inline Tealet* tealet_of(const Node& node) noexcept { return static_cast<Tealet*
 inline bool is_bound(const Node& node) noexcept {
   return node.binding != nullptr && tealet_of(node)->node == &node;
 }
+// Whether references to the object of a node can be taken. A stub has no object between its capture
+// and bind(). CPython can delay the deallocation of an object of a subclass: it has no references
+// then, and its tealet still exists.
+inline bool has_object(const Node& node) noexcept {
+  return is_bound(node) && Py_REFCNT(tealet_of(node)->object) > 0;
+}
 inline Execution& execution_of(Node& node) noexcept {
   return *static_cast<Execution*>(node.extra());
 }

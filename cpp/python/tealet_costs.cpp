@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/surveyor.hpp"
+#include "python/attribute.hpp"
 #include "python/called_function.hpp"
 #include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
@@ -23,15 +24,15 @@ using tealet::core::Surveyor;
 
 namespace {
 
-// A new reference to an attribute of tealetpp._costs; nullptr with an exception set.
-PyObject* from_costs(const char* name) {
+// The class tealetpp.TealetStats. A new reference; nullptr with an exception set.
+PyObject* stats_class() {
   PyObject* const module = PyImport_ImportModule("tealetpp._costs");
-  PyObject* const found = module != nullptr ? PyObject_GetAttrString(module, name) : nullptr;
+  PyObject* const found = module != nullptr ? attribute(module, "TealetStats") : nullptr;
   Py_XDECREF(module);
   return found;
 }
 
-// What TealetStats has, in its order.
+// The figures of Python's TealetStats.
 struct TealetFigures : tealet::TealetStats {
   std::size_t python_depth = 0;
   std::size_t object_bytes = 0;
@@ -48,7 +49,7 @@ TealetFigures figures_of(Tealet& tealet) {
   return figures;
 }
 
-// What is not recorded is None.
+// None if it is not recorded.
 PyObject* to_python(std::size_t figure, bool is_recorded) {
   return is_recorded ? PyLong_FromSize_t(figure) : Py_NewRef(Py_None);
 }
@@ -73,7 +74,7 @@ PyObject* to_python(const TealetFigures& figures, PyObject* type) {
 }  // namespace
 
 PyObject* method_tealet_stats(PyObject* self, PyObject*) {
-  PyObject* const type = from_costs("TealetStats");
+  PyObject* const type = stats_class();
   if (type == nullptr) return nullptr;
   PyObject* const stats = to_python(figures_of(*as_tealet(self)), type);
   Py_DECREF(type);
@@ -116,19 +117,29 @@ PyObject* to_python(const SurveyFigures& figures) {
 
 // The tealets that run the same code.
 struct Group {
-  PyObject* callable;  // what one of them runs; strong
+  explicit Group(const PythonDomain& domain) : surveyor(domain) {}
+
+  PyObject* callable = nullptr;  // what one of them runs, without partials; strong
   Surveyor surveyor;
 };
 
-// What tells functions apart: their code, or what is called in its place.
-const void* code_of(PyObject* callable) {
-  PyObject* const function = called_function(callable);
-  if (function != nullptr) return PyFunction_GET_CODE(function);
-  if (callable == nullptr || PyCFunction_Check(callable)) return callable;
-  return Py_TYPE(callable);
+// Whether `callable`, which is not written in Python, stands for one function, as do the functions
+// of Cython. Otherwise the function is that of its type.
+bool is_function(PyObject* callable) {
+  return PyType_Check(callable) ||
+         PyType_HasFeature(Py_TYPE(callable), Py_TPFLAGS_METHOD_DESCRIPTOR);
 }
 
-// A survey of a domain. measure() runs no Python code; to_tuple() may run any.
+// What tells functions apart: their code, or what stands for it. nullptr without a callable.
+const void* code_of(PyObject* callable) {
+  if (callable == nullptr) return nullptr;
+  if (PyObject* const function = called_function(callable)) return PyFunction_GET_CODE(function);
+  while (PyMethod_Check(callable)) callable = PyMethod_GET_FUNCTION(callable);
+  if (PyCFunction_Check(callable)) return reinterpret_cast<PyCFunctionObject*>(callable)->m_ml;
+  return is_function(callable) ? static_cast<const void*>(callable) : Py_TYPE(callable);
+}
+
+// A survey of a domain. measure() runs no Python code. to_tuple() may run any.
 class PythonSurvey {
  public:
   PythonSurvey(PythonDomain& domain, std::size_t largest)
@@ -159,14 +170,14 @@ class PythonSurvey {
     for (Node* node = domain_.main().next_in_tree(); node != nullptr; node = node->next_in_tree()) {
       all_.add(*node);
       PyObject* const function = execution_of(*node).function;
-      const auto [found, is_new] =
-          groups_.try_emplace(code_of(function), Group{nullptr, Surveyor(domain_)});
-      if (is_new) found->second.callable = Py_XNewRef(function);
+      PyObject* const callable = function != nullptr ? without_partials(function) : nullptr;
+      const auto [found, is_new] = groups_.try_emplace(code_of(callable), domain_);
+      if (is_new) found->second.callable = Py_XNewRef(callable);
       found->second.surveyor.add(*node);
     }
     for (Node* node : all_.largest()) {
+      if (!has_object(*node)) continue;
       Tealet* const tealet = tealet_of(*node);
-      if (tealet == nullptr) continue;  // created, and not yet bound
       largest_.emplace_back(tealet->object, figures_of(*tealet));
       Py_INCREF(tealet->object);
     }
@@ -187,7 +198,7 @@ class PythonSurvey {
 
   // Of tuples: a tealet and its TealetStats.
   PyObject* largest_list() {
-    PyObject* const type = from_costs("TealetStats");
+    PyObject* const type = stats_class();
     if (type == nullptr) return nullptr;
     PyObject* list = PyList_New(0);
     for (auto& [tealet, figures] : largest_) {
@@ -214,14 +225,6 @@ class PythonSurvey {
 };
 
 }  // namespace
-
-PyObject* survey(PyObject* main, PyObject* largest) {
-  PyObject* const take = from_costs("survey");
-  if (take == nullptr) return nullptr;
-  PyObject* const result = PyObject_CallFunctionObjArgs(take, main, largest, nullptr);
-  Py_DECREF(take);
-  return result;
-}
 
 PyObject* method_measure(PyObject* self, PyObject* largest) {
   const std::size_t most_largest = PyLong_AsSize_t(largest);

@@ -1,4 +1,4 @@
-// The methods of Tealet and Main that tell what single tealets take.
+// The methods of Tealet and Main that tell what each tealet takes.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
@@ -7,9 +7,7 @@
 namespace tealetpp {
 
 PyObject* method_tealet_stats(PyObject* self, PyObject*);
-// tealetpp.Survey of a Main. `largest`: how many of the largest to list; nullptr: the default.
-PyObject* survey(PyObject* main, PyObject* largest);
-// For tealetpp._costs, which gives it the form that users see.
+// For tealetpp._costs, which makes a Survey of it. `largest`: how many of the largest to list.
 PyObject* method_measure(PyObject* self, PyObject* largest);
 
 }  // namespace tealetpp

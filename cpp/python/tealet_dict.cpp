@@ -13,12 +13,15 @@ namespace {
 // What the reference of an object without attributes is. Strong, never freed.
 PyObject* no_attributes = nullptr;
 
-// Calls a function of CPython's that reads or writes the reference.
+// Calls a function of CPython's that may make the dict. It must not find `no_attributes`, or it
+// would write there. It may run code that gets here again: only the outermost call puts
+// `no_attributes` back.
 template <class Use>
 auto with_reference(PyObject* self, Use use) {
-  if (dict_of(self) == no_attributes) dict_of(self) = nullptr;
+  const bool had_none = dict_of(self) == no_attributes;
+  if (had_none) dict_of(self) = nullptr;
   const auto result = use();
-  if (dict_of(self) == nullptr) dict_of(self) = no_attributes;
+  if (had_none && dict_of(self) == nullptr) dict_of(self) = no_attributes;
   return result;
 }
 

@@ -212,7 +212,7 @@ class TEALET_API Main {
 
   Stats stats() const noexcept;
   // Sums up what each tealet takes, in one walk over all of them. `largest`: how many of the
-  // largest to list. Throws std::bad_alloc.
+  // largest to list. Throws std::bad_alloc. Its memory does not come from the domain.
   Survey survey(std::size_t largest = 10) const;
   // Both peaks become the current values.
   void reset_peak_stats() noexcept;

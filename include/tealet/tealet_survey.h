@@ -21,11 +21,11 @@ typedef struct tealet_tealet_stats_t {
   size_t bytes_alone;      /* its part of bytes_allocated; a shared stack is divided by sharers */
   size_t data_stack_bytes; /* 0: only tealets of Python have a data stack */
   /* The history. Zero unless the tealet is tracked: see tealet_track(). */
-  size_t extent_max;  /* the deepest that its stack was when it paused */
+  size_t extent_max;  /* the deepest that its stack was when it paused, or is now */
   size_t switches;    /* how often it was switched to */
   size_t stack_grows; /* chunks added to its stack while it was paused */
   size_t age;         /* tealets created after it */
-  int tracked;
+  int tracked;        /* whether the history is recorded */
 } tealet_tealet_stats_t;
 
 /* Gets the statistics of one tealet. While it runs, `extent` is 0 if it is main, or if the domain
@@ -33,8 +33,8 @@ typedef struct tealet_tealet_stats_t {
  */
 TEALET_API void tealet_get_tealet_stats(tealet_t* tealet, tealet_tealet_stats_t* stats);
 
-/* Records the history of the domain's main tealet, and of the tealets that are created from now on.
- * It takes 32 bytes for each.
+/* From now on the history of the domain's main tealet is recorded, and that of each tealet that is
+ * created. It takes 32 bytes for each tealet. It cannot be stopped; a second call does nothing.
  */
 TEALET_API void tealet_track(tealet_t* tealet);
 
@@ -59,14 +59,17 @@ typedef struct tealet_survey_t {
   tealet_distribution_t cost;  /* of `bytes_alone` */
   size_t depths[TEALET_HISTOGRAM_SIZE];
   size_t chunk_sizes[TEALET_HISTOGRAM_SIZE]; /* of saved chunks, each once */
-  size_t
-      touched_stack_bytes; /* of fixed stacks: each extent rounded up to pages, and a page more */
-  size_t domain_bytes;     /* with cost.total: bytes_allocated */
+  /* What fixed stacks would have touched: each extent rounded up to pages, and one page more. */
+  size_t touched_stack_bytes;
+  size_t domain_bytes; /* what no tealet takes: with cost.total it is bytes_allocated */
 } tealet_survey_t;
 
-/* Sums up what each tealet takes, in one walk over all of them. Stores the `n_largest` tealets of
- * the largest cost in `largest`, the largest first, and NULL in its elements beyond their number.
- * TEALET_ERR_MEM if there is no memory; that is taken from malloc().
+/* Sums up what each tealet takes, in one walk over all of them. `largest` has `n_largest` elements.
+ * It gets the tealets of the largest cost, the largest first, and NULL where there are no more. It
+ * may be NULL if `n_largest` is 0.
+ *
+ * Returns 0, or TEALET_ERR_MEM. The memory for the walk comes from malloc(), not from the domain's
+ * allocator.
  */
 TEALET_API int tealet_get_survey(tealet_t* tealet, tealet_survey_t* survey, tealet_t** largest,
                                  size_t n_largest);

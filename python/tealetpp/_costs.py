@@ -1,4 +1,4 @@
-"""What single tealets take: the types TealetStats and Survey, and their forms.
+"""What each tealet takes: the types TealetStats and Survey, and their forms.
 
 Imported when a program first asks for one of them.
 """
@@ -28,15 +28,12 @@ class Figure(NamedTuple):
 
 
 FIGURES = tuple(map(Figure._make, _tealet_figures))
-_MEANINGS = {figure.name: figure.meaning for figure in FIGURES}
 
 
-def _figure(name: str, value: int | None) -> str:
-    """A figure of a tealet as people read it."""
+def _text_of(figure: Figure, value: int | None) -> str:
     if value is None:
         return "not tracked"
-    unit = next(figure.unit for figure in FIGURES if figure.name == name)
-    return _format.exact_size(value) if unit == "bytes" else _format.count(value)
+    return _format.exact_size(value) if figure.unit == "bytes" else _format.count(value)
 
 
 class TealetStats(NamedTuple):
@@ -60,7 +57,7 @@ class TealetStats(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All that would come back if only it went: bytes_alone + object_bytes."""
+        """Its whole cost: bytes_alone + object_bytes."""
         return self.bytes_alone + self.object_bytes
 
     def to_dict(self) -> dict[str, int | None]:
@@ -68,20 +65,18 @@ class TealetStats(NamedTuple):
         return {**self._asdict(), "total": self.total}
 
     def to_json(self) -> str:
-        """The same as JSON text; what is not recorded is null."""
+        """The same as JSON text. A figure that is not recorded is null."""
         return json.dumps(self.to_dict())
 
     def __str__(self) -> str:
         """A table."""
-        rows = [
-            (figure.label, _figure(figure.name, getattr(self, figure.name))) for figure in FIGURES
-        ]
+        rows = [(figure.label, _text_of(figure, getattr(self, figure.name))) for figure in FIGURES]
         rows.append(("in all, with its object", _format.exact_size(self.total)))
         return "\n".join(_format.table(rows, indent=""))
 
 
-for _name, _meaning in _MEANINGS.items():
-    getattr(TealetStats, _name).__doc__ = _meaning
+for _known in FIGURES:
+    getattr(TealetStats, _known.name).__doc__ = _known.meaning
 
 
 class Distribution(NamedTuple):
@@ -104,15 +99,17 @@ class Group(NamedTuple):
 
     function: str | None
     """The module and the qualified name of the function. None for tealets without one."""
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count()
     """How many they are."""
     depth: Distribution
     """Of TealetStats.extent."""
     cost: Distribution
     """Of TealetStats.bytes_alone."""
     depths: dict[int, int]
-    """A histogram of the extents: each key counts values from it to twice as much, that excluded.
-    The key 0 counts 0 and 1."""
+    """A histogram of the extents.
+
+    A key k counts those from k to 2k - 1, the key 0 counts 0 and 1.
+    """
     chunk_sizes: dict[int, int]
     """The same of the sizes of saved chunks, each chunk once."""
     touched_stack_bytes: int
@@ -235,14 +232,14 @@ def _rows(survey: Survey) -> Iterable[tuple[str, ...]]:
         yield ()
         yield ("by function", "tealets", "bytes", "median", "maximum")
         for group in survey.by_function:
-            values = (group.count, group.cost.total, group.cost.median, group.cost.maximum)
-            yield (group.function or "no function", *map(_format.count, values))
+            costs = (group.cost.total, group.cost.median, group.cost.maximum)
+            yield (group.function or "no function", *map(_format.count, (group.count, *costs)))
     if survey.largest:
         yield ()
         yield ("the largest", "bytes", "depth", "Python frames")
         for tealet, stats in survey.largest:
-            values = (stats.bytes_alone, stats.extent, stats.python_depth)
-            yield (tealet.name or "no function", *map(_format.count, values))
+            figures = (stats.bytes_alone, stats.extent, stats.python_depth)
+            yield (tealet.name or "no function", *map(_format.count, figures))
 
 
 def _both(size: int) -> tuple[str, str]:
@@ -269,8 +266,9 @@ def _group(function: str | None, figures: tuple[Any, ...]) -> Group:
 
 def _function_name(called: Callable[..., object] | None) -> str | None:
     """The module and the qualified name; for an object with __call__() those of its class."""
-    while called is not None and not hasattr(called, "__qualname__"):
-        called = getattr(called, "func", None) or type(called)  # of a functools.partial
     if called is None:
         return None
-    return f"{called.__module__}.{called.__qualname__}"
+    if not isinstance(getattr(called, "__qualname__", None), str):
+        called = type(called)
+    module = getattr(called, "__module__", None)  # None for a method of a built-in type
+    return f"{module}.{called.__qualname__}" if module is not None else called.__qualname__

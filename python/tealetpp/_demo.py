@@ -57,15 +57,11 @@ class Demo:
 
     seconds: dict[str, float] = field(default_factory=dict)
     stats: dict[str, Stats] = field(default_factory=dict)
-    surveys: list[Survey] = field(default_factory=list)  # one: at the fullest moment
+    surveys: dict[str, Survey] = field(default_factory=dict)
     paused: list[Paused] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)  # with tealets
     plain_results: list[Result] = field(default_factory=list)  # without
     checks: list[Check] = field(default_factory=list)
-
-    @property
-    def fullest_survey(self) -> Survey:
-        return self.surveys[0]
 
     @property
     def failed(self) -> list[Check]:
@@ -95,7 +91,7 @@ def run_demo(sources: list[Source]) -> Demo:
                 for tealet, source in zip(tealets, sources, strict=True)
             ]
         demo.stats["fullest"] = main.stats()
-        demo.surveys = [main.survey(largest=0)]
+        demo.surveys["fullest"] = main.survey(largest=0)
         demo.paused = [
             Paused(
                 source.name,
@@ -176,7 +172,7 @@ def _check_statistics(demo: Demo) -> None:
     demo.check("stack_bytes_naive, fullest", extents, fullest.stack_bytes_naive)
     for size in FIXED_STACK_SIZES:
         demo.check(reserved_label(size), count * size, fullest.fixed_stack_bytes(size))
-    survey = demo.fullest_survey
+    survey = demo.surveys["fullest"]
     costs = [paused.cost for paused in demo.paused]
     demo.check("survey: cost.total", sum(costs), survey.cost.total)
     demo.check("survey: cost.median", statistics.median_low(costs), survey.cost.median)

@@ -52,8 +52,8 @@ def demo_json(sources: Sources, demo: Demo) -> str:
         "fixed_stack_bytes": {
             str(size): fullest.fixed_stack_bytes(size) for size in FIXED_STACK_SIZES
         },
-        "touched_stack_bytes": demo.fullest_survey.touched_stack_bytes,
-        "survey": demo.fullest_survey.to_dict(),
+        "touched_stack_bytes": demo.surveys["fullest"].touched_stack_bytes,
+        "survey": demo.surveys["fullest"].to_dict(),
         "paused": {
             "saved_bytes": sum(paused.saved_bytes for paused in demo.paused),
             "extent": sum(paused.extent for paused in demo.paused),
@@ -123,7 +123,7 @@ def _sharing_lines(demo: Demo) -> Iterator[str]:
 def _fullest_lines(demo: Demo) -> Iterator[str]:
     stats = demo.stats["fullest"]
     yield "The fullest moment: every tealet has started, none has ended"
-    for line in to_text(stats, touched=demo.fullest_survey.touched_stack_bytes).splitlines():
+    for line in to_text(stats, touched=demo.surveys["fullest"].touched_stack_bytes).splitlines():
         yield f"  {line}".rstrip()
     yield ""
     yield from _format.table(_stack_rows(demo))
@@ -173,7 +173,7 @@ def _verdict_lines(demo: Demo) -> Iterator[str]:
 
 
 def _stack_rows(demo: Demo) -> Iterator[tuple[str, ...]]:
-    yield ("one tealet, in bytes", "extent", "saved", "takes in all")
+    yield ("one tealet, in bytes", "extent", "saved", "cost")
     for label, paused in zip(("deepest", "shallowest"), _deepest_and_shallowest(demo), strict=True):
         line = f"line {_format.count(paused.line)}" if paused.line else "no lines"
         where = f"{label}: {_short(paused.name)}, {line}"

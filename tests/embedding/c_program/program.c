@@ -1,5 +1,6 @@
 /* A C program: counts down in several tealets at once, and checks that all memory comes back. */
 #include <tealet/tealet_extras.h>
+#include <tealet/tealet_survey.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,22 @@ static tealet_t* count_down(tealet_t* current, void* arg) {
   return current->main;
 }
 
+static void check_costs(tealet_t* main) {
+  tealet_survey_t survey;
+  tealet_tealet_stats_t of_one;
+  tealet_stats_t of_all;
+  tealet_t* largest;
+
+  check(tealet_get_survey(main, &survey, &largest, 1) == 0, "there is memory for a survey");
+  tealet_get_stats(main, &of_all);
+  if (of_all.blocks_allocated == 0) return; /* the library was built without statistics */
+  tealet_get_tealet_stats(largest, &of_one);
+  check(survey.count == TEALETS && survey.cost.maximum == of_one.bytes_alone,
+        "a survey finds the largest tealet");
+  check(survey.cost.total + survey.domain_bytes == of_all.bytes_allocated,
+        "costs add up to the bytes allocated");
+}
+
 static int add_up(tealet_t* main) {
   static int numbers[TEALETS];
   tealet_t* tealets[TEALETS];
@@ -39,6 +56,7 @@ static int add_up(tealet_t* main) {
           "a tealet begins");
     sum += numbers[i];
   }
+  check_costs(main);
   while (running != 0) {
     for (i = 0; i < TEALETS; ++i) {
       if (tealet_status(tealets[i]) != TEALET_STATUS_ACTIVE) continue;

@@ -50,6 +50,16 @@ int sum_of_leaves(tealet::Main& main) {
   return sum;
 }
 
+void check_costs(const tealet::Main& main, const tealet::Tealet& paused) {
+  const tealet::TealetStats stats = paused.stats();
+  const tealet::Survey survey = main.survey();
+  if (!stats.enabled) return;
+  check(stats.saved_bytes == paused.saved_bytes(), "the statistics of a tealet have its stack");
+  check(survey.count == 1 && survey.largest.at(0) == paused, "a survey lists the tealet");
+  check(survey.cost.total + survey.domain_bytes == main.stats().bytes_allocated,
+        "costs add up to the bytes allocated");
+}
+
 struct Guard {
   explicit Guard(int& open) : open(open) { open += 1; }
   ~Guard() { open -= 1; }
@@ -66,6 +76,7 @@ void check_unwinding(tealet::Main& main) {
       main.switch_to();
     });
     holder.switch_to();
+    check_costs(main, holder);
     check(open == 1, "the tealet is paused inside the guard's block");
   }
   check(open == 0, "destroying a paused tealet runs its destructors");
