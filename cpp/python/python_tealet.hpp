@@ -51,6 +51,12 @@ inline Tealet* tealet_of(const Node& node) noexcept { return static_cast<Tealet*
 inline bool is_bound(const Node& node) noexcept {
   return node.binding != nullptr && tealet_of(node)->node == &node;
 }
+
+// Whether `node` has an object to refer to. A stub has none between its capture and bind(). One
+// whose deallocation is delayed has no references any more, though its tealet may still exist.
+inline bool has_object(const Node& node) noexcept {
+  return is_bound(node) && Py_REFCNT(tealet_of(node)->object) > 0;
+}
 inline Execution& execution_of(Node& node) noexcept {
   return *static_cast<Execution*>(node.extra());
 }

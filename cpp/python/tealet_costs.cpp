@@ -13,6 +13,7 @@
 #include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
 #include "python/tealet_type.hpp"
+#include "python/without_collections.hpp"
 
 namespace tealetpp {
 
@@ -116,16 +117,37 @@ PyObject* to_python(const SurveyFigures& figures) {
 
 // The tealets that run the same code.
 struct Group {
-  PyObject* callable;  // what one of them runs; strong
+  PyObject* callable;  // what names it; strong
   Surveyor surveyor;
 };
 
-// What tells functions apart: their code, or what is called in its place.
-const void* code_of(PyObject* callable) {
-  PyObject* const function = called_function(callable);
-  if (function != nullptr) return PyFunction_GET_CODE(function);
-  if (callable == nullptr || PyCFunction_Check(callable)) return callable;
-  return Py_TYPE(callable);
+// Whether `callable` may have a name that others of its type do not have.
+bool may_have_own_name(PyObject* callable) {
+  PyTypeObject* const type = Py_TYPE(callable);
+  if (type->tp_dictoffset != 0 || PyType_Check(callable)) return true;
+#ifdef Py_TPFLAGS_MANAGED_DICT
+  if ((type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0) return true;
+#endif
+  static PyObject* name = nullptr;
+  if (name == nullptr) name = PyUnicode_InternFromString("__qualname__");
+  if (name == nullptr) {
+    PyErr_Clear();
+    return true;
+  }
+  return _PyType_Lookup(type, name) != nullptr;
+}
+
+// What tealets are grouped by: the code that `callable` runs, or what stands for it. Changes
+// `callable` to what names the group.
+const void* code_of(PyObject*& callable) {
+  if (callable == nullptr) return nullptr;
+  PyObject* const innermost = innermost_callable(callable);
+  callable = PyFunction_Check(innermost) ? without_partials(callable) : innermost;
+  if (PyFunction_Check(innermost)) return PyFunction_GET_CODE(innermost);
+  if (PyCFunction_Check(innermost)) {
+    return reinterpret_cast<PyCFunctionObject*>(innermost)->m_ml;  // bound to any object
+  }
+  return may_have_own_name(innermost) ? static_cast<const void*>(innermost) : Py_TYPE(innermost);
 }
 
 // A survey of a domain. measure() runs no Python code; to_tuple() may run any.
@@ -143,6 +165,7 @@ class PythonSurvey {
   // May throw std::bad_alloc.
   void measure() {
     if (!figures_.enabled) return;
+    const WithoutCollections in_this_scope;
     if (domain_.is_open()) add_tealets();
     figures_ = all_.figures();
     figures_.domain_bytes = domain_.stats().bytes_allocated - figures_.cost.total;
@@ -158,15 +181,15 @@ class PythonSurvey {
   void add_tealets() {
     for (Node* node = domain_.main().next_in_tree(); node != nullptr; node = node->next_in_tree()) {
       all_.add(*node);
-      PyObject* const function = execution_of(*node).function;
-      const auto [found, is_new] =
-          groups_.try_emplace(code_of(function), Group{nullptr, Surveyor(domain_)});
-      if (is_new) found->second.callable = Py_XNewRef(function);
+      PyObject* callable = execution_of(*node).function;
+      const void* const code = code_of(callable);
+      const auto [found, is_new] = groups_.try_emplace(code, Group{nullptr, Surveyor(domain_)});
+      if (is_new) found->second.callable = Py_XNewRef(callable);
       found->second.surveyor.add(*node);
     }
     for (Node* node : all_.largest()) {
+      if (!has_object(*node)) continue;
       Tealet* const tealet = tealet_of(*node);
-      if (tealet == nullptr) continue;  // created, and not yet bound
       largest_.emplace_back(tealet->object, figures_of(*tealet));
       Py_INCREF(tealet->object);
     }

@@ -5,16 +5,6 @@
 
 namespace tealetpp {
 
-namespace {
-
-// A stub has no object between its capture and bind(). An object whose deallocation is delayed has
-// no references any more, though its tealet may still exist.
-bool has_object(const Node& node) {
-  return is_bound(node) && Py_REFCNT(tealet_of(node)->object) > 0;
-}
-
-}  // namespace
-
 PyObject* tealets_of(const Tealet& main) {
   if (main.domain == nullptr || !main.domain->is_open()) return PyList_New(0);
   // Making the list must run no code: that could change the tree between the two walks.

@@ -236,13 +236,13 @@ def _rows(survey: Survey) -> Iterable[tuple[str, ...]]:
         yield ("by function", "tealets", "bytes", "median", "maximum")
         for group in survey.by_function:
             values = (group.count, group.cost.total, group.cost.median, group.cost.maximum)
-            yield (group.function or "no function", *map(_format.count, values))
+            yield (_format.short_name(group.function or "no function"), *map(_format.count, values))
     if survey.largest:
         yield ()
         yield ("the largest", "bytes", "depth", "Python frames")
         for tealet, stats in survey.largest:
             values = (stats.bytes_alone, stats.extent, stats.python_depth)
-            yield (tealet.name or "no function", *map(_format.count, values))
+            yield (_format.short_name(tealet.name or "no function"), *map(_format.count, values))
 
 
 def _both(size: int) -> tuple[str, str]:
@@ -268,9 +268,21 @@ def _group(function: str | None, figures: tuple[Any, ...]) -> Group:
 
 
 def _function_name(called: Callable[..., object] | None) -> str | None:
-    """The module and the qualified name; for an object with __call__() those of its class."""
-    while called is not None and not hasattr(called, "__qualname__"):
-        called = getattr(called, "func", None) or type(called)  # of a functools.partial
+    """The module and the qualified name; for an object without a name those of its class."""
     if called is None:
         return None
-    return f"{called.__module__}.{called.__qualname__}"
+    name = _text(called, "__qualname__")
+    if name is None:
+        called = type(called)
+        name = _text(called, "__qualname__") or type.__repr__(called)
+    module = _text(called, "__module__")
+    return name if module is None else f"{module}.{name}"
+
+
+def _text(owner: object, attribute: str) -> str | None:
+    """The attribute if it is a str. A program's object may have anything there, or fail."""
+    try:
+        value = getattr(owner, attribute, None)
+    except Exception:  # noqa: BLE001
+        return None
+    return str.__str__(value) if issubclass(type(value), str) else None
