@@ -489,6 +489,7 @@ def test_survey_refuses_bad_numbers(main):
         main.survey("many")
     with pytest.raises(TypeError):
         main.survey(1, 2)
+    assert main.survey(2**100).largest == ()
 
 
 def test_survey_of_a_closed_domain():

@@ -10,6 +10,7 @@
 
 #include "core/surveyor.hpp"
 #include "python/called_function.hpp"
+#include "python/census.hpp"
 #include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
 #include "python/tealet_type.hpp"
@@ -166,6 +167,7 @@ class PythonSurvey {
   void measure() {
     if (!figures_.enabled) return;
     const WithoutCollections in_this_scope;
+    const EnteredDomains found_once;
     if (domain_.is_open()) add_tealets();
     figures_ = all_.figures();
     figures_.domain_bytes = domain_.stats().bytes_allocated - figures_.cost.total;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import operator
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -254,7 +255,7 @@ def survey(main: Main, largest: int = 10) -> Survey:
     most = operator.index(largest)
     if most < 0:
         raise ValueError(f"the number of the largest tealets to list cannot be negative: {most}")
-    figures, domain_bytes, groups, costly = main._measure(most)  # noqa: SLF001
+    figures, domain_bytes, groups, costly = main._measure(min(most, sys.maxsize))  # noqa: SLF001
     by_function = [_group(_function_name(callable_), found) for callable_, found in groups]
     by_function.sort(key=lambda group: (-group.cost.total, group.function or ""))
     return Survey(_group(None, figures), domain_bytes, tuple(by_function), tuple(costly))
