@@ -123,8 +123,8 @@ def check_costs(domain):
 
     Returns the statistics of all tealets but main.
     """
-    # A call of a Python function could change what the running tealet takes. Here is none in between:
-    # _measure() measures before it makes objects.
+    # A call of a Python function could change what the running tealet takes. There is none between
+    # these two: _measure() measures before it makes objects.
     stats = domain.stats()
     figures, own, _, every = domain._measure(sys.maxsize)
     total = figures[2][4]

@@ -9,7 +9,7 @@ import statistics
 import sys
 import threading
 import types
-from unittest.mock import MagicMock
+import unittest.mock
 
 import pytest
 
@@ -341,36 +341,127 @@ def test_survey_groups_by_function(main):
     assert totals == sorted(totals, reverse=True)
 
 
-class CallsItself:
-    """Looks as if it were made by functools.partial, and never ends."""
+class Machine:
+    def __init__(self, *_):
+        pass
 
-    @property
-    def func(self):
-        return self
+
+class Meta(type):
+    def __call__(cls):
+        pass
+
+
+class Made(metaclass=Meta):
+    pass
+
+
+class MadeToo(metaclass=Meta):
+    pass
+
+
+class ItsOwnFunc:
+    def __init__(self):
+        self.func = self
 
     def __call__(self):
         pass
 
 
+class FailsToBeNamed:
+    def __call__(self):
+        pass
+
+    def __getattribute__(self, name):
+        raise ZeroDivisionError
+
+
+def without_module():
+    pass
+
+
+without_module.__module__ = None
+
+
 @pytest.mark.rule("cost-survey")
 @needs_figures
-def test_survey_groups_what_is_not_written_in_python(main):
-    bodies = [int, str, [].append, [].append, functools.partial(print), functools.partial(len)]
-    bodies += [functools.lru_cache(pauses), operator.itemgetter(0), operator.itemgetter(1)]
-    bodies += [CallsItself(), MagicMock(), MagicMock(), types.MethodType(len, [])]
+@pytest.mark.parametrize(
+    ("bodies", "groups"),
+    [
+        ([Machine, int], {f"{__name__}.Machine": 1, "builtins.int": 1}),
+        ([Made, MadeToo], {f"{__name__}.Made": 1, f"{__name__}.MadeToo": 1}),
+        (
+            [functools.partial(print), functools.partial(len, ""), functools.partial(Machine)],
+            {"builtins.print": 1, "builtins.len": 1, f"{__name__}.Machine": 1},
+        ),
+        ([str.upper, str.lower], {"str.upper": 1, "str.lower": 1}),
+        ([[].append, [].append, {}.update], {"list.append": 2, "dict.update": 1}),
+        (
+            [functools.lru_cache(pauses), functools.lru_cache(deeper)],
+            {f"{__name__}.pauses": 1, f"{__name__}.deeper": 1},
+        ),
+        ([operator.itemgetter(1), operator.itemgetter(2)], {"operator.itemgetter": 2}),
+        ([types.MethodType(print, 1), print], {"builtins.print": 2}),
+        ([unittest.mock.Mock()], {"unittest.mock.Mock": 1}),
+        ([ItsOwnFunc()], {f"{__name__}.ItsOwnFunc": 1}),
+        ([FailsToBeNamed()], {f"{__name__}.FailsToBeNamed": 1}),
+        ([without_module], {"without_module": 1}),
+    ],
+)
+def test_survey_tells_callables_apart(main, bodies, groups):
     tealets = [main.tealet(body) for body in bodies]
-    survey = check(main, tealets)
-    assert {group.function: group.count for group in survey.by_function} == {
-        "builtins.int": 1,
-        "builtins.str": 1,
-        "list.append": 2,
-        "builtins.print": 1,
-        "builtins.len": 2,
-        f"{__name__}.pauses": 1,
-        "operator.itemgetter": 2,
-        f"{__name__}.CallsItself": 1,
-        "unittest.mock.MagicMock": 2,
-    }
+    survey = main.survey()
+    assert {group.function: group.count for group in survey.by_function} == groups
+    assert len(tealets) == survey.count
+
+
+@pytest.mark.rule("cost-survey")
+@needs_figures
+@pytest.mark.parametrize(
+    ("base", "attribute"), [(functools.partial, "func"), (staticmethod, "__func__")]
+)
+def test_survey_runs_no_code_of_a_callable(main, base, attribute):
+    def changes_the_tree(self):
+        while tealets:
+            tealets.pop().close()
+
+    callable_type = type("Callable", (base,), {attribute: property(changes_the_tree)})
+    tealets = []
+    tealets += [main.tealet(callable_type(print)) for _ in range(20)]
+    assert main.survey().count == len(tealets) == 20
+    assert tealets[0].name is not None
+
+
+@needs_figures
+def test_survey_while_objects_wait_for_their_deallocation(main):
+    class Later(tealetpp.Tealet):
+        pass  # CPython delays the deallocation of objects of such a class if it nests deep
+
+    class Surveys:
+        def __del__(self):
+            survey = main.survey(largest=1000)
+            assert len(survey.largest) == len(main.tealets()) - 1
+            seen.append(survey.count - len(survey.largest))
+
+    seen = []
+    chain = None
+    for _ in range(400):
+        tealet = main.tealet()
+        tealet.__class__ = Later
+        tealet.chain = [Surveys(), chain]
+        chain = tealet
+    del tealet, chain
+    assert len(seen) == 400
+    assert main.survey().count == 0
+
+
+@needs_figures
+def test_survey_shows_each_name_on_one_short_line(main):
+    tealets = [main.tealet(pauses, name=name) for name in ("a\nb", "\udc80", "x" * 10**6)]
+    text = str(main.survey())
+    assert "'a\\nb'" in text
+    assert "'\\udc80'" in text
+    assert max(map(len, text.splitlines())) < 200
+    assert [tealet.name for tealet in tealets][0] == "a\nb"
 
 
 @needs_figures
@@ -398,6 +489,7 @@ def test_survey_refuses_bad_numbers(main):
         main.survey("many")
     with pytest.raises(TypeError):
         main.survey(1, 2)
+    assert main.survey(2**100).largest == ()
 
 
 def test_survey_of_a_closed_domain():

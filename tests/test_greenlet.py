@@ -327,3 +327,59 @@ def test_below_gevent():
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout == f"{['end'] + ['moved'] * 5}\n"
+
+
+# --- the frames of a paused main tealet, whose C stack a switch moves away ---
+
+
+def look_at_frames_of_moved_main(main, levels):
+    """Main pauses in a greenlet, through C, and its tealet switches to another greenlet."""
+    hub = greenlet.getcurrent()
+    tealet = main.tealet(lambda: hub.switch())
+    runner = greenlet.greenlet(lambda: deep(levels, tealet.switch))
+    runner.switch()
+    kept = main.frame
+
+    def look():
+        names = []
+        frame = main.frame
+        while frame is not None:
+            names.append(frame.f_code.co_name)
+            frame = frame.f_back
+        return names, len(main.format_stack())
+
+    def looks():
+        seen.append(look())
+
+    seen = []
+    for depth in (0, 20, 40):
+        deep(depth, looks)
+    if kept is not None:
+        while kept.f_back is not None:
+            kept = kept.f_back
+    runner.switch()
+    return seen
+
+
+def test_the_frames_of_a_main_that_was_moved(main):
+    for names, lines in look_at_frames_of_moved_main(main, 10):
+        assert names == ["deep", "<lambda>"] * 10 + ["deep", "<lambda>"]
+        assert lines == len(names)
+
+
+def test_no_frames_of_a_main_that_was_opened_before_greenlet_was_loaded():
+    program = """if True:
+        import sys
+        from tealetpp import Main
+        def body():
+            import greenlet
+            assert main.frame is None and main.format_stack() == []
+        def again():
+            assert other.frame is not None and other.format_stack() != []
+        with Main() as main:
+            main.tealet(body).switch()
+            with Main() as other:
+                other.tealet(again).switch()
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

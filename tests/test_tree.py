@@ -183,6 +183,16 @@ def test_tealets_without_a_name(main):
     assert line.endswith(f"(no function) {id(stub):#x}")
 
 
+@pytest.mark.rule("seeing-print")
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "\udc80", "\x1b[31m"])
+def test_a_name_is_on_one_line(main, name):
+    tealet = main.tealet(pause, name=name)
+    assert len(lines_of(main)) == 3
+    assert lines_of(main)[2].endswith(repr(name))
+    assert lines_of(main)[2].isprintable()
+    del tealet
+
+
 def test_to_standard_output(main, capsys):
     main.print_tree()
     main.print_tree(None)

@@ -15,4 +15,8 @@ PyObject* called_function(PyObject* callable);
 // Python code.
 PyObject* without_partials(PyObject* callable);
 
+// What called_function() finds, or else the last layer that it comes to: a class, a function in C,
+// or another object whose call is unknown. Borrowed. Runs no Python code.
+PyObject* innermost_callable(PyObject* callable);
+
 }  // namespace tealetpp

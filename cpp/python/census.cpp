@@ -1,5 +1,6 @@
 #include "python/census.hpp"
 
+#include "core/check.hpp"
 #include "python/python_domain.hpp"
 
 namespace tealetpp {
@@ -54,11 +55,37 @@ PythonDomain* find_domain(std::uint64_t number) noexcept {
   return find([&](const PythonDomain& domain) { return domain.number == number; });
 }
 
+namespace {
+
+// The tealet inside which a tealet of `domain` runs or is paused; nullptr if none is.
+const Node* entered_tealet(const PythonDomain& domain) noexcept {
+  if (!domain.is_open() || domain.current().is_main()) return nullptr;
+  return tealet::core::Nesting::entered_from(domain.current());
+}
+
+const EnteredDomains* entered_domains = nullptr;
+
+}  // namespace
+
 PythonDomain* domain_entered_from(const Node& tealet) noexcept {
-  return find([&](PythonDomain& domain) {
-    if (!domain.is_open() || domain.current().is_main()) return false;
-    return tealet::core::Nesting::entered_from(domain.current()) == &tealet;
+  if (entered_domains != nullptr) return entered_domains->entered_from(tealet);
+  return find([&](const PythonDomain& domain) { return entered_tealet(domain) == &tealet; });
+}
+
+EnteredDomains::EnteredDomains() {
+  find([&](PythonDomain& domain) {
+    if (const Node* const tealet = entered_tealet(domain)) domains_.emplace(tealet, &domain);
+    return false;
   });
+  TEALETPP_CHECK(entered_domains == nullptr);
+  entered_domains = this;
+}
+
+EnteredDomains::~EnteredDomains() { entered_domains = nullptr; }
+
+PythonDomain* EnteredDomains::entered_from(const Node& tealet) const noexcept {
+  const auto found = domains_.find(&tealet);
+  return found != domains_.end() ? found->second : nullptr;
 }
 
 bool add_census(PyObject* module) {

@@ -5,6 +5,7 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <unordered_map>
 
 #include "core/linked_list.hpp"
 #include "core/node.hpp"
@@ -35,6 +36,21 @@ PythonDomain* find_domain(std::uint64_t number) noexcept;
 // The domain one of whose tealets runs or is paused inside `tealet`, a tealet of another domain;
 // nullptr if there is none.
 PythonDomain* domain_entered_from(const tealet::core::Node& tealet) noexcept;
+
+// While one exists, domain_entered_from() looks the domain up, instead of looking at all domains.
+// For a walk over many tealets, in which nothing may be switched.
+class EnteredDomains {
+ public:
+  EnteredDomains();  // may throw std::bad_alloc
+  ~EnteredDomains();
+  EnteredDomains(const EnteredDomains&) = delete;
+  EnteredDomains& operator=(const EnteredDomains&) = delete;
+
+  PythonDomain* entered_from(const tealet::core::Node& tealet) const noexcept;
+
+ private:
+  std::unordered_map<const tealet::core::Node*, PythonDomain*> domains_;
+};
 
 // Adds the function `_census` to `module`. False with an exception set.
 bool add_census(PyObject* module);

@@ -205,6 +205,7 @@ bool open_domain(Tealet* main, const PythonHooks& hooks, std::size_t limit) {
     return false;
   }
   domains->add(*domain);
+  if (has_greenlet()) domains->note_greenlet();
   domain->thread_state = domains->thread_state();
   domain->thread = PyThreadState_Get();
   domain->main_tealet = domain->current_tealet = main;

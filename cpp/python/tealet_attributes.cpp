@@ -93,7 +93,7 @@ int set_name(PyObject* self, PyObject* name, void*) {
 PyObject* get_frame(PyObject* self, void*) {
   const Tealet* tealet = as_tealet(self);
   if (tealet->node == nullptr) Py_RETURN_NONE;
-  return paused_frame_object(execution_of(*tealet->node));
+  return paused_frame_object(*tealet->node);
 }
 
 }  // namespace

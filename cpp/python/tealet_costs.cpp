@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "core/surveyor.hpp"
-#include "python/attribute.hpp"
 #include "python/called_function.hpp"
+#include "python/census.hpp"
 #include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
 #include "python/tealet_type.hpp"
+#include "python/without_collections.hpp"
 
 namespace tealetpp {
 
@@ -117,26 +118,37 @@ PyObject* to_python(const SurveyFigures& figures) {
 
 // The tealets that run the same code.
 struct Group {
-  explicit Group(const PythonDomain& domain) : surveyor(domain) {}
-
-  PyObject* callable = nullptr;  // what one of them runs, without partials; strong
+  PyObject* callable;  // what names it; strong
   Surveyor surveyor;
 };
 
-// Whether `callable`, which is not written in Python, stands for one function, as do the functions
-// of Cython. Otherwise the function is that of its type.
-bool is_function(PyObject* callable) {
-  return PyType_Check(callable) ||
-         PyType_HasFeature(Py_TYPE(callable), Py_TPFLAGS_METHOD_DESCRIPTOR);
+// Whether `callable` may have a name that others of its type do not have.
+bool may_have_own_name(PyObject* callable) {
+  PyTypeObject* const type = Py_TYPE(callable);
+  if (type->tp_dictoffset != 0 || PyType_Check(callable)) return true;
+#ifdef Py_TPFLAGS_MANAGED_DICT
+  if ((type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0) return true;
+#endif
+  static PyObject* name = nullptr;
+  if (name == nullptr) name = PyUnicode_InternFromString("__qualname__");
+  if (name == nullptr) {
+    PyErr_Clear();
+    return true;
+  }
+  return _PyType_Lookup(type, name) != nullptr;
 }
 
-// What tells functions apart: their code, or what stands for it. nullptr without a callable.
-const void* code_of(PyObject* callable) {
+// What tealets are grouped by: the code that `callable` runs, or what stands for it. Changes
+// `callable` to what names the group.
+const void* code_of(PyObject*& callable) {
   if (callable == nullptr) return nullptr;
-  if (PyObject* const function = called_function(callable)) return PyFunction_GET_CODE(function);
-  while (PyMethod_Check(callable)) callable = PyMethod_GET_FUNCTION(callable);
-  if (PyCFunction_Check(callable)) return reinterpret_cast<PyCFunctionObject*>(callable)->m_ml;
-  return is_function(callable) ? static_cast<const void*>(callable) : Py_TYPE(callable);
+  PyObject* const innermost = innermost_callable(callable);
+  callable = PyFunction_Check(innermost) ? without_partials(callable) : innermost;
+  if (PyFunction_Check(innermost)) return PyFunction_GET_CODE(innermost);
+  if (PyCFunction_Check(innermost)) {
+    return reinterpret_cast<PyCFunctionObject*>(innermost)->m_ml;  // bound to any object
+  }
+  return may_have_own_name(innermost) ? static_cast<const void*>(innermost) : Py_TYPE(innermost);
 }
 
 // A survey of a domain. measure() runs no Python code. to_tuple() may run any.
@@ -154,6 +166,8 @@ class PythonSurvey {
   // May throw std::bad_alloc.
   void measure() {
     if (!figures_.enabled) return;
+    const WithoutCollections in_this_scope;
+    const EnteredDomains found_once;
     if (domain_.is_open()) add_tealets();
     figures_ = all_.figures();
     figures_.domain_bytes = domain_.stats().bytes_allocated - figures_.cost.total;
@@ -169,9 +183,9 @@ class PythonSurvey {
   void add_tealets() {
     for (Node* node = domain_.main().next_in_tree(); node != nullptr; node = node->next_in_tree()) {
       all_.add(*node);
-      PyObject* const function = execution_of(*node).function;
-      PyObject* const callable = function != nullptr ? without_partials(function) : nullptr;
-      const auto [found, is_new] = groups_.try_emplace(code_of(callable), domain_);
+      PyObject* callable = execution_of(*node).function;
+      const void* const code = code_of(callable);
+      const auto [found, is_new] = groups_.try_emplace(code, Group{nullptr, Surveyor(domain_)});
       if (is_new) found->second.callable = Py_XNewRef(callable);
       found->second.surveyor.add(*node);
     }

@@ -227,7 +227,7 @@ PyObject* method_format_stack(PyObject* self, PyObject*) {
   if (tealet->node != nullptr && runs_here(*tealet)) {
     frame = reinterpret_cast<PyObject*>(PyThreadState_GetFrame(PyThreadState_Get()));
   } else if (tealet->node != nullptr) {
-    frame = paused_frame_object(execution_of(*tealet->node));
+    frame = paused_frame_object(*tealet->node);
     if (frame == nullptr) return nullptr;
   }
   if (frame == nullptr) frame = Py_NewRef(Py_None);

@@ -61,11 +61,14 @@ class ThreadDomains {
   // are freed later may still drop tealets and mains, which then run no code.
   void detach_from_thread();
   // The farthest place on the C stack at which a tealet of this thread has begun, or will begin if
-  // it is a stub.
+  // it is a stub. `unbounded` after note_greenlet().
   const char* highest_far() const noexcept { return highest_far_; }
   void note_far(const char* far) noexcept {
     if (far > highest_far_) highest_far_ = far;
   }
+  // greenlet is loaded. It moves all of the C stack, that of a paused main tealet too.
+  void note_greenlet() noexcept { highest_far_ = tealet::core::unbounded; }
+  bool expects_greenlet() const noexcept { return highest_far_ == tealet::core::unbounded; }
   std::uint64_t thread_state() const noexcept { return thread_state_; }
   // Whether discard_all() has begun: no tealet is unwound any more.
   bool is_ending() const noexcept { return is_ending_; }

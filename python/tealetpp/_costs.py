@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import operator
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -232,14 +233,14 @@ def _rows(survey: Survey) -> Iterable[tuple[str, ...]]:
         yield ()
         yield ("by function", "tealets", "bytes", "median", "maximum")
         for group in survey.by_function:
-            costs = (group.cost.total, group.cost.median, group.cost.maximum)
-            yield (group.function or "no function", *map(_format.count, (group.count, *costs)))
+            values = (group.count, group.cost.total, group.cost.median, group.cost.maximum)
+            yield (_format.short_name(group.function or "no function"), *map(_format.count, values))
     if survey.largest:
         yield ()
         yield ("the largest", "bytes", "depth", "Python frames")
         for tealet, stats in survey.largest:
-            figures = (stats.bytes_alone, stats.extent, stats.python_depth)
-            yield (tealet.name or "no function", *map(_format.count, figures))
+            values = (stats.bytes_alone, stats.extent, stats.python_depth)
+            yield (_format.short_name(tealet.name or "no function"), *map(_format.count, values))
 
 
 def _both(size: int) -> tuple[str, str]:
@@ -251,7 +252,7 @@ def survey(main: Main, largest: int = 10) -> Survey:
     most = operator.index(largest)
     if most < 0:
         raise ValueError(f"the number of the largest tealets to list cannot be negative: {most}")
-    figures, domain_bytes, groups, costly = main._measure(most)  # noqa: SLF001
+    figures, domain_bytes, groups, costly = main._measure(min(most, sys.maxsize))  # noqa: SLF001
     by_function = [_group(_function_name(callable_), found) for callable_, found in groups]
     by_function.sort(key=lambda group: (-group.cost.total, group.function or ""))
     return Survey(_group(None, figures), domain_bytes, tuple(by_function), tuple(costly))
@@ -265,10 +266,21 @@ def _group(function: str | None, figures: tuple[Any, ...]) -> Group:
 
 
 def _function_name(called: Callable[..., object] | None) -> str | None:
-    """The module and the qualified name; for an object with __call__() those of its class."""
+    """The module and the qualified name; for an object without a name those of its class."""
     if called is None:
         return None
-    if not isinstance(getattr(called, "__qualname__", None), str):
+    name = _text(called, "__qualname__")
+    if name is None:
         called = type(called)
-    module = getattr(called, "__module__", None)  # None for a method of a built-in type
-    return f"{module}.{called.__qualname__}" if module is not None else called.__qualname__
+        name = _text(called, "__qualname__") or type.__repr__(called)
+    module = _text(called, "__module__")
+    return name if module is None else f"{module}.{name}"
+
+
+def _text(owner: object, attribute: str) -> str | None:
+    """The attribute if it is a str. A program's object may have anything there, or fail."""
+    try:
+        value = getattr(owner, attribute, None)
+    except Exception:  # noqa: BLE001
+        return None
+    return str.__str__(value) if issubclass(type(value), str) else None

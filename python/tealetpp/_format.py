@@ -9,6 +9,7 @@ from itertools import zip_longest
 NOTHING_SAVED = "nothing saved"
 
 _KIBI = 1024
+_LONGEST = 100
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -56,6 +57,20 @@ def rate(value: float) -> str:
 def seconds(value: float) -> str:
     """A duration in a suitable unit."""
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.1f} ms"
+
+
+def name(text: str) -> str:
+    """A name on one line that any file takes.
+
+    One with control characters or lone surrogates is shown as a literal.
+    """
+    return text if text.isprintable() else repr(text)
+
+
+def short_name(text: str) -> str:
+    """The same for a column of a table, which is as wide as its longest entry."""
+    shown = name(text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
 
 
 def table(rows: Iterable[Sequence[str]], *, indent: str = "  ") -> list[str]:

@@ -53,7 +53,7 @@ def _levels(tealets: list[Tealet]) -> Iterator[tuple[Tealet, int]]:
 def _line_of(entry: tuple[Tealet, int]) -> str:
     tealet, level = entry
     indent = "  " * level if level <= DEEPEST else "  " * DEEPEST + f"[{level}] "
-    name = tealet.name or f"(no function) {id(tealet):#x}"
+    name = _format.name(tealet.name or "") or f"(no function) {id(tealet):#x}"
     frame = tealet.frame
     place = "" if frame is None else f"  {_place_of(frame)}"
     return _line(
