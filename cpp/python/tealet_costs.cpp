@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/surveyor.hpp"
+#include "python/attribute.hpp"
 #include "python/called_function.hpp"
 #include "python/census.hpp"
 #include "python/python_costs.hpp"
