@@ -1,10 +1,12 @@
 """What documents show, link to and name is in the files of the project."""
 
 import re
+import runpy
 
 import pytest
 
 from building import ROOT, code_blocks
+from tealetpp.__main__ import main as run_command
 from tealetpp._report import FIELDS
 
 HANDING_OVER = "tests/embedding/nanobind_module/handing_over.cpp"
@@ -56,3 +58,30 @@ def test_every_figure_is_defined():
     document = (ROOT / "docs/statistics.md").read_text()
     section = document.partition("## The figures\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \| \w", section, re.MULTILINE) == list(FIELDS)
+
+
+def labels(text):
+    """The lines of a report without its figures, which depend on the version of Python."""
+    figure = r"\(?[\d,.]+ (?:[KMG]i)?B\)?|[\d,.]+x?"
+    return [" ".join(re.sub(figure, "", line).split()) for line in text.splitlines()]
+
+
+def test_the_readme_shows_what_its_program_prints(tmp_path, capsys):
+    code, shown = code_blocks("README.md", "## In Python\n", "## In C++\n")
+    program = tmp_path / "program.py"
+    program.write_text(code)
+    runpy.run_path(str(program))
+    assert labels(capsys.readouterr().out) == labels(shown)
+
+
+def test_the_readme_shows_lines_that_the_demo_prints(tmp_path, capsys):
+    [shown] = code_blocks("README.md", "It prints, here shortened", "A tealet takes")
+    (tmp_path / "one").write_text("a\n  b\n")
+    (tmp_path / "two").write_text("a\n")
+    assert run_command(["demo", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    of_a_file = ("deepest:", "shallowest:", "with tealets", "without")
+    kept = [line for line in labels(shown) if line and not line.startswith(of_a_file)]
+    missing = [line for line in kept if line not in labels(printed) and "files" not in line]
+    assert missing == []
+    assert re.search(r"All \d+ checks", shown)[0] == re.search(r"All \d+ checks", printed)[0]
