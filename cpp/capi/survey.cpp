@@ -50,7 +50,7 @@ int tealet_get_survey(tealet_t* tealet, tealet_survey_t* survey, tealet_t** larg
                       size_t n_largest) {
   require(tealet, __func__, "tealet");
   require(survey, __func__, "survey");
-  if (n_largest != 0) require(largest, __func__, "largest");
+  if (n_largest != 0) require(static_cast<const void*>(largest), __func__, "largest");
   try {
     std::vector<core::Node*> nodes;
     copy_to_c(domain_of(tealet).survey(n_largest, nodes), *survey);

@@ -47,6 +47,7 @@ TEST_CASE("[cost-survey] a domain without tealets") {
 TEST_CASE("[cost-survey] sums, ranks and the largest") {
   Main main;
   std::vector<int> depths;
+  depths.reserve(200);
   for (int i = 0; i < 200; ++i) depths.push_back(i * 37 % 200 / 10);  // 0 to 19, ten of each
   const std::vector<Tealet> tealets = paused_at(main, depths);
   const Survey survey = main.survey(3);
