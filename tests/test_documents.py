@@ -75,7 +75,7 @@ def test_the_readme_shows_what_its_program_prints(tmp_path, capsys):
 
 
 def test_the_readme_shows_lines_that_the_demo_prints(tmp_path, capsys):
-    [shown] = code_blocks("README.md", "It prints, here shortened", "A tealet takes")
+    [shown] = code_blocks("README.md", "It prints, here shortened", "A tealet costs")
     (tmp_path / "one").write_text("a\n  b\n")
     (tmp_path / "two").write_text("a\n")
     assert run_command(["demo", str(tmp_path)]) == 0

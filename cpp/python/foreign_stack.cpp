@@ -7,13 +7,11 @@ namespace tealetpp {
 TEALETPP_NOINLINE bool has_greenlet() {
   static PyObject* name = nullptr;
   if (name == nullptr) name = PyUnicode_InternFromString("greenlet");
-  // PyImport_GetModuleDict() would abort once the interpreter has no modules any more.
-  PyObject* const modules = PySys_GetObject("modules");
-  if (name != nullptr && modules != nullptr && PyDict_Check(modules)) {
-    if (PyDict_GetItemWithError(modules, name) != nullptr) return true;
-  }
-  PyErr_Clear();
-  return false;
+  // Needs no memory, and may be called once the interpreter has no modules any more.
+  PyObject* const module = name != nullptr ? PyImport_GetModule(name) : nullptr;
+  if (module == nullptr) PyErr_Clear();
+  Py_XDECREF(module);
+  return module != nullptr;
 }
 
 TEALETPP_NOINLINE TEALETPP_COLD bool began_elsewhere(const char* far, const PausedState* paused) {
