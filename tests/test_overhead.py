@@ -19,7 +19,7 @@ ALLOWED_PER_SWITCH = 30
 # Symbols of the statistics have one of these in their names.
 STATISTICS = re.compile(
     r"stats|by_walk|total|peak|counts\b|count_|chunk_count|naive|expanded|efficiency|sharing"
-    r"|fixed_stack|bytes_in_place",
+    r"|fixed_stack|bytes_in_place|survey|record_|history|bytes_alone",
     re.IGNORECASE,
 )
 # The functions of libtealet's API, which report zeros.
@@ -29,12 +29,18 @@ PUBLIC_API = {
     # The same two in the C++ API.
     "tealet::Main::stats() const",
     "tealet::Main::reset_peak_stats()",
+    # What single tealets take: these report zeros, too.
+    "tealet::TealetRef::stats() const",
+    "tealet::Main::survey(unsigned long) const",
+    "tealet_get_tealet_stats",
+    "tealet_get_survey",
     # Computed from any snapshot, also from one that a program has made itself.
     "tealet::Stats::sharing_ratio() const",
     "tealet::Stats::memory_efficiency() const",
     "tealet::Stats::fixed_stack_bytes(unsigned long) const",
     "tealet::Stats::efficiency_vs(unsigned long) const",
     "tealet::operator-(tealet::Stats const&, tealet::Stats const&)",
+    "tealet::StatsDifference::per_second(long tealet::StatsDifference::*) const",
     # Sets up the allocator of libtealet's extras, which counts by itself.
     "tealet_statsalloc_init",
 }

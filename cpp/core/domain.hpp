@@ -194,6 +194,7 @@ class Domain {
   // library has moved it away: the stack pointer is beyond its far end, or its mark is gone.
   static bool may_be_on_stack(const Node& tealet) noexcept;
 
+#if TEALET_WITH_STATS
   // The part of a tealet in the bytes allocated: see TealetStats::bytes_alone.
   std::size_t bytes_alone(Node& node) const noexcept;
   // What one tealet takes.
@@ -203,6 +204,11 @@ class Domain {
   SurveyFigures survey(std::size_t most_largest, std::vector<Node*>& largest) const;
   // Records the history of main and of the tealets that are created from now on.
   void track() noexcept;
+#else
+  TealetStats stats_of(Node&) noexcept { return {}; }
+  SurveyFigures survey(std::size_t, std::vector<Node*>&) const { return {}; }
+  void track() noexcept {}
+#endif
 
   CountingAllocator& memory() noexcept { return memory_; }
   const CountingAllocator& memory() const noexcept { return memory_; }
@@ -291,10 +297,16 @@ class Domain {
   void reparent(Node& child, Node& parent) noexcept;
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
+#if TEALET_WITH_STATS
   History* history_of(Node& node) noexcept;
   void record_creation(Node& node) noexcept;
   void record_resumption(Node& node, const Stack& stack) noexcept;
   void record_beginning(Node& node) noexcept;
+#else
+  static void record_creation(Node&) noexcept {}
+  static void record_resumption(Node&, const Stack&) noexcept {}
+  static void record_beginning(Node&) noexcept {}
+#endif
 
   Jump jump_;
   Node* current_ = nullptr;

@@ -1,5 +1,7 @@
 #include "core/surveyor.hpp"
 
+#if TEALET_WITH_STATS
+
 #include <algorithm>
 
 namespace tealet::core {
@@ -83,8 +85,6 @@ std::vector<Node*> Surveyor::largest() {
   return nodes;
 }
 
-#if TEALET_WITH_STATS
-
 SurveyFigures Domain::survey(std::size_t most_largest, std::vector<Node*>& largest) const {
   Surveyor surveyor(*this, most_largest);
   if (!is_open()) return surveyor.figures();
@@ -97,10 +97,6 @@ SurveyFigures Domain::survey(std::size_t most_largest, std::vector<Node*>& large
   return figures;
 }
 
-#else
-
-SurveyFigures Domain::survey(std::size_t, std::vector<Node*>&) const { return {}; }
-
-#endif
-
 }  // namespace tealet::core
+
+#endif  // TEALET_WITH_STATS

@@ -12,6 +12,8 @@
 
 namespace tealet::core {
 
+#if TEALET_WITH_STATS
+
 // Functions that allocate may throw std::bad_alloc.
 class Surveyor {
  public:
@@ -49,5 +51,17 @@ class Surveyor {
   std::size_t most_largest_;
   std::vector<Costly> largest_;  // a heap with the one of the smallest cost in front
 };
+
+#else
+
+class Surveyor {
+ public:
+  explicit Surveyor(const Domain&, std::size_t = 0) noexcept {}
+  void add(Node&) noexcept {}
+  SurveyFigures figures() noexcept { return {}; }
+  std::vector<Node*> largest() noexcept { return {}; }
+};
+
+#endif
 
 }  // namespace tealet::core

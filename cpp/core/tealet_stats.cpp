@@ -1,11 +1,11 @@
 // The statistics of one tealet, and the history that they are made of.
-#include <algorithm>
-
 #include "core/domain.hpp"
 
-namespace tealet::core {
-
 #if TEALET_WITH_STATS
+
+#include <algorithm>
+
+namespace tealet::core {
 
 void Domain::track() noexcept {
   TEALETPP_CHECK(is_open());
@@ -67,15 +67,6 @@ TEALETPP_NOINLINE TealetStats Domain::stats_of(Node& node) noexcept {
   return stats;
 }
 
-#else
-
-void Domain::track() noexcept {}
-void Domain::record_creation(Node&) noexcept {}
-void Domain::record_resumption(Node&, const Stack&) noexcept {}
-void Domain::record_beginning(Node&) noexcept {}
-std::size_t Domain::bytes_alone(Node&) const noexcept { return 0; }
-TealetStats Domain::stats_of(Node&) noexcept { return {}; }
-
-#endif
-
 }  // namespace tealet::core
+
+#endif  // TEALET_WITH_STATS
