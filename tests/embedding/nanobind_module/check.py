@@ -34,9 +34,9 @@ def check_a_walk_alone():
 
 def check_the_statistics():
     walk = walks.Walk(3)
-    fields = [name for name in dir(tealetpp.StatsDifference) if not name.startswith(("_", "to_"))]
+    public = {name for name in dir(tealetpp.StatsDifference) if not name.startswith(("_", "to_"))}
     before = walk.stats()
-    assert sorted(before) == sorted(fields)
+    assert set(before) == public - {"seconds", "per_second"}
     if not before["n_active"]:
         return  # the library was built without statistics
     assert (before["n_active"], before["stack_count"]) == (2, 0)
