@@ -77,7 +77,10 @@ def test_calls_over_the_edge_need_no_chunk_each(main, depth):
         grows = main.stats().data_stack_grows
         t.switch(1000)
         after = check_stats(main)
-        assert 0 < after.data_stack_grows - grows < OFTEN
+        grown = after.data_stack_grows - grows
+        assert grown < OFTEN
+        # Where chunks stay whole, a deep one has space for the calls.
+        assert grown > 0 or depth > 2
         assert after.data_stack_bytes == before.data_stack_bytes
 
 

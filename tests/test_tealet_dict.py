@@ -107,6 +107,8 @@ def test_attributes_of_the_type_are_found_first(main):
 def test_they_take_no_memory_until_one_is_set(main):
     assert sys.getsizeof(main.tealet()) == Tealet.__basicsize__ + 16
     assert Tealet.__basicsize__ == 96
+    if sys.getallocatedblocks() == 0:
+        pytest.skip("Python's objects come from malloc(), which counts none")
     kept = [None] * 1000
     stub = main.stub()  # has no context variables, which take memory, too
     gc.collect()
