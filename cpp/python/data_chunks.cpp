@@ -210,7 +210,10 @@ TEALETPP_NOINLINE void end_extension(Extension* extension, DataStackChunk* newes
 void give(void*, void* block, std::size_t size) {
   auto* const chunk = static_cast<DataStackChunk*>(block);
   if (TEALET_UNLIKELY(extensions != nullptr)) {
-    if (Extension* const extension = Extension::of(block)) return end_extension(extension, chunk);
+    if (Extension* const extension = Extension::of(block)) {
+      end_extension(extension, chunk);
+      return;
+    }
   }
   if (has_state(chunk, State::open)) {
     if (!remains(chunk)) free_further(chunk);
