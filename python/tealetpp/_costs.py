@@ -239,8 +239,8 @@ def _rows(survey: Survey) -> Iterable[tuple[str, ...]]:
         yield ()
         yield ("the largest", "bytes", "depth", "Python frames")
         for tealet, stats in survey.largest:
-            values = (stats.bytes_alone, stats.extent, stats.python_depth)
-            yield (_format.short_name(tealet.name or "no function"), *map(_format.count, values))
+            costs = (stats.bytes_alone, stats.extent, stats.python_depth)
+            yield (_format.short_name(tealet.name or "no function"), *map(_format.count, costs))
 
 
 def _both(size: int) -> tuple[str, str]:
