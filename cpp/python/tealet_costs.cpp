@@ -119,7 +119,9 @@ PyObject* to_python(const SurveyFigures& figures) {
 
 // The tealets that run the same code.
 struct Group {
-  PyObject* callable;  // what names it; strong
+  explicit Group(const PythonDomain& domain) : surveyor(domain) {}
+
+  PyObject* callable = nullptr;  // what names it; strong
   Surveyor surveyor;
 };
 
@@ -186,7 +188,7 @@ class PythonSurvey {
       all_.add(*node);
       PyObject* callable = execution_of(*node).function;
       const void* const code = code_of(callable);
-      const auto [found, is_new] = groups_.try_emplace(code, Group{nullptr, Surveyor(domain_)});
+      const auto [found, is_new] = groups_.try_emplace(code, domain_);
       if (is_new) found->second.callable = Py_XNewRef(callable);
       found->second.surveyor.add(*node);
     }
