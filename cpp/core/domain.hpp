@@ -298,6 +298,9 @@ class Domain {
   void leave_tree(Node& node) noexcept;
   void free_node(Node& node) noexcept;
 #if TEALET_WITH_STATS
+  std::size_t data_stack_bytes(Node& node) const noexcept {
+    return hooks_.data_stack_bytes != nullptr ? hooks_.data_stack_bytes(node) : 0;
+  }
   History* history_of(Node& node) noexcept;
   void record_creation(Node& node) noexcept;
   void record_resumption(Node& node, const Stack& stack) noexcept;

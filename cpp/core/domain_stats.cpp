@@ -92,7 +92,7 @@ std::size_t Domain::domain_bytes_by_walk() const {
   for (Node* node = main_; node != nullptr; node = node->next_in_tree()) {
     if (!node->is_main()) {
       bytes -= node->block_size();
-      if (hooks_.data_stack_bytes != nullptr) bytes -= hooks_.data_stack_bytes(*node);
+      bytes -= data_stack_bytes(*node);
     }
     if (node->stack == nullptr || !seen.insert(node->stack).second) continue;
     // What cannot be divided among the owners.

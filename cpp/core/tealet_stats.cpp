@@ -41,8 +41,7 @@ TEALETPP_COLD void Domain::record_beginning(Node& node) noexcept {
 std::size_t Domain::bytes_alone(Node& node) const noexcept {
   std::size_t bytes = node.block_size();
   if (node.stack != nullptr) bytes += node.stack->block_bytes() / node.stack->owners();
-  if (hooks_.data_stack_bytes != nullptr) bytes += hooks_.data_stack_bytes(node);
-  return bytes;
+  return bytes + data_stack_bytes(node);
 }
 
 // Not inline: see check_stack_space().
@@ -50,7 +49,7 @@ TEALETPP_NOINLINE TealetStats Domain::stats_of(Node& node) noexcept {
   TealetStats stats;
   stats.extent = extent(node);
   stats.bytes_alone = bytes_alone(node);
-  if (hooks_.data_stack_bytes != nullptr) stats.data_stack_bytes = hooks_.data_stack_bytes(node);
+  stats.data_stack_bytes = data_stack_bytes(node);
   const History* const history = history_of(node);
   stats.tracked = history != nullptr;
   if (history != nullptr) {
