@@ -55,7 +55,7 @@ TESTS_NOT_SANITIZED = (
     # there, and may crash.
     "tests/test_daemon_threads.py",
     # greenlet copies frames of the module without telling AddressSanitizer.
-    "tests/test_chunk_extensions.py::test_greenlets_that_are_left_in_the_middle_and_their_threads_end",
+    "tests/test_moving_frames.py::test_greenlets_that_are_left_in_the_middle_and_their_threads_end",
     "tests/test_greenlet.py",
     "tests/test_wide_schedules.py",
 )

@@ -1,11 +1,10 @@
 """Does ordinary Python code run as fast in a coroutine as outside?
 
 A loop calls a small function: in the coroutine's own function (``shallow``), below 50 calls
-(``deep``), and where it hurts most (``edge``). Python frames lie on a data stack that is made of
-chunks, and a tealet's first chunk is small. Where the caller's frame just fits the chunk and the
-callee's does not, every call crosses the edge. How large the first chunk is may depend on what an
-earlier tealet of the same function needed; so the slowest is searched for among all depths of the
-loop and of one earlier tealet, each time in a domain of its own.
+(``deep``), and where it hurts most (``edge``): the slowest of the first 24 depths, each tried in a
+domain of its own. Python frames lie on a data stack of chunks. If a chunk ends between the frame of
+the caller and that of the callee, every call takes a chunk and frees it. CPython's own chunks hold
+more than 24 of these frames.
 """
 
 from __future__ import annotations
@@ -13,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache
-from itertools import product
 from time import process_time
 
 from benchmarks import timing
 from benchmarks.peers import LIBRARIES, Outside, Peer
 
 DEEP = 50  # shallow enough that no chunk of 16 KiB ends there
-SEARCHED = range(24)  # depths; CPython's own chunks of 16 KiB end below that, inside and outside
+SEARCHED = range(24)  # depths
 TRIES = 5
 CALLS_PER_TRY = 1000
 
@@ -44,8 +42,8 @@ def outside(depth: int, rounds: int) -> float:
     return process_time() - begin
 
 
-def inside(peer: Peer, depth: int, *, earlier: int | None = None) -> Calls:
-    """The same in a coroutine, after another one of the same function paused at ``earlier``."""
+def inside(peer: Peer, depth: int) -> Calls:
+    """The same in a coroutine."""
     pause = peer.pause
 
     def run(*arguments: int) -> None:
@@ -60,8 +58,6 @@ def inside(peer: Peer, depth: int, *, earlier: int | None = None) -> Calls:
                 small(number)
             seconds = process_time() - begin
 
-    if earlier is not None:
-        peer.begin(run, earlier)
     return peer.begin(run, depth).switch
 
 
@@ -89,13 +85,12 @@ def slowest(peer: Peer) -> Calls:
     if is_outside(peer):
         return lambda rounds: outside(0, rounds)
 
-    def seconds(depths: tuple[int, int | None]) -> float:
+    def seconds(depth: int) -> float:
         with closing(type(peer)()) as domain:
-            calls = inside(domain, depths[0], earlier=depths[1])
+            calls = inside(domain, depth)
             return min(calls(CALLS_PER_TRY) for _ in range(TRIES))
 
-    depth, earlier = max(product(SEARCHED, (None, *SEARCHED)), key=seconds)
-    return inside(peer, depth, earlier=earlier)
+    return inside(peer, max(SEARCHED, key=seconds))
 
 
 def seconds_at_the_edge(peer: Peer, rounds: int) -> float:

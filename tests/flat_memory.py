@@ -890,14 +890,10 @@ def refused_for_want_of_memory(main):
     limited = at_end.enter_context(Main(memory_limit=20_000))
     paused = limited.tealet(forward)
     paused.switch(limited)
-    empty, stub = limited.tealet(), limited.stub()
-
-    def large():  # needs more data stack than a tealet takes
-        a = b = c = d = e = f = g = h = i = j = k = m = n = o = p = q = r = s = t = u = None
-        v = w = x = y = z = aa = bb = cc = dd = ee = ff = gg = hh = ii = jj = kk = mm = None
-        return locals()
-
-    last = limited.tealet(large)
+    stub = limited.stub()
+    small = at_end.enter_context(Main(memory_limit=8_000))
+    # There is no memory for a data stack.
+    first, empty, first_stub = small.tealet(int), small.tealet(), small.stub()
     fill = []
     try:
         while True:
@@ -910,9 +906,9 @@ def refused_for_want_of_memory(main):
         (MemoryError, limited.stub),
         (MemoryError, stub.duplicate),
         (MemoryError, through_c, 30, paused.switch),
-        (MemoryError, last.switch),
-        (MemoryError, empty.run, forward, limited),
-        (MemoryError, stub.run, forward, limited),
+        (MemoryError, first.switch),
+        (MemoryError, empty.run, forward, small),
+        (MemoryError, first_stub.run, forward, small),
     )
 
 

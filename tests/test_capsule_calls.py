@@ -268,7 +268,7 @@ def test_another_thread(main, calls, paused):
 
 
 def test_past_the_memory_limit(calls):
-    with Main(memory_limit=6000) as main:
+    with Main(memory_limit=20_000) as main:
         tealets = []
         with pytest.raises(MemoryError, match="memory limit"):
             while True:

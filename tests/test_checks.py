@@ -116,8 +116,8 @@ def test_an_object_that_does_not_fit_its_node(fault, condition):
         ),
         pytest.param(
             "execution(new)[3] = 8; new.switch()",
-            "execution.data_stack == nullptr",
-            id="begins with a data stack",
+            "execution_of(node).saved_frames == nullptr",
+            id="begins with saved frames",
         ),
         pytest.param(
             """

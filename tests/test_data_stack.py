@@ -66,8 +66,7 @@ def test_many_small_steps_over_the_edge(main):
     assert a.switch() is b.switch() is None
 
 
-def test_a_function_that_needed_more_gets_more_next_time(main):
-    """The first chunk has the size that the function needed before. A wrong guess is harmless."""
+def test_a_tealet_that_has_ended_leaves_nothing(main):
     large = make_large(30)
     begun = current_figures(main.stats())
     for depth in (0, 1, 5, 40, 40, 3, 0, 200, 200):
@@ -138,7 +137,7 @@ def test_a_recursion_error_beyond_the_edge_leaves_the_stack_in_order(main):
     assert [t.switch() for t in ts] == ["fine"] * 3
 
 
-def test_a_chunk_that_is_handed_on_counts_as_unused(main):
+def test_a_tealet_that_begins_where_another_one_ended(main):
     def small(argument):
         if argument is None:
             main.switch()
@@ -226,7 +225,6 @@ def test_a_thread_that_ends_leaves_no_chunk_behind():
 def test_a_tealet_may_drop_at_its_end_what_switches(main):
     class SwitchesWhenDropped:
         def __del__(self):
-            # Its frames do not fit into the first chunk of the data stack.
             def many(x):
                 return (x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x)[0]
 

@@ -283,3 +283,29 @@ def test_a_domain_that_was_being_discarded_on_a_stack_that_is_discarded(unraisab
     after = census()
     for name in ("blocks", "bytes", "open domains", "tealets"):
         assert after[name] <= before[name], name
+
+
+@pytest.mark.rule("discard-order")
+def test_a_tealet_that_was_discarded_with_a_domain_in_it_leaves_the_others_their_data_stack():
+    unwound = []
+
+    def refuses():
+        inner = Main()
+        inner.tealet(inner.switch).switch()
+        never_end(lambda: main.switch())
+
+    def ends(depth):
+        try:
+            return ends(depth - 1) if depth else main.switch()
+        finally:
+            unwound.append(depth)
+
+    main = Main()
+    before, host, after = main.tealet(ends), main.tealet(refuses), main.tealet(ends)
+    before.switch(300)
+    host.switch()
+    after.switch(3)
+    with pytest.raises(TealetError, match="refuses"):
+        main.close()
+    assert unwound == [*range(4), *range(301)]
+    assert main.stats().bytes_allocated == 0

@@ -500,3 +500,38 @@ def test_a_main_that_runs_in_a_tealet_of_another_domain(main, newer):
     with Main() as newest:
         found = newest.tealet(through_c).switch(20, deeper)
     assert [found] == expected
+
+
+@pytest.mark.rule("seeing-frame")
+@pytest.mark.parametrize("fetched_again", [True, False])
+def test_a_tealet_may_begin_while_the_variables_of_another_one_are_looked_at(main, fetched_again):
+    """CPython 3.11 and 3.12 copy variables to ``f_locals``, which may drop what was there."""
+
+    class Begins:
+        def __del__(self):
+            main.tealet(deep).switch(60)
+
+    def deep(depth):
+        a = b = c = d = [depth]
+        return deep(depth - 1) if depth else (a, b, c, d)
+
+    def run():
+        value, others = Begins(), [[number] for number in range(5)]
+        main.switch()
+        value = 1
+        a, b, c, d, e = others
+        main.switch()
+        return [a, b, c, d, e] if value else None
+
+    for _ in range(5):
+        t = main.tealet(run)
+        t.switch()
+        frame = t.frame
+        assert isinstance(frame.f_locals["value"], Begins)
+        t.switch()
+        if fetched_again:
+            assert t.frame is frame
+        seen = frame.f_locals
+        assert [seen[name] for name in "abcde"] == [[number] for number in range(5)]
+        del frame, seen
+        assert t.switch() == [[number] for number in range(5)]

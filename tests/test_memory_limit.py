@@ -142,14 +142,13 @@ def test_what_was_refused_works_once_there_is_memory():
 
 
 def test_a_tealet_that_could_not_begin_begins_later():
-    with Main(memory_limit=6_000) as main:
+    """The first one to begin needs the domain's data stack."""
+    with Main(memory_limit=24_000) as main:
         ts = []
         t = main.tealet(lambda *args, **kwargs: (args, kwargs))
         with pytest.raises(MemoryError):
             while True:
                 ts.append(main.stub())
-                ts.append(main.tealet(lambda: main.switch()))
-                ts[-1].switch()
         fill = []
         with pytest.raises(MemoryError):
             while True:
@@ -164,7 +163,7 @@ def test_a_tealet_that_could_not_begin_begins_later():
 
 def test_a_function_that_could_not_be_run_is_not_kept():
     needs_a_large_frame = eval(f"lambda x=1: max({'x, ' * 100})")
-    with Main(memory_limit=3_000) as main:
+    with Main(memory_limit=20_000) as main:
         t = main.tealet()
         fill = []
         with pytest.raises(MemoryError):

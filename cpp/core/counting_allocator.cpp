@@ -7,7 +7,6 @@
 
 #include "core/block_ledger.hpp"
 #include "core/check.hpp"
-#include "port/shrink.hpp"
 
 namespace tealet {
 
@@ -86,19 +85,6 @@ CountingAllocator::CountingAllocator(std::pmr::memory_resource* upstream,
 CountingAllocator::~CountingAllocator() { trim(); }
 
 #endif
-
-bool CountingAllocator::try_shrink(void* block, std::size_t bytes, std::size_t smaller) noexcept {
-  TEALETPP_CHECK(smaller != 0 && smaller <= bytes);
-  if (upstream_ != malloc_resource() || !port::can_shrink_in_place()) return false;
-  record_deallocation(block, bytes);
-  record_allocation(block, smaller);
-  port::shrink_in_place(block, smaller);
-  from_upstream_ -= bytes - smaller;
-#if TEALET_WITH_STATS
-  bytes_below_peak_ += static_cast<std::ptrdiff_t>(bytes - smaller);
-#endif
-  return true;
-}
 
 std::size_t CountingAllocator::trim() noexcept {
   const std::size_t trimmed = cached_;

@@ -89,7 +89,7 @@ Errc Nesting::outside_or_moved() const noexcept {
 }
 
 Node* Nesting::entered_from(const Node& tealet) noexcept {
-  return tealet.domain()->nesting().entered_from_;
+  return tealet.domain()->nesting().entered_from();
 }
 
 bool Nesting::is_inside(const Node* tealet) const noexcept {

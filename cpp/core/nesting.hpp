@@ -62,6 +62,8 @@ class Nesting {
   // The tealet that ran when the domain of `tealet` became active: its enclosing tealet, or one of
   // a domain nested in that; the thread's `ambient` if none ran. Precondition: `tealet` runs.
   static Node* entered_from(const Node& tealet) noexcept;
+  // The same for a domain. Precondition: it is active.
+  Node* entered_from() const noexcept { return entered_from_; }
 
   // The thread that opened the domain; nullptr once it is closed.
   const ThreadContext* thread() const noexcept { return thread_; }

@@ -83,13 +83,10 @@ class Totals {
   void owner_added(std::size_t saved) noexcept { bytes_shared += saved; }
   void owner_removed(std::size_t saved) noexcept { bytes_shared -= saved; }
 
-  // A block of a data stack was allocated, for a new stack or for one that grows; some or all of
-  // its bytes were freed.
+  // A block of a data stack was allocated or freed.
   void data_stack_made(std::size_t size) noexcept { data_stack_bytes += size; }
-  void data_stack_grown(std::size_t size) noexcept {
-    data_stack_bytes += size;
-    data_stack_grows += 1;
-  }
+  // A paused tealet takes more for its data stack than at its last pause.
+  void data_stack_grown() noexcept { data_stack_grows += 1; }
   void data_stack_freed(std::size_t size) noexcept { data_stack_bytes -= size; }
 
   // `owners` tealets got or lost a defunct stack of which `in_place` bytes were not saved.
@@ -121,7 +118,7 @@ class Totals {
   void owner_added(std::size_t) noexcept {}
   void owner_removed(std::size_t) noexcept {}
   void data_stack_made(std::size_t) noexcept {}
-  void data_stack_grown(std::size_t) noexcept {}
+  void data_stack_grown() noexcept {}
   void data_stack_freed(std::size_t) noexcept {}
   void defunct_added(std::size_t, std::size_t) noexcept {}
   void defunct_removed(std::size_t, std::size_t) noexcept {}

@@ -59,8 +59,8 @@ namespace {
 
 // The tealet inside which a tealet of `domain` runs or is paused; nullptr if none is.
 const Node* entered_tealet(const PythonDomain& domain) noexcept {
-  if (!domain.is_open() || domain.current().is_main()) return nullptr;
-  return tealet::core::Nesting::entered_from(domain.current());
+  if (!domain.is_open() || domain.main_runs()) return nullptr;
+  return domain.nesting().entered_from();
 }
 
 const EnteredDomains* entered_domains = nullptr;

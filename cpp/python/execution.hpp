@@ -7,16 +7,17 @@
 
 #include "core/check.hpp"
 #include "python/cpython/common_fields.hpp"
-#include "python/cpython/data_stack.hpp"
 #include "python/cpython/thread_state.hpp"
 
 namespace tealetpp {
+
+class SavedFrames;
 
 struct Execution {
   PyObject* function;                 // strong: what it runs
   PyObject* arguments;                // strong: a tuple of what it was called with, if not borrowed
   PyObject* context;                  // strong, while it does not run: its context variables
-  DataStackChunk* data_stack;         // owned: the newest chunk, while it does not run
+  SavedFrames* saved_frames;          // owned: see SharedDataStack
   _PyErr_StackItem handled;           // the outermost entry of its chain of handled exceptions
   _PyInterpreterFrame* paused_frame;  // where it paused; nullptr while it runs
 };
@@ -24,7 +25,7 @@ struct Execution {
 // Whether it owns nothing, as after the end of its tealet.
 inline bool is_empty(const Execution& execution) noexcept {
   return execution.function == nullptr && execution.arguments == nullptr &&
-         execution.context == nullptr && execution.data_stack == nullptr &&
+         execution.context == nullptr && execution.saved_frames == nullptr &&
          execution.handled.exc_value == nullptr && execution.paused_frame == nullptr;
 }
 
@@ -47,11 +48,10 @@ inline int visit_execution(const Execution& execution, visitproc visit, void* ar
 }
 
 // Makes the thread state that of an execution that begins here, with `space` below it: no frames,
-// no handled exception, its own data stack and context variables.
+// no handled exception, its own context variables. SharedDataStack::begin() has been called.
 inline void begin_execution(PyThreadState* thread, Execution& execution,
                             tealet::port::StackSpace space) noexcept {
-  TEALETPP_CHECK(execution.data_stack != nullptr && execution.paused_frame == nullptr);
-  use_unused_chunk(thread, execution.data_stack);
+  TEALETPP_CHECK(execution.paused_frame == nullptr);
   execution.handled.exc_value = nullptr;
   execution.handled.previous_item = nullptr;
   thread->exc_info = &execution.handled;
@@ -64,8 +64,8 @@ inline void begin_execution(PyThreadState* thread, Execution& execution,
   PausedFields::begin(thread);
 }
 
-// Drops what the running execution owns, at its end. Any code may run. Its data stack remains, but
-// nothing may use it any more.
+// Drops what the running execution owns, at its end. Any code may run. The data stack is the same
+// until SharedDataStack::end().
 inline void end_execution(PyThreadState* thread, Execution& execution) {
   TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
   Py_CLEAR(execution.handled.exc_value);
@@ -76,8 +76,6 @@ inline void end_execution(PyThreadState* thread, Execution& execution) {
     thread->context_ver++;
     Py_DECREF(context);
   }
-  // Not before: what was dropped may have switched, deep in its own calls.
-  execution.data_stack = thread->datastack_chunk;
 }
 
 }  // namespace tealetpp

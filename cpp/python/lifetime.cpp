@@ -41,19 +41,28 @@ void discard_tealet(Tealet* tealet) {
   const bool leaves_some = thread.cancel_discards_in(node);
   const int discard = thread.begin_discarding();
   const bool hosts = node.hosts;
+  const bool runs = &node == &domain.current();
+  SavedFrames* const saved = runs ? nullptr : domain.data_stack.end_paused(node);
   Execution left = std::exchange(execution_of(node), Execution{});
-  if (&node == &domain.current()) {
+  if (runs) {
     // Its frames are not its own to drop: its thread has ended, or they are frames of the paused
-    // tealet that encloses the domain.
+    // tealet that encloses the domain. They lie in memory of this domain. So the domain must
+    // outlive that tealet.
     left.paused_frame = nullptr;
-    left.data_stack = nullptr;
-    // That tealet frees the data stack, which is memory of this domain. So the domain must outlive
-    // it.
+    domain.data_stack.free(std::exchange(left.saved_frames, nullptr));
+    // greenlet may have switched away from it. Then it frees the chunks when the thread ends.
+    domain.data_stack.abandon_running(domain.thread, thread.is_ending() && has_greenlet());
+    thread.retain(domain);
+  } else if (hosts && saved != nullptr) {
+    // If a tealet of another domain runs inside this one, that domain has put away frames of this
+    // one, and drops them when it is discarded.
+    domain.data_stack.keep(saved);
     thread.retain(domain);
   }
   // From here on it cannot be resumed.
   domain.discard(node);
   drop_paused(left);
+  if (!hosts) domain.data_stack.free(saved);
   // Domains that were opened in it can never be used again.
   if (hosts || leaves_some) thread.discard_orphaned();
   thread.end_discarding(discard);

@@ -3,10 +3,10 @@
 
 #include <stdexcept>
 
+#include "python/arena_hook.hpp"
 #include "python/census.hpp"
 #include "python/collector.hpp"
 #include "python/cpython/thread_state.hpp"
-#include "python/data_chunks.hpp"
 #include "python/pybind11_layout.hpp"
 #include "python/registry.hpp"
 #include "python/status_type.hpp"
@@ -44,7 +44,7 @@ PYBIND11_MODULE(_tealetpp, module) {
       !tealetpp::add_census(module.ptr()) || !tealetpp::learn_c_recursion_limit()) {
     throw pybind11::error_already_set();
   }
-  tealetpp::install_data_chunks();
+  tealetpp::install_arena_hook();
 }
 #undef PyInit__tealetpp
 

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/check.hpp"
-#include "python/data_chunks.hpp"
 
 namespace tealetpp {
 
@@ -141,7 +140,6 @@ void drop_paused(Execution& execution) {
   const bool in_c_function = newest != nullptr && filled_slots(newest) < 0;
   if (in_c_function) count_filled_slots(newest);
   _PyInterpreterFrame* frame = detach(std::exchange(execution.paused_frame, nullptr));
-  DataStackChunk* const chunks = std::exchange(execution.data_stack, nullptr);
   PyObject* const handled = std::exchange(execution.handled.exc_value, nullptr);
   PyObject* const arguments = std::exchange(execution.arguments, nullptr);
   PyObject* const function = std::exchange(execution.function, nullptr);
@@ -154,7 +152,6 @@ void drop_paused(Execution& execution) {
   Py_XDECREF(arguments);
   Py_XDECREF(function);
   Py_XDECREF(context);
-  free_data_stack(chunks);
   TEALETPP_CHECK(is_empty(execution));
 }
 

@@ -1,7 +1,6 @@
 // Ends a paused execution without resuming it: drops what its frames own.
 #pragma once
 
-#include "python/cpython/data_stack.hpp"
 #include "python/execution.hpp"
 
 namespace tealetpp {
@@ -12,7 +11,7 @@ namespace tealetpp {
 void add_pausing_method(PyObject* descriptor);
 
 // Ends `execution`, which is paused and never runs again: drops all references of it and its
-// frames, and frees its data stack. If something else refers to a frame object, such as a
+// frames. If something else refers to a frame object, such as a
 // traceback, that object takes its frame over. Any code may run.
 //
 // References that C functions own leak, because only the C stack has them. So do intermediate

@@ -11,7 +11,7 @@
 namespace tealetpp {
 
 // Made before a switch. After it, whether or not it took place, resume() makes the thread state
-// this execution's again.
+// this execution's again, except for the data stack: see SharedDataStack.
 class PausedState {
  public:
   // `in_place`: this execution's C stack is not overwritten from there up.
@@ -20,14 +20,12 @@ class PausedState {
   // registers and on the stack, all of which is copied with every switch.
   TEALETPP_NOINLINE PausedState(PyThreadState* thread, Execution& execution,
                                 const void* in_place) noexcept
-      : data_top_(thread->datastack_top),
-        handled_(thread->exc_info),
+      : handled_(thread->exc_info),
         tracing_(thread->tracing),
         headroom_(thread->recursion_headroom),
         fields_(thread) {
     TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
     execution.paused_frame = fields_.put_away_frames(thread, in_place);
-    execution.data_stack = thread->datastack_chunk;
     execution.context = thread->context;
   }
 
@@ -39,7 +37,6 @@ class PausedState {
   // Returns whether there is a trace or a profile function.
   TEALETPP_NOINLINE bool resume(PyThreadState* thread, Execution& execution) noexcept {
     TEALETPP_CHECK(thread == PyThreadState_Get());
-    use_data_stack(thread, execution.data_stack, data_top_);
     thread->exc_info = handled_;
     if (thread->context != execution.context) {
       thread->context = execution.context;
@@ -54,13 +51,12 @@ class PausedState {
 
  private:
   // Copied with fewest instructions in this order.
-  PyObject** data_top_;
   _PyErr_StackItem* handled_;
   int tracing_;
   int headroom_;
   PausedFields fields_;
 };
 // It is on every saved stack.
-static_assert(sizeof(PausedState) == sizeof(PausedFields) + 24);
+static_assert(sizeof(PausedState) == sizeof(PausedFields) + 16);
 
 }  // namespace tealetpp

@@ -1,6 +1,5 @@
 #include "python/python_costs.hpp"
 
-#include "python/data_chunks.hpp"
 #include "python/execution_place.hpp"
 #include "python/python_domain.hpp"
 
@@ -8,10 +7,8 @@ namespace tealetpp {
 
 std::size_t data_stack_bytes_of(Node& node) {
   if (node.is_main()) return 0;
-  const auto& domain = static_cast<const PythonDomain&>(*node.domain());
-  const Place place = place_of(node);
-  if (place.put_away != nullptr) return data_stack_bytes(place.put_away->data_stack, domain);
-  return place.thread != nullptr ? data_stack_bytes(place.thread->datastack_chunk, domain) : 0;
+  const SavedFrames* const saved = execution_of(node).saved_frames;
+  return saved != nullptr ? saved->block_size() : 0;
 }
 
 std::size_t python_depth_of(Node& node) {

@@ -8,6 +8,7 @@
 #include "python/census.hpp"
 #include "python/python_hooks.hpp"
 #include "python/python_tealet.hpp"
+#include "python/shared_data_stack.hpp"
 #include "python/tealet_list.hpp"
 
 namespace tealetpp {
@@ -40,6 +41,13 @@ class PythonDomain : public tealet::core::Domain {
   // Whether it was opened in a tealet.
   bool is_nested() const noexcept {
     return nesting().enclosing_tealet() != nullptr || nesting().orphaned();
+  }
+
+  // The tealet that runs, or ran last if the domain is idle in a paused tealet. nullptr once it is
+  // discarded.
+  Node* current_or_null() noexcept { return former_current == nullptr ? &current() : nullptr; }
+  bool main_runs() const noexcept {
+    return former_current == nullptr ? current().is_main() : former_current == main_tealet;
   }
 
   // Ends what is pending on this thread. Called where any code may run.
@@ -100,6 +108,7 @@ class PythonDomain : public tealet::core::Domain {
   tealet::core::Links<PythonDomain> neighbours;
   PythonDomain* retained_before = nullptr;  // see ThreadDomains::retain()
   std::size_t object_bytes = 0;             // of its tealets' objects, ended ones too
+  SharedDataStack data_stack{*this};
   const PythonHooks& python_hooks;
   const std::uint64_t number;  // no other domain of the process ever has it
 

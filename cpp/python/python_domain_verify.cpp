@@ -24,9 +24,9 @@ void verify_execution(Node& node) {
   if (node.status == Status::Running && !node.is_main()) {
     TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
   } else if (node.status == Status::New && !node.is_main()) {
-    TEALETPP_CHECK(execution.paused_frame == nullptr && execution.data_stack == nullptr);
+    TEALETPP_CHECK(execution.paused_frame == nullptr && execution.saved_frames == nullptr);
   } else if (node.status == Status::Suspended && !node.is_main()) {
-    TEALETPP_CHECK(execution.data_stack != nullptr);
+    TEALETPP_CHECK(execution.saved_frames != nullptr);
   }
 }
 
@@ -49,7 +49,7 @@ void PythonDomain::verify() {
   TEALETPP_CHECK(neighbours.previous == nullptr || neighbours.previous->neighbours.next == this);
   verify_list(*this, pending_, true);
   verify_list(*this, attempted_, false);
-  [[maybe_unused]] std::size_t data_stacks = 0;
+  [[maybe_unused]] std::size_t data_stacks = data_stack.chunk_bytes();
   // The place of a running tealet's data stack may be unknown, and a discarded tealet's is freed
   // after what its frames own.
   [[maybe_unused]] const bool has_all_data_stacks =

@@ -7,7 +7,6 @@
 #include "core/check.hpp"
 #include "port/compiler.hpp"
 #include "python/collector.hpp"
-#include "python/data_chunks.hpp"
 #include "python/exceptions.hpp"
 #include "python/foreign_stack.hpp"
 #include "python/guarded.hpp"
@@ -108,16 +107,17 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   TEALETPP_CHECK(thread == PyThreadState_Get() && domain.is_open());
   TEALETPP_CHECK(collecting_thread_state != domain.thread_state);
   TEALETPP_CHECK(target->node != nullptr && target->node->status != Status::Defunct);
-  if (!cut_open_chunks(thread) && can_be_refused) {
-    domain.received() = out;
-    return Errc::memory;
-  }
   if (TEALET_UNLIKELY(has_tool_at_pause(thread))) {
     const Errc code = notify_of_pause(target);
     if (code != Errc::ok) {
       domain.received() = out;
       return code;
     }
+  }
+  if (TEALET_UNLIKELY(!domain.data_stack.pause(thread, domain.current(), !can_be_refused))) {
+    if (has_tool_at_pause(thread)) notify_of_resumption(domain.current().is_main());
+    domain.received() = out;
+    return Errc::memory;
   }
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
@@ -126,6 +126,7 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   } else {
     code = jump();
   }
+  domain.data_stack.resume(thread, domain.current());
   if (TEALET_UNLIKELY(paused.resume(thread, execution_of(domain.current())))) {
     domain.tools_to_notify = code == Errc::ok;
     if (!domain.tools_to_notify) notify_of_resumption(domain.current().is_main());
@@ -148,9 +149,10 @@ TEALETPP_NOINLINE Message enter(Node& node) {
   TEALETPP_CHECK(is_bound(node));
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   domain.on_thread->note_far(node.far);
-  begin_execution(PyThreadState_Get(), execution_of(node),
-                  node.area->space_below(TEALETPP_FRAME_ADDRESS()));
   Call call = std::exchange(domain.call, Call{});
+  PyThreadState* const thread = PyThreadState_Get();
+  domain.data_stack.begin(thread, node, call.arguments);
+  begin_execution(thread, execution_of(node), node.area->space_below(TEALETPP_FRAME_ADDRESS()));
   Message received = take_message_and_end_pending(domain);
   // throw() before it began: no frame on its stack could catch the exception, so it ends.
   if (received.signal != Signal::value) return received;
@@ -180,11 +182,8 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   } while (domain.nesting().to_close_in(node) != nullptr);
   domain.release_held(tealet_of(node));  // the domain has a reference, as it is current
   Node& receiver = domain.receiver();
-  if (receiver.status == Status::New && !make_data_stack(domain, execution_of(receiver))) {
-    // It begins on the place of this one, and must not fail for lack of memory.
-    make_empty_data_stack(execution_of(receiver));
-  }
-  free_data_stack(std::exchange(execution.data_stack, nullptr));
+  if (receiver.status == Status::New) domain.data_stack.add_user();  // cannot fail here
+  domain.data_stack.end(node);
   TEALETPP_CHECK(is_empty(execution));
   return out;
 }
@@ -262,11 +261,11 @@ TEALETPP_NOINLINE PyObject* fail(Tealet* target, Errc code, Message out) {
 TEALETPP_NOINLINE PyObject* transfer_to_new(Tealet* target, Message out) {
   PythonDomain& domain = *target->domain;
   Node& node = *target->node;
-  if (!make_data_stack(domain, execution_of(node))) return fail(target, Errc::memory, out);
+  if (!domain.data_stack.add_user()) return fail(target, Errc::memory, out);
   const Errc code =
       with_paused_state(target, out, [&] { return code_of(domain.switch_to(node, out)); });
   if (code == Errc::ok) return receive(domain);
-  free_data_stack(std::exchange(execution_of(node).data_stack, nullptr));
+  domain.data_stack.remove_user();
   return fail(target, code, out);
 }
 
@@ -324,14 +323,14 @@ PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, Py
   if (!prepared) return nullptr;
   execution.arguments = owned;
   Errc code = Errc::memory;
-  if (make_data_stack(domain, execution)) {
+  if (domain.data_stack.add_user()) {
     domain.call = call;
     code = with_paused_state(target, Message{}, [&] {
       return code_of(domain.switch_to(*target->node, {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);
     domain.call = Call{};
-    free_data_stack(std::exchange(execution.data_stack, nullptr));
+    domain.data_stack.remove_user();
   }
   return fail(target, code, {Signal::value, std::exchange(execution.arguments, nullptr)});
 }

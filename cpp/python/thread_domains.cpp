@@ -202,7 +202,7 @@ bool ThreadDomains::is_retained(const PythonDomain& domain) const noexcept {
 void ThreadDomains::retain(PythonDomain& domain) {
   TEALETPP_CHECK(domain.on_thread == this);
   TEALETPP_CHECK(!discards_.empty() || unlisted_discards_ > 0);
-  TEALETPP_CHECK(!is_retained(domain));
+  if (is_retained(domain)) return;
   Py_INCREF(domain.main_tealet->object);
   domain.retained_before = std::exchange(retained_, &domain);
 }
@@ -254,6 +254,7 @@ void ThreadDomains::end_discarding(int number) {
   if (!discards_.empty() || unlisted_discards_ > 0) return;
   while (PythonDomain* const domain = retained_) {
     retained_ = std::exchange(domain->retained_before, nullptr);
+    domain->data_stack.free_memory();
     Py_DECREF(domain->main_tealet->object);
   }
 }

@@ -47,8 +47,8 @@ class ThreadDomains {
   void end_discarding(int number);
   // Whether any is under way.
   bool is_discarding() const noexcept { return !discards_.empty() || unlisted_discards_ != 0; }
-  // Keeps `domain` until no discard is under way: one of them may still free a data stack in its
-  // memory. Call it in a discard, once for a domain.
+  // Keeps `domain` until no discard is under way: one of them may still drop frames in its memory.
+  // Call it in a discard.
   void retain(PythonDomain& domain);
   // Call it before `tealet` is discarded, because the discards that run in it never end. Returns
   // whether they were discarding domains: then discard_orphaned() discards these domains again.

@@ -6,6 +6,8 @@
 //   another one on the same thread.
 // - `calls_can_be_refused`, a constexpr bool: whether a call raises MemoryError, and does nothing
 //   else, if there is no memory for its frame.
+// - `frames_are_read_while_code_runs`, a constexpr bool: whether `f_locals` of a frame object keeps
+//   a pointer to the frame while it drops values that it returned before, which runs any code.
 // - `lazy_dicts_are_fast`, a constexpr bool: whether the interpreter has a specialised call of a
 //   method for an object that can have a dict of attributes, and has none.
 // - `PausedFields`, a class: the fields of the thread state that differ between versions, put away
@@ -40,9 +42,6 @@ inline PyObject* take_raised();
 inline void set_raised(PyObject* exception);
 
 // --- frames ---
-
-// Words on the data stack that a frame of `code` takes.
-inline std::size_t words_of_code(const PyCodeObject* code) noexcept;
 
 inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept;
 inline void set_running_frame(PyThreadState* thread, _PyInterpreterFrame* frame) noexcept;

@@ -41,10 +41,6 @@ inline void set_raised(PyObject* exception) {
 
 // --- frames ---
 
-inline std::size_t words_of_code(const PyCodeObject* code) noexcept {
-  return static_cast<std::size_t>(code->co_nlocalsplus + code->co_stacksize) + FRAME_SPECIALS_SIZE;
-}
-
 inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept {
   return thread->cframe->current_frame;
 }
@@ -182,6 +178,8 @@ constexpr bool collections_nest = false;
 
 // Some instructions drop references that are not theirs then.
 constexpr bool calls_can_be_refused = false;
+
+constexpr bool frames_are_read_while_code_runs = true;
 
 // Its specialised LOAD_METHOD handles types without a dict, and objects that have one.
 constexpr bool lazy_dicts_are_fast = false;

@@ -28,10 +28,6 @@ inline void set_raised(PyObject* exception) {
 
 // --- frames ---
 
-inline std::size_t words_of_code(const PyCodeObject* code) noexcept {
-  return static_cast<std::size_t>(code->co_framesize);
-}
-
 inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept {
   return thread->cframe->current_frame;
 }
@@ -134,6 +130,8 @@ constexpr bool collections_nest = true;
 
 // The function that was called leaks.
 constexpr bool calls_can_be_refused = false;
+
+constexpr bool frames_are_read_while_code_runs = true;
 
 constexpr bool lazy_dicts_are_fast = true;
 

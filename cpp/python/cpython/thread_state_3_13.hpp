@@ -29,10 +29,6 @@ inline void set_raised(PyObject* exception) {
 
 // --- frames ---
 
-inline std::size_t words_of_code(const PyCodeObject* code) noexcept {
-  return static_cast<std::size_t>(code->co_framesize);
-}
-
 inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept {
   return thread->current_frame;
 }
@@ -132,6 +128,8 @@ inline bool is_finalizing() noexcept { return Py_IsFinalizing() != 0; }
 constexpr bool collections_nest = false;
 
 constexpr bool calls_can_be_refused = true;
+
+constexpr bool frames_are_read_while_code_runs = false;
 
 constexpr bool lazy_dicts_are_fast = true;
 

@@ -66,10 +66,6 @@ class TEALET_API CountingAllocator : public std::pmr::memory_resource {
   // is allocated and freed again and again.
   [[nodiscard]] void* try_allocate_large(std::size_t bytes) noexcept;
   void deallocate_large(void* block, std::size_t bytes) noexcept;
-  // Returns all but the first `smaller` bytes of a block of try_allocate(), which stays in its
-  // place. From then on it has `smaller` bytes. False, and nothing has changed, unless upstream is
-  // malloc_resource() and malloc() can do that.
-  bool try_shrink(void* block, std::size_t bytes, std::size_t smaller) noexcept;
 
   // Counts `bytes` bytes, as one block, that the owner of this allocator has allocated from
   // upstream itself. They stay counted.

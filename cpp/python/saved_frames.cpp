@@ -1,0 +1,167 @@
+#include "python/saved_frames.hpp"
+
+#include <cstring>
+
+#include "core/check.hpp"
+#include "python/shared_chunk.hpp"
+
+namespace tealetpp {
+
+namespace {
+
+bool is_shared(const DataStackChunk* chunk) noexcept { return SharedChunk::of(chunk) != nullptr; }
+
+// Corrects what points to the frames of a chain that were copied. `pieces` has the piece that is
+// the newest, and goes on to older ones: older frames lie in older pieces.
+template <class Pieces>
+void correct_pointers(_PyInterpreterFrame** link, Pieces pieces) noexcept {
+  while (_PyInterpreterFrame* const frame = *link) {
+    Pieces at = pieces;
+    if (frame->owner != FRAME_OWNED_BY_THREAD || !at.find(frame)) {
+      link = &frame->previous;
+      continue;
+    }
+    pieces = at;
+    _PyInterpreterFrame* const moved = pieces.piece().moved(frame);
+    *link = moved;
+    if (moved->frame_obj != nullptr) moved->frame_obj->f_frame = moved;
+    link = &moved->previous;
+  }
+}
+
+}  // namespace
+
+// The pieces of a data stack and their places in a block, the newest first.
+class SavedFrames::Saving {
+ public:
+  Saving(SavedFrames& block, DataStackPosition position) noexcept
+      : chunk_(position.chunk), piece_{nullptr, position.top, block.words() + block.shape_.words} {
+    begin_piece();
+  }
+
+  const FramePiece& piece() const noexcept { return piece_; }
+  const DataStackChunk* chunk() const noexcept { return chunk_; }
+  bool go_to_older() noexcept {
+    chunk_ = previous_chunk(chunk_);
+    if (chunk_ == nullptr) return false;
+    piece_.end = end_of_frames(chunk_);
+    begin_piece();
+    return true;
+  }
+  bool find(const void* address) noexcept {
+    while (!piece_.has(address) || !is_shared(chunk_)) {
+      if (!go_to_older()) return false;
+    }
+    return true;
+  }
+
+ private:
+  void begin_piece() noexcept {
+    piece_.begin = begin_of_frames(chunk_);
+    if (is_shared(chunk_)) piece_.copy -= piece_.end - piece_.begin;
+  }
+
+  DataStackChunk* chunk_;
+  FramePiece piece_;
+};
+
+// The opposite: the pieces of a block and their places in the data stack, the newest first.
+class SavedFrames::Restoring {
+ public:
+  Restoring(const SavedFrames& block, DataStackChunk* first) noexcept
+      : block_(&block), first_(first), left_(block.shape_.further) {
+    piece_.begin = block.words() + block.shape_.words;
+    begin_piece();
+  }
+
+  const FramePiece& piece() const noexcept { return piece_; }
+  bool go_to_older() noexcept {
+    if (left_ == 0) return false;
+    --left_;
+    begin_piece();
+    return true;
+  }
+  bool find(const void* address) noexcept {
+    while (!piece_.has(address)) {
+      if (!go_to_older()) return false;
+    }
+    return true;
+  }
+
+ private:
+  void begin_piece() noexcept {
+    piece_.end = piece_.begin;
+    if (left_ == 0) {
+      piece_.begin = block_->words();
+      piece_.copy = begin_of_frames(first_);
+    } else {
+      const Further& further = block_->further()[left_ - 1];
+      piece_.begin -= further.words;
+      piece_.copy = begin_of_frames(further.chunk);
+    }
+  }
+
+  const SavedFrames* block_;
+  DataStackChunk* first_;
+  std::uint32_t left_;  // chunks beyond the first that this one or older ones are
+  FramePiece piece_{};
+};
+
+SavedFrames::Shape SavedFrames::shape_of(DataStackPosition position) noexcept {
+  std::size_t words = 0;
+  Shape shape;
+  for (DataStackChunk* chunk = position.chunk;;) {
+    if (is_shared(chunk)) words += position.top - begin_of_frames(chunk);
+    chunk = previous_chunk(chunk);
+    if (chunk == nullptr) break;
+    position.top = end_of_frames(chunk);
+    ++shape.further;
+  }
+  shape.words = static_cast<std::uint32_t>(words);
+  return shape;
+}
+
+void SavedFrames::save_pieces(DataStackPosition position, _PyInterpreterFrame*& newest) noexcept {
+  TEALETPP_CHECK(shape_of(position) == shape_ && shape_.further != 0);
+  Saving saving(*this, position);
+  const Saving newest_piece = saving;
+  for (std::uint32_t i = shape_.further;; --i) {
+    const FramePiece& piece = saving.piece();
+    const bool shared = is_shared(saving.chunk());
+    const auto count = static_cast<std::size_t>(piece.end - piece.begin);
+    if (shared) std::memcpy(piece.copy, piece.begin, count * sizeof(PyObject*));
+    if (i == 0) break;
+    further()[i - 1] = {const_cast<DataStackChunk*>(saving.chunk()), shared ? count : 0,
+                        const_cast<PyObject**>(piece.end)};
+    saving.go_to_older();
+  }
+  correct_pointers(&newest, newest_piece);
+}
+
+DataStackPosition SavedFrames::restore_pieces(DataStackChunk* first,
+                                              _PyInterpreterFrame*& newest) const noexcept {
+  std::size_t in_first = shape_.words;
+  for (std::uint32_t i = 0; i < shape_.further; ++i) in_first -= further()[i].words;
+  PyObject** source = words();
+  std::memcpy(begin_of_frames(first), source, in_first * sizeof(PyObject*));
+  DataStackPosition position{first, begin_of_frames(first) + in_first};
+  source += in_first;
+  for (std::uint32_t i = 0; i < shape_.further; ++i) {
+    const Further& next = further()[i];
+    set_end_of_frames(position.chunk, position.top);
+    set_previous_chunk(next.chunk, position.chunk);
+    std::memcpy(begin_of_frames(next.chunk), source, next.words * sizeof(PyObject*));
+    source += next.words;
+    position = {next.chunk, next.end};
+  }
+  correct_pointers(&newest, Restoring(*this, first));
+  return position;
+}
+
+PyObject** SavedFrames::saved_word(DataStackPosition position,
+                                   const PyObject* const* address) noexcept {
+  Saving saving(*this, position);
+  return saving.find(address) ? saving.piece().moved(const_cast<PyObject**>(address)) : nullptr;
+}
+
+}  // namespace tealetpp

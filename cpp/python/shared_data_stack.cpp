@@ -1,0 +1,290 @@
+#include "python/shared_data_stack.hpp"
+
+#include <new>
+#include <utility>
+
+#include "core/check.hpp"
+#include "core/without_limit.hpp"
+#include "python/census.hpp"
+#include "python/exceptions.hpp"
+#include "python/python_domain.hpp"
+
+namespace tealetpp {
+
+namespace {
+
+bool is_within_limit(const tealet::CountingAllocator& memory) noexcept {
+  return memory.bytes_from_upstream() <= memory.limit();
+}
+
+// The domain that was opened in `node` and one of whose tealets runs there; nullptr if there is
+// none, or if `node` is nullptr.
+PythonDomain* domain_entered_in(const Node* node) noexcept {
+  return node != nullptr && node->hosts ? domain_entered_from(*node) : nullptr;
+}
+
+// Where the newest frame of a paused tealet is recorded: if a tealet of another domain runs inside
+// `node`, as that of the other domain's main.
+_PyInterpreterFrame*& newest_frame(Node& node) noexcept {
+  PythonDomain* const entered = domain_entered_in(&node);
+  return execution_of(entered != nullptr ? entered->main() : node).paused_frame;
+}
+
+// Whether anything else refers to the object of a frame in the chain.
+bool has_held_frame(const _PyInterpreterFrame* newest) noexcept {
+  const _PyInterpreterFrame* frame = newest;
+  while (frame != nullptr && (frame->frame_obj == nullptr || Py_REFCNT(frame->frame_obj) < 2)) {
+    frame = frame->previous;
+  }
+  return frame != nullptr;
+}
+
+}  // namespace
+
+bool SharedDataStack::add_user() noexcept {
+  if (first_ == nullptr) {
+    const std::size_t bytes = SharedChunk::block_size(usual_chunk_size);
+    void* const block = domain_.memory().try_allocate_large(bytes);
+    if (block == nullptr) return false;
+    SharedChunk* const chunk = add_chunk(block, usual_chunk_size);
+    make_first_chunk(chunk->chunk(), chunk->size);
+    chunk->in_use = true;
+  }
+  ++first_->users;
+  return true;
+}
+
+void SharedDataStack::remove_user() noexcept {
+  TEALETPP_CHECK(first_ != nullptr && first_->users > 0);
+  release(*first_);
+}
+
+void SharedDataStack::begin(PyThreadState* thread, Node& node,
+                            PyObject* const*& arguments) noexcept {
+  TEALETPP_CHECK(first_ != nullptr && first_->users > 0);
+  TEALETPP_CHECK(execution_of(node).saved_frames == nullptr);
+  if (in_place_ != nullptr) {
+    SavedFrames* const saved = execution_of(*in_place_).saved_frames;
+    PyObject* const* const moved = saved->saved_word(in_place_end_, arguments);
+    if (moved != nullptr) arguments = moved;
+    make_room();
+  }
+  in_place_ = &node;
+  fitting_end_ = nullptr;
+  DataStackChunk* const chunk = first_->chunk();
+  use_data_stack(thread, {chunk, begin_of_frames(chunk)});
+}
+
+bool SharedDataStack::pause_slow(const PyThreadState* thread, Node& node, bool exempt) {
+  TEALETPP_CHECK(in_place_ == &node);
+  in_place_end_ = record_end(thread, &node);
+  fitting_end_ = nullptr;
+  if (!reserve(node, exempt)) return false;
+  if (in_place_end_.chunk == first_->chunk()) fitting_end_ = in_place_end_.top;
+  return true;
+}
+
+// If a tealet of another domain runs inside `node`, the frames of `node` end where those of the
+// other domain's main do.
+DataStackPosition SharedDataStack::record_end(const PyThreadState* thread,
+                                              const Node* node) noexcept {
+  PythonDomain* const entered = domain_entered_in(node);
+  if (entered == nullptr) return data_stack_position(thread);
+  SharedDataStack& inner = entered->data_stack;
+  inner.in_place_end_ = inner.record_end(thread, entered->current_or_null());
+  inner.fitting_end_ = nullptr;  // the block was not allocated for that
+  return inner.main_;
+}
+
+DataStackPosition SharedDataStack::end_of(const Node* node) const noexcept {
+  PythonDomain* const entered = domain_entered_in(node);
+  return entered != nullptr ? entered->data_stack.end_of(entered->current_or_null())
+                            : in_place_end_;
+}
+
+bool SharedDataStack::reserve(Node& node, bool exempt) {
+  const SavedFrames::Shape shape = SavedFrames::shape_of(in_place_end_);
+  tealet::CountingAllocator& memory = domain_.memory();
+  const tealet::core::WithoutLimit lifted(memory, exempt);
+  SavedFrames*& saved = execution_of(node).saved_frames;
+  if (saved == nullptr || !(saved->shape() == shape)) {
+    const std::size_t before = saved != nullptr ? saved->block_size() : 0;
+    free(std::exchange(saved, nullptr));
+    void* const block = memory.try_allocate(shape.block_size());
+    if (block == nullptr) return false;
+    saved = ::new (block) SavedFrames(shape);
+    domain_.totals().data_stack_made(saved->block_size());
+    if (before != 0 && before < saved->block_size()) domain_.totals().data_stack_grown();
+  }
+  // A call that could not be refused may have taken a chunk past the limit.
+  if (TEALET_LIKELY(is_within_limit(memory))) return true;
+  memory.trim();
+  return is_within_limit(memory);
+}
+
+void SharedDataStack::resume_slow(PyThreadState* thread, Node& node) noexcept {
+  if (in_place_ != &node) {
+    if (in_place_ != nullptr) make_room();
+    restore(node);
+  }
+  use_data_stack(thread, end_of(&node));
+}
+
+void SharedDataStack::restore(Node& node) noexcept {
+  TEALETPP_CHECK(in_place_ == nullptr);
+  const SavedFrames& saved = *execution_of(node).saved_frames;
+  saved.for_each_further([](DataStackChunk* chunk) {
+    if (SharedChunk* const shared = SharedChunk::of(chunk)) shared->in_use = true;
+  });
+  in_place_end_ = saved.restore(first_->chunk(), newest_frame(node));
+  fitting_end_ = in_place_end_.chunk == first_->chunk() ? in_place_end_.top : nullptr;
+  in_place_ = &node;
+}
+
+void SharedDataStack::make_room() noexcept {
+  if (frames_are_read_while_code_runs && domain_.previous() == &domain_.main() &&
+      has_held_frame(newest_frame(*in_place_))) {
+    main_may_look_at_ = in_place_;
+  }
+  move_out();
+}
+
+void SharedDataStack::return_for_main() noexcept {
+  Node& node = *std::exchange(main_may_look_at_, nullptr);
+  if (in_place_ == &node) return;
+  if (in_place_ != nullptr) move_out();
+  restore(node);
+}
+
+void SharedDataStack::move_out() noexcept {
+  Node& node = *std::exchange(in_place_, nullptr);
+  SavedFrames& saved = *execution_of(node).saved_frames;
+  saved.save(in_place_end_, newest_frame(node));
+  saved.for_each_further([](DataStackChunk* chunk) {
+    if (SharedChunk* const shared = SharedChunk::of(chunk)) shared->in_use = false;
+  });
+}
+
+void SharedDataStack::end(Node& node) noexcept {
+  TEALETPP_CHECK(in_place_ == &node);
+  in_place_ = nullptr;
+  fitting_end_ = nullptr;
+  if (main_may_look_at_ == &node) main_may_look_at_ = nullptr;
+  free(std::exchange(execution_of(node).saved_frames, nullptr));
+  remove_user();
+}
+
+SavedFrames* SharedDataStack::end_paused(Node& node) noexcept {
+  SavedFrames* const saved = std::exchange(execution_of(node).saved_frames, nullptr);
+  if (saved == nullptr) return nullptr;
+  if (main_may_look_at_ == &node) main_may_look_at_ = nullptr;
+  if (in_place_ == &node) {
+    execution_of(node).saved_frames = saved;
+    move_out();
+    execution_of(node).saved_frames = nullptr;
+  }
+  saved->for_each_further([this](DataStackChunk* chunk) {
+    if (SharedChunk* const shared = SharedChunk::of(chunk)) release(*shared);
+  });
+  remove_user();
+  return saved;
+}
+
+void SharedDataStack::free(SavedFrames* saved) noexcept {
+  if (saved == nullptr) return;
+  const std::size_t bytes = saved->block_size();
+  domain_.totals().data_stack_freed(bytes);
+  domain_.memory().deallocate(saved, bytes);
+}
+
+void SharedDataStack::abandon_running(const PyThreadState* thread, bool others_free_it) noexcept {
+  others_free_chunks_ = others_free_it;
+  main_may_look_at_ = nullptr;
+  in_place_ = nullptr;
+  fitting_end_ = nullptr;
+  const DataStackChunk* chunk = thread != nullptr ? data_stack_position(thread).chunk : nullptr;
+  for (; chunk != nullptr; chunk = previous_chunk(chunk)) {
+    const SharedChunk* const shared = SharedChunk::of(chunk);
+    others_free_chunks_ |= shared != nullptr && shared->domain == domain_.number;
+  }
+}
+
+void SharedDataStack::keep(SavedFrames* saved) noexcept {
+  try {
+    kept_.push_back(saved);
+  } catch (const std::bad_alloc&) {  // it is never freed
+  }
+}
+
+void SharedDataStack::free_memory() noexcept {
+  for (SavedFrames* const saved : kept_) free(saved);
+  kept_.clear();
+  if (domain_.is_open()) return;
+  while (first_ != nullptr && !others_free_chunks_) remove_chunk(*first_);
+}
+
+DataStackChunk* SharedDataStack::take(std::size_t size) {
+  SharedChunk* found = first_;
+  while (found != nullptr && (found->in_use || found->size < size)) found = found->next;
+  if (found == nullptr) {
+    const std::size_t bytes = SharedChunk::block_size(size);
+    void* block = domain_.memory().try_allocate_large(bytes);
+    if (TEALET_UNLIKELY(block == nullptr)) {
+      // A tealet that is being closed must unwind, and a tool must not fail in the tealet's place.
+      // A call that cannot be refused gets its chunk, and the next pause fails instead.
+      const bool exempt = !calls_can_be_refused || domain_.current_tealet->exiting != 0 ||
+                          PyThreadState_Get()->tracing != 0;
+      const tealet::core::WithoutLimit lifted(domain_.memory(), exempt);
+      if (exempt) block = domain_.memory().try_allocate_large(bytes);
+    }
+    if (TEALET_UNLIKELY(block == nullptr)) {
+      set_error(Errc::memory, domain_.current_tealet);
+      return nullptr;
+    }
+    found = add_chunk(block, size);
+  }
+  found->in_use = true;
+  ++found->users;
+  return found->chunk();
+}
+
+void SharedDataStack::give(SharedChunk& chunk) noexcept {
+  if (&chunk != first_) chunk.in_use = false;
+  release(chunk);
+}
+
+// The list begins with the first chunk of the data stack.
+SharedChunk* SharedDataStack::add_chunk(void* block, std::size_t size) noexcept {
+  auto* const chunk = ::new (block) SharedChunk(size, domain_.number);
+  domain_.totals().data_stack_made(SharedChunk::block_size(size));
+  SharedChunk** link = &first_;
+  while (*link != nullptr) link = &(*link)->next;
+  return *link = chunk;
+}
+
+void SharedDataStack::remove_chunk(SharedChunk& chunk) noexcept {
+  SharedChunk** link = &first_;
+  while (*link != &chunk) link = &(*link)->next;
+  *link = chunk.next;
+  const std::size_t bytes = SharedChunk::block_size(chunk.size);
+  chunk.~SharedChunk();
+  domain_.totals().data_stack_freed(bytes);
+  tealet::CountingAllocator& memory = domain_.memory();
+  memory.deallocate_large(&chunk, bytes);
+  // A cached block would be used again in spite of the limit.
+  if (TEALET_UNLIKELY(!is_within_limit(memory))) memory.trim();
+}
+
+void SharedDataStack::release(SharedChunk& chunk) noexcept {
+  if (--chunk.users == 0) remove_chunk(chunk);
+}
+
+std::size_t SharedDataStack::chunk_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (const SharedChunk* chunk = first_; chunk != nullptr; chunk = chunk->next) {
+    bytes += SharedChunk::block_size(chunk->size);
+  }
+  return bytes;
+}
+
+}  // namespace tealetpp

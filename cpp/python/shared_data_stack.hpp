@@ -1,0 +1,120 @@
+// The data stack of a domain: all its tealets share it, as they share the C stack.
+//
+// The frames of the tealet that runs begin at the bottom of the data stack. When it pauses, they
+// stay *in place* until another tealet of the domain runs. Then they move to a block of their size:
+// SavedFrames. Before the tealet runs again, they return to the addresses where they were.
+//
+// - Moving frames cannot fail: the block is allocated when the tealet pauses. Each paused tealet
+//   that has begun has one, and keeps it while it runs.
+// - A chunk beyond the first is kept while any tealet has frames in it, in place or saved. The
+// first
+//   one is kept while there is any tealet that has begun.
+// - A main tealet has the data stack of its callers.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "port/compiler.hpp"
+#include "python/cpython/data_stack.hpp"
+#include "python/python_tealet.hpp"
+#include "python/saved_frames.hpp"
+#include "python/shared_chunk.hpp"
+
+namespace tealetpp {
+
+class SharedDataStack {
+ public:
+  explicit SharedDataStack(PythonDomain& domain) noexcept : domain_(domain) {}
+  ~SharedDataStack() { free_memory(); }
+  SharedDataStack(const SharedDataStack&) = delete;
+  SharedDataStack& operator=(const SharedDataStack&) = delete;
+
+  // Called before a tealet begins, so that begin() cannot fail. False if there is no memory, and
+  // nothing has changed. Cannot fail if a tealet of the domain has begun and not ended.
+  bool add_user() noexcept;
+  // Rolls back add_user().
+  void remove_user() noexcept;
+
+  // `node` begins to run. `arguments` is corrected if it points to frames that move.
+  void begin(PyThreadState* thread, Node& node, PyObject* const*& arguments) noexcept;
+  // The running tealet is about to pause. False if there is no memory, or if the domain is past its
+  // limit and not `exempt` from it: the tealet must go on then.
+  bool pause(PyThreadState* thread, Node& node, bool exempt) {
+    const DataStackPosition end = data_stack_position(thread);
+    if (TEALET_LIKELY(end.top == fitting_end_ && !node.hosts)) return true;
+    if (!node.is_main()) return pause_slow(thread, node, exempt);
+    main_ = end;
+    return true;
+  }
+  // `node` runs again.
+  void resume(PyThreadState* thread, Node& node) noexcept {
+    if (TEALET_LIKELY(in_place_ == &node && !node.hosts)) {
+      use_data_stack(thread, in_place_end_);
+    } else if (node.is_main()) {
+      if (TEALET_UNLIKELY(main_may_look_at_ != nullptr)) return_for_main();
+      use_data_stack(thread, main_);
+    } else {
+      resume_slow(thread, node);
+    }
+  }
+  // The running tealet has no frames any more, and never runs again.
+  void end(Node& node) noexcept;
+  // A paused tealet never runs again. Its frames are saved from then on: the caller frees what is
+  // returned, once nothing refers to them. nullptr if it has not begun.
+  SavedFrames* end_paused(Node& node) noexcept;
+  void free(SavedFrames* saved) noexcept;
+  // The same, by free_memory().
+  void keep(SavedFrames* saved) noexcept;
+  // The running tealet never runs again, and its frames stay in place. `others_free_it`: another
+  // library frees the data stack, as the thread state does if it has it.
+  void abandon_running(const PyThreadState* thread, bool others_free_it) noexcept;
+  // Frees what was kept. If the domain is closed, also its chunks, unless others free them.
+  // Precondition: no frames are left in that memory.
+  void free_memory() noexcept;
+
+  // A chunk of `size` bytes for CPython; nullptr if there is no memory.
+  DataStackChunk* take(std::size_t size);
+  // CPython has no frames in `chunk` any more.
+  void give(SharedChunk& chunk) noexcept;
+
+  // Bytes of all chunks.
+  std::size_t chunk_bytes() const noexcept;
+
+ private:
+  bool pause_slow(const PyThreadState* thread, Node& node, bool exempt);
+  // Makes the block of `node` fit its frames.
+  bool reserve(Node& node, bool exempt);
+  TEALETPP_NOINLINE void resume_slow(PyThreadState* thread, Node& node) noexcept;
+  // Records where the frames of `node` end, which pauses, and returns that; nullptr: a tealet that
+  // was discarded.
+  DataStackPosition record_end(const PyThreadState* thread, const Node* node) noexcept;
+  // Where the frames of the execution end that resumes as that of `node`.
+  DataStackPosition end_of(const Node* node) const noexcept;
+  // Moves the frames that are in place to their block.
+  void move_out() noexcept;
+  // The same, because another tealet runs now.
+  void make_room() noexcept;
+  // Moves frames that main may be looking at back to where they were when it paused.
+  TEALETPP_NOINLINE void return_for_main() noexcept;
+  void restore(Node& node) noexcept;
+  SharedChunk* add_chunk(void* block, std::size_t size) noexcept;
+  void remove_chunk(SharedChunk& chunk) noexcept;
+  void release(SharedChunk& chunk) noexcept;
+
+  PythonDomain& domain_;
+  SharedChunk* first_ = nullptr;    // of a list
+  Node* in_place_ = nullptr;        // the tealet whose frames are in place
+  DataStackPosition in_place_end_;  // of these frames, when that tealet last paused
+  // The same, if these frames lie in the first chunk only; else nullptr. The tealet's block fits
+  // whenever its frames end there.
+  PyObject** fitting_end_ = nullptr;
+  DataStackPosition main_;  // the end of main's frames, while main is paused
+  // The tealet whose frames were in place when main paused, if something else refers to frame
+  // objects of these. See `frames_are_read_while_code_runs`.
+  Node* main_may_look_at_ = nullptr;
+  bool others_free_chunks_ = false;
+  std::vector<SavedFrames*> kept_;  // for free_memory()
+};
+
+}  // namespace tealetpp

@@ -1,0 +1,136 @@
+"""Arena allocators of others, installed before or after ours.
+
+CPython asks them for chunks of data stacks, too. What they give is not the domain's, and their
+chunks are not shared: frames there stay where they are.
+"""
+
+import textwrap
+
+import pytest
+
+from conftest import check_stats
+from extension_modules import run_python
+from tealetpp import Main
+from test_moving_frames import OFTEN, call_often, descend, small
+
+
+def bytes_of(main):
+    return main.stats().data_stack_bytes
+
+
+def goes_down(main, depth):
+    return goes_down(main, depth - 1) if depth else main.switch("paused")
+
+
+def goes_up_and_down(main, *depths):
+    for depth in depths:
+        goes_down(main, depth)
+    return "ended"
+
+
+@pytest.fixture
+def main():
+    with Main() as main:
+        if not main.stats().enabled:
+            pytest.skip("needs the statistics")
+        yield main
+
+
+@pytest.mark.rule("data-stack-counted")
+@pytest.mark.parametrize("shift", [0, 8, 16, 24, 4096])
+def test_an_arena_allocator_that_is_installed_after_ours(main, calls, shift):
+    """If it asks for other sizes than CPython, its chunks are not the domain's."""
+    before = main.tealet(goes_up_and_down)
+    before.switch(main, 150, 0, 150)
+    bytes_before = bytes_of(main)
+    calls.wrap_arenas(shift)
+    try:
+        ts = [main.tealet(goes_up_and_down) for _ in range(10)]
+        for t in ts:
+            t.switch(main, 0, 150, 700, 3)
+        before.switch()
+        for _ in range(3):
+            for t in ts:
+                t.switch()
+            check_stats(main)
+        left = main.tealet(goes_up_and_down)
+        left.switch(main, 150)
+        if shift:
+            assert bytes_of(main) < bytes_before
+        left.close()
+        for t in ts:
+            assert t.switch() == "ended"
+        before.switch()
+        assert before.switch() == "ended"
+    finally:
+        given_out = calls.unwrap_arenas()
+    assert given_out > 10
+    assert bytes_of(main) == 0
+
+
+@pytest.mark.rule("data-stack-counted")
+@pytest.mark.parametrize("shift", [0, 8, 4096])
+def test_an_arena_allocator_that_is_installed_in_the_middle(main, calls, shift):
+    given_out = []
+
+    def run(depth):
+        main.switch()
+        for number in range(OFTEN):
+            small(number)
+        if depth:
+            return run(depth - 1)
+        calls.wrap_arenas(shift)
+        try:
+            for number in range(OFTEN):
+                small(number)
+            descend(300, call_often)
+        finally:
+            given_out.append(calls.unwrap_arenas())
+        return descend(5, call_often)
+
+    t = main.tealet(run)
+    t.switch(3)
+    while t:
+        t.switch()
+    assert given_out[0] > 0
+    assert bytes_of(main) == 0
+
+
+BELOW_OURS = """
+    import sys
+    import arenas_alone
+
+    arenas_alone.wrap_arenas(int(sys.argv[1]))
+    from tealetpp import Main
+
+    def small(number):
+        a = b = c = d = e = f = g = h = i = j = k = m = number
+        return a
+
+    def deep(depth, action):
+        for number in range(20):
+            small(number)
+        return deep(depth - 1, action) if depth else action()
+
+    with Main() as main:
+        ts = [main.tealet(deep) for _ in range(20)]
+        for depth, t in enumerate(ts):
+            t.switch(depth * 20, main.switch)
+        assert main.stats().data_stack_bytes > 20 * 190 * 50 or not main.stats().enabled
+        deep(500, list)
+        kept = [[n] for n in range(200_000)]
+        for t in ts:
+            t.switch()
+        assert main.stats().data_stack_bytes == 0
+        del kept
+    print("fine")
+"""
+
+
+@pytest.mark.rule("data-stack-counted")
+@pytest.mark.parametrize("shift", [0, 16, 4096])
+def test_an_arena_allocator_that_was_installed_before_ours(capsule_calls, tmp_path, shift):
+    """Ours asks it for whatever is not a chunk of a tealet."""
+    folder = capsule_calls.__file__.rpartition("/")[0]
+    program = textwrap.dedent(BELOW_OURS)
+    assert run_python(folder, "-c", program, str(shift)).strip() == "fine"
