@@ -20,7 +20,7 @@ SOURCES = sorted(path for path in CPP.rglob("*") if path.suffix in SUFFIXES)
 # What makes the Python types. The rest of cpp/python is the engine part.
 BINDING = re.compile(
     r"\w+_types?\.[ch]pp|tealet_(attributes|costs|dict|gc|methods|name)\.[ch]pp|module\.cpp|"
-    r"capsule\.cpp|registry\.hpp|pybind11_layout\..*"
+    r"capsule\.cpp|figure_table\.hpp|registry\.hpp|pybind11_layout\..*"
 )
 
 # What a room may include of the others; itself it may always. In include/, what is below.

@@ -170,6 +170,13 @@ class Domain {
 
   Node& main() noexcept { return *main_; }
   const Node& main() const noexcept { return *main_; }
+  // Calls `visit` with each tealet but main, parents first. Precondition: the domain is open.
+  template <class Visit>
+  void for_each_tealet(Visit visit) const {
+    for (Node* node = main_->next_in_tree(); node != nullptr; node = node->next_in_tree()) {
+      visit(*node);
+    }
+  }
   Node& current() noexcept { return *current_; }
   const Node& current() const noexcept { return *current_; }
   // The tealet that switched to the running one; nullptr if there is none, or it was freed.

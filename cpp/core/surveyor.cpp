@@ -77,6 +77,12 @@ SurveyFigures Surveyor::figures() {
   return figures_;
 }
 
+SurveyFigures Surveyor::figures_of_domain() {
+  SurveyFigures found = figures();
+  found.domain_bytes = domain_.stats().bytes_allocated - found.cost.total;
+  return found;
+}
+
 std::vector<Node*> Surveyor::largest() {
   std::sort_heap(largest_.begin(), largest_.end());
   std::vector<Node*> nodes;
@@ -87,14 +93,9 @@ std::vector<Node*> Surveyor::largest() {
 
 SurveyFigures Domain::survey(std::size_t most_largest, std::vector<Node*>& largest) const {
   Surveyor surveyor(*this, most_largest);
-  if (!is_open()) return surveyor.figures();
-  for (Node* node = main_->next_in_tree(); node != nullptr; node = node->next_in_tree()) {
-    surveyor.add(*node);
-  }
-  SurveyFigures figures = surveyor.figures();
-  figures.domain_bytes = stats().bytes_allocated - figures.cost.total;
+  surveyor.add_all([](const Node&) {});
   largest = surveyor.largest();
-  return figures;
+  return surveyor.figures_of_domain();
 }
 
 }  // namespace tealet::core

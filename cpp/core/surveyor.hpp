@@ -22,8 +22,19 @@ class Surveyor {
       : domain_(domain), page_(port::page_size()), most_largest_(largest) {}
 
   void add(Node& node);
+  // Adds all tealets of the domain but main, and calls `visit` with each.
+  template <class Visit>
+  void add_all(Visit visit) {
+    if (!domain_.is_open()) return;
+    domain_.for_each_tealet([&](Node& node) {
+      add(node);
+      visit(node);
+    });
+  }
   // All but `domain_bytes`. To be called once, after the last add().
   SurveyFigures figures();
+  // The same after add_all(), with `domain_bytes`.
+  SurveyFigures figures_of_domain();
   // Those of the largest cost, the largest first; of equal ones the one that was added first.
   std::vector<Node*> largest();
 
@@ -58,7 +69,10 @@ class Surveyor {
  public:
   explicit Surveyor(const Domain&, std::size_t = 0) noexcept {}
   void add(Node&) noexcept {}
+  template <class Visit>
+  void add_all(Visit) noexcept {}
   SurveyFigures figures() noexcept { return {}; }
+  SurveyFigures figures_of_domain() noexcept { return {}; }
   std::vector<Node*> largest() noexcept { return {}; }
 };
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "core/thread_context.hpp"
-#include "python/census.hpp"
+#include "python/all_domains.hpp"
 #include "python/python_domain.hpp"
 
 namespace tealetpp {

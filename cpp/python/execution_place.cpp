@@ -1,7 +1,7 @@
 #include "python/execution_place.hpp"
 
 #include "core/check.hpp"
-#include "python/census.hpp"
+#include "python/all_domains.hpp"
 #include "python/python_domain.hpp"
 
 namespace tealetpp {

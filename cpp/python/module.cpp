@@ -32,6 +32,7 @@ PYBIND11_MODULE(_tealetpp, module) {
   tealetpp::guard_base_type();
   tealetpp::register_errors(module);
   tealetpp::register_stats(module);
+  tealetpp::register_costs(module);
   tealetpp::register_tealet(module);
   tealetpp::register_main(module);
   tealetpp::register_capi(module);

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "port/compiler.hpp"
-#include "python/census.hpp"
+#include "python/all_domains.hpp"
 #include "python/python_hooks.hpp"
 #include "python/python_tealet.hpp"
 #include "python/shared_data_stack.hpp"
@@ -123,7 +123,7 @@ class PythonDomain : public tealet::core::Domain {
   TealetList pending_;
   TealetList attempted_;
   bool close_is_pending_ = false;  // and so it owns a reference to its Main
-  CensusEntry census_entry_{*this};
+  DomainEntry entry_{*this};
 };
 
 inline bool Tealet::is_main() const noexcept { return domain->main_tealet == this; }

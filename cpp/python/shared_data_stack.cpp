@@ -5,7 +5,7 @@
 
 #include "core/check.hpp"
 #include "core/without_limit.hpp"
-#include "python/census.hpp"
+#include "python/all_domains.hpp"
 #include "python/exceptions.hpp"
 #include "python/python_domain.hpp"
 

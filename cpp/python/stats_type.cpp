@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "python/attribute.hpp"
+#include "python/figure_table.hpp"
 #include "python/guarded.hpp"
 #include "python/method_table.hpp"
 #include "python/pybind11_layout.hpp"
@@ -324,7 +325,7 @@ void set_up_difference(PyHeapTypeObject* heap) {
   heap->ht_type.tp_richcompare = guarded<compare<StatsDifference, &difference_type>>;
 }
 
-// The tables of figures for the Python part, as text.
+// The table of figures for the Python part, as text.
 //
 // The columns are those of tealetpp._report.Figure.
 constexpr std::array<std::array<const char*, 6>, stats_fields.size()> figures{{
@@ -332,22 +333,6 @@ constexpr std::array<std::array<const char*, 6>, stats_fields.size()> figures{{
   {#name, #unit, #kind, #group, label, meaning},
 #include <tealet/stats_figures.def>
 }};
-
-// The figures of one tealet. The columns are those of tealetpp._costs.Figure.
-constexpr std::array tealet_figures{
-#define TEALET_FIGURE(name, unit, kind, label, meaning) \
-  std::array<const char*, 5>{#name, #unit, #kind, label, meaning},
-#define TEALET_PYTHON_FIGURE TEALET_FIGURE
-#include <tealet/tealet_figures.def>
-};
-
-template <std::size_t columns, std::size_t count, std::size_t... column>
-py::tuple to_tuple(const std::array<std::array<const char*, columns>, count>& table,
-                   std::index_sequence<column...>) {
-  py::tuple rows(count);
-  for (std::size_t row = 0; row < count; ++row) rows[row] = py::make_tuple(table[row][column]...);
-  return rows;
-}
 
 }  // namespace
 
@@ -362,8 +347,7 @@ void register_stats(py::module_& module) {
   stats_type = reinterpret_cast<PyTypeObject*>(stats.ptr());
   difference_type = reinterpret_cast<PyTypeObject*>(difference.ptr());
 
-  module.attr("_figures") = to_tuple(figures, std::make_index_sequence<6>());
-  module.attr("_tealet_figures") = to_tuple(tealet_figures, std::make_index_sequence<5>());
+  add_figures(module, "_figures", figures);
 }
 
 }  // namespace tealetpp

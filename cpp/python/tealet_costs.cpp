@@ -2,6 +2,7 @@
 
 #include <tealet/cxx/tealet_stats.hpp>
 
+#include <array>
 #include <iterator>
 #include <new>
 #include <unordered_map>
@@ -9,11 +10,13 @@
 #include <vector>
 
 #include "core/surveyor.hpp"
+#include "python/all_domains.hpp"
 #include "python/attribute.hpp"
 #include "python/called_function.hpp"
-#include "python/census.hpp"
+#include "python/figure_table.hpp"
 #include "python/python_costs.hpp"
 #include "python/python_domain.hpp"
+#include "python/registry.hpp"
 #include "python/tealet_type.hpp"
 #include "python/without_collections.hpp"
 
@@ -171,9 +174,14 @@ class PythonSurvey {
     if (!figures_.enabled) return;
     const WithoutCollections in_this_scope;
     const EnteredDomains found_once;
-    if (domain_.is_open()) add_tealets();
-    figures_ = all_.figures();
-    figures_.domain_bytes = domain_.stats().bytes_allocated - figures_.cost.total;
+    all_.add_all([this](Node& node) { add_to_group(node); });
+    for (Node* node : all_.largest()) {
+      if (!has_object(*node)) continue;
+      Tealet* const tealet = tealet_of(*node);
+      largest_.emplace_back(tealet->object, figures_of(*tealet));
+      Py_INCREF(tealet->object);
+    }
+    figures_ = all_.figures_of_domain();
   }
 
   // The figures, domain_bytes, a list of groups, a list of the largest.
@@ -183,21 +191,12 @@ class PythonSurvey {
   }
 
  private:
-  void add_tealets() {
-    for (Node* node = domain_.main().next_in_tree(); node != nullptr; node = node->next_in_tree()) {
-      all_.add(*node);
-      PyObject* callable = execution_of(*node).function;
-      const void* const code = code_of(callable);
-      const auto [found, is_new] = groups_.try_emplace(code, domain_);
-      if (is_new) found->second.callable = Py_XNewRef(callable);
-      found->second.surveyor.add(*node);
-    }
-    for (Node* node : all_.largest()) {
-      if (!has_object(*node)) continue;
-      Tealet* const tealet = tealet_of(*node);
-      largest_.emplace_back(tealet->object, figures_of(*tealet));
-      Py_INCREF(tealet->object);
-    }
+  void add_to_group(Node& node) {
+    PyObject* callable = execution_of(node).function;
+    const void* const code = code_of(callable);
+    const auto [found, is_new] = groups_.try_emplace(code, domain_);
+    if (is_new) found->second.callable = Py_XNewRef(callable);
+    found->second.surveyor.add(node);
   }
 
   // Of tuples: a callable or None, and the figures.
@@ -241,7 +240,17 @@ class PythonSurvey {
   std::vector<std::pair<PyObject*, TealetFigures>> largest_;  // strong
 };
 
+// The columns are those of tealetpp._costs.Figure.
+constexpr std::array figures{
+#define TEALET_FIGURE(name, unit, kind, label, meaning) \
+  std::array<const char*, 5>{#name, #unit, #kind, label, meaning},
+#define TEALET_PYTHON_FIGURE TEALET_FIGURE
+#include <tealet/tealet_figures.def>
+};
+
 }  // namespace
+
+void register_costs(py::module_& module) { add_figures(module, "_tealet_figures", figures); }
 
 PyObject* method_measure(PyObject* self, PyObject* largest) {
   const std::size_t most_largest = PyLong_AsSize_t(largest);
