@@ -40,6 +40,29 @@ def main():
         yield domain
 
 
+@pytest.fixture
+def statistics(main):
+    """Skips the test where there are none. They are checked after it."""
+    if not main.stats().enabled:
+        pytest.skip("needs the statistics")
+    yield
+    check_stats(main)
+
+
+@pytest.fixture
+def move_out(main):
+    """A function that moves the frames of all paused tealets out of the data stack."""
+
+    def run():
+        while True:
+            main.switch()
+
+    t = main.tealet(run)
+    t.switch()
+    yield t.switch
+    t.close()
+
+
 @pytest.fixture(scope="session")
 def wheel():
     """The folder of the installed package, with headers, libraries and CMake files."""

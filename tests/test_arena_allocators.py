@@ -10,8 +10,10 @@ import pytest
 
 from conftest import check_stats
 from extension_modules import run_python
-from tealetpp import Main
-from test_moving_frames import OFTEN, call_often, descend, small
+from moving_frames import OFTEN, call_often, descend, refuses_to_end, small
+from tealetpp import Main, TealetError
+
+pytestmark = pytest.mark.usefixtures("statistics")
 
 
 def bytes_of(main):
@@ -26,14 +28,6 @@ def goes_up_and_down(main, *depths):
     for depth in depths:
         goes_down(main, depth)
     return "ended"
-
-
-@pytest.fixture
-def main():
-    with Main() as main:
-        if not main.stats().enabled:
-            pytest.skip("needs the statistics")
-        yield main
 
 
 @pytest.mark.rule("data-stack-counted")
@@ -134,3 +128,36 @@ def test_an_arena_allocator_that_was_installed_before_ours(capsule_calls, tmp_pa
     folder = capsule_calls.__file__.rpartition("/")[0]
     program = textwrap.dedent(BELOW_OURS)
     assert run_python(folder, "-c", program, str(shift)).strip() == "fine"
+
+
+def from_a_frame_of(words):
+    """A function that calls refuses_to_end() from a frame of so many words."""
+    names = " = ".join(f"v{n}" for n in range(words))
+    scope = {"refuses_to_end": refuses_to_end}
+    source = f"def run(main, depth):\n    {names} = None\n    return refuses_to_end(main, depth)"
+    exec(source, scope)
+    return scope["run"]
+
+
+@pytest.mark.rule("data-stack-counted")
+@pytest.mark.parametrize(
+    ("shift", "run", "depth"),
+    [(8, refuses_to_end, 500), (0, from_a_frame_of(17_000), 0), (8, from_a_frame_of(17_000), 300)],
+)
+def test_chunks_of_others_are_freed_when_their_tealet_is_discarded(calls, shift, run, depth):
+    """A frame of 17,000 words needs a chunk as large as an arena, which is not the domain's."""
+    before = calls.arenas_left()
+    calls.wrap_arenas(shift)
+    try:
+        for _ in range(3):
+            main = Main()
+            t, other = main.tealet(run), main.tealet(goes_up_and_down)
+            t.switch(main, depth)
+            assert calls.arenas_left() > before
+            other.switch(main, 500)
+            with pytest.raises(TealetError, match="refuses to end"):
+                main.close()
+            assert main.stats().bytes_allocated == 0
+            assert calls.arenas_left() == before
+    finally:
+        assert calls.unwrap_arenas() > 0

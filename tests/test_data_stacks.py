@@ -1,7 +1,6 @@
 """Data stacks: what frames of paused tealets take is counted, and is no more than they need."""
 
 import functools
-import gc
 import re
 import shutil
 import subprocess
@@ -13,7 +12,10 @@ from collections import Counter
 import pytest
 
 from conftest import check_stats
-from tealetpp import Main, TealetError, TealetExit
+from moving_frames import refuses_to_end
+from tealetpp import Main, TealetError
+
+pytestmark = pytest.mark.usefixtures("statistics")
 
 CHUNK = 16 * 1024 + 48  # the block of a chunk of usual size, with its header
 
@@ -70,6 +72,10 @@ def descend(main, depth):
     return main.switch("paused")
 
 
+def go_down(depth, then):
+    return go_down(depth - 1, then) if depth else then()
+
+
 def goes_up_and_down(main, *depths):
     for depth in depths:
         descend(main, depth)
@@ -82,14 +88,6 @@ def bytes_of(main):
 
 def frame_bytes(t):
     return t.stats().data_stack_bytes
-
-
-@pytest.fixture
-def main():
-    with Main() as main:
-        if not main.stats().enabled:
-            pytest.skip("needs the statistics")
-        yield main
 
 
 @pytest.mark.rule("data-stack-exact")
@@ -219,6 +217,38 @@ def test_one_that_went_deep_changes_nothing_for_the_others(main):
     assert each() == usual
 
 
+def with_variables(count):
+    """A function with a frame of so many words that calls another one."""
+    names = " = ".join(f"v{n}" for n in range(count))
+    scope = {}
+    exec(f"def call(then, *rest):\n    {names} = None\n    return then(*rest)", scope)
+    return scope["call"]
+
+
+@pytest.mark.rule("data-stack-chunks")
+@pytest.mark.parametrize("count", [1_900, 2_900, 5_000, 9_000])
+def test_a_chunk_for_a_large_frame_is_not_used_as_one_of_usual_size(main, count):
+    """CPython writes the size that it asked for into the chunk."""
+    large = with_variables(count)
+
+    def run():
+        return large(inside)
+
+    def inside():
+        main.switch()
+        return go_down(400, lambda: large(go_down, 300, main.switch))
+
+    t, other = main.tealet(run), main.tealet(goes_up_and_down)
+    t.switch()
+    other.switch(main, 300)
+    t.switch()
+    blocks = frame_bytes(t), frame_bytes(other)
+    assert check_stats(main).data_stack_bytes - sum(blocks) > max(blocks)
+    assert other.switch() == "ended"
+    assert t.switch(t) is t
+    assert bytes_of(main) == 0
+
+
 @pytest.mark.rule("data-stack-exact")
 def test_a_closed_tealet_unwinds_its_deep_frames(main):
     unwound = []
@@ -238,18 +268,8 @@ def test_a_closed_tealet_unwinds_its_deep_frames(main):
 @pytest.mark.rule("data-stack-exact")
 def test_a_tealet_that_refuses_to_end():
     main = Main()
-
-    def never_ends(depth):
-        if depth:
-            return never_ends(depth - 1)
-        while True:
-            try:
-                main.switch()
-            except TealetExit:
-                pass
-
-    t = main.tealet(never_ends)
-    t.switch(50)
+    t = main.tealet(refuses_to_end)
+    t.switch(main, 50)
     deep = check_stats(main).data_stack_bytes
     with pytest.raises(TealetError, match="refuses to end"):
         t.close()
@@ -393,241 +413,6 @@ def test_a_stack_that_is_saved_further_has_grown(main):
     assert main.stats().stack_grows >= before.stack_grows
 
 
-# --- the memory limit ---
-
-
-class Callee:
-    def method(self, number):
-        return number
-
-    def __call__(self, number):
-        return number
-
-    @property
-    def attribute(self):
-        return 1
-
-    def __getitem__(self, key):
-        return key
-
-
-def small(number):
-    return number
-
-
-CALLS = {
-    "function": "small(thing)",
-    "keyword": "small(number=thing)",
-    "method": "callee.method(thing)",
-    "object": "callee(thing)",
-    "through C": "list(map(small, [thing]))",
-    "unpacked": "small(*(thing,))",
-    "unpacked keywords": "small(**{'number': thing})",
-    "property": "callee.attribute",
-    "item": "callee[thing]",
-    "class body": "exec('class C: pass')",
-}
-
-
-# CPython 3.11 crashes when a call is refused its chunk, and 3.12 leaks the function. So there the
-# call gets it, and the next pause is refused.
-REFUSES_CALLS = sys.version_info >= (3, 13)
-
-
-def go_down(depth, then):
-    return go_down(depth - 1, then) if depth else then()
-
-
-def padded(words):
-    """Calls ``go_down(depth, then)`` from a frame with so many words more."""
-    names = " = ".join(f"v{n}" for n in range(words + 1))
-    scope = {"go_down": go_down}
-    exec(f"def call(depth, then):\n    {names} = None\n    return go_down(depth, then)", scope)
-    return scope["call"]
-
-
-@pytest.mark.rule("memory-limit")
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_past_the_limit_nothing_is_lost(call):
-    """Calls of all kinds at the end of the first chunk, when a second one is past the limit."""
-    callee, thing = Callee(), object()
-    scope = {"small": small, "callee": callee, "thing": thing}
-    exec(
-        f"def run():\n    refused = 0\n    for _ in range(10):\n        try:\n"
-        f"            {call}\n        except MemoryError:\n"
-        f"            refused += 1\n    return refused\n",
-        scope,
-    )
-    for _ in range(20):
-        assert scope["run"]() == 0  # the interpreter specialises the call
-    gc.collect()
-    watched = [small, thing, callee, Callee.method, Callee.__call__, Callee.__getitem__]
-    before = [sys.getrefcount(each) for each in watched]
-    outcomes = Counter()
-    with Main(memory_limit=30_000) as main:
-        for function in map(padded, range(16)):
-            for depth in range(90, 190):
-                try:
-                    outcomes[main.tealet(function).switch(depth, scope["run"])] += 1
-                except MemoryError:
-                    outcomes["no place for run()"] += 1
-                stats = main.stats()
-                assert stats.bytes_allocated + stats.bytes_cached <= 30_000
-        assert main.stats().bytes_allocated_peak <= 30_000 or not REFUSES_CALLS
-    assert outcomes[0] > 100
-    assert set(outcomes) == ({0, 10, "no place for run()"} if REFUSES_CALLS else {0})
-    assert [sys.getrefcount(each) for each in watched] == before
-
-
-@pytest.mark.rule("memory-limit")
-@pytest.mark.parametrize("depth", [0, 10, 300])
-def test_past_the_limit_a_deep_tealet_cannot_pause(depth):
-    refused = []
-    with Main() as main:
-        shallow = main.tealet(goes_up_and_down)
-        shallow.switch(main, 0)
-        limit = main.stats().bytes_allocated + 700
-
-    def run(depth):
-        try:
-            descend(main, depth)
-        except MemoryError as error:
-            refused.append(str(error))
-        return sum(map(small, range(10)))
-
-    with Main(memory_limit=limit) as main:
-        t = main.tealet(run)
-        if depth:
-            assert t.switch(depth) == 45
-            assert len(refused) == 1
-            if depth == 10 or not REFUSES_CALLS:  # not a call, of which CPython says nothing
-                assert re.search(rf"\d+ bytes of {limit}\b", refused[0])
-        else:
-            assert t.switch(depth) == "paused"  # what it needs fits
-            assert t.switch() == 45
-        stats = check_stats(main)
-        assert stats.data_stack_bytes == 0
-        assert stats.bytes_allocated + stats.bytes_cached <= limit
-        # The domain can be used as before.
-        assert main.tealet(lambda: main.switch("unharmed")).switch() == "unharmed"
-
-
-@pytest.mark.rule("memory-limit")
-def test_a_tealet_that_cannot_pause_goes_on_and_pauses_later():
-    with Main(memory_limit=30_000) as main:
-
-        def run():
-            refused = 0
-            for depth in (0, 90, 0, 90, 0):
-                try:
-                    descend(main, depth)
-                except MemoryError:
-                    refused += 1
-            return refused
-
-        t, other = main.tealet(run), main.tealet(goes_up_and_down)
-        other.switch(main, 0, 5)
-        for _ in range(3):
-            t.switch()
-            check_stats(main)
-        other.switch()
-        assert t.switch() == 2
-
-
-@pytest.mark.rule("memory-limit")
-def test_a_tealet_that_has_its_block_cannot_pause_past_the_limit():
-    def run():
-        descend(main, 300)
-        fill = []
-        with pytest.raises(MemoryError):
-            while True:
-                fill.append(main.tealet())
-        with pytest.raises(MemoryError):
-            descend(main, 300)
-        return len(fill)
-
-    with Main(memory_limit=150_000) as main:
-        t = main.tealet(run)
-        assert t.switch() == "paused"
-        assert t.switch() > 100
-        stats = check_stats(main)
-        assert stats.bytes_allocated + stats.bytes_cached <= 150_000
-
-
-@pytest.mark.rule("memory-limit")
-def test_closing_is_not_refused_past_the_limit():
-    unwound = []
-
-    def paused():
-        try:
-            main.switch()
-        finally:
-            unwound.append("paused")
-
-    def closes(depth, t):
-        if depth:
-            return closes(depth - 1, t)
-        return t.close()
-
-    with Main(memory_limit=30_000) as main:
-        ts = [main.tealet(paused) for _ in range(3)]
-        for t in ts:
-            t.switch()
-        try:
-            main.tealet(closes).switch(200, ts[0])
-        except MemoryError:
-            assert REFUSES_CALLS
-        else:
-            assert unwound == ["paused"]
-    assert unwound == ["paused"] * 3
-
-
-@pytest.mark.rule("memory-limit")
-def test_a_trace_function_does_not_use_up_the_limit():
-    peaks = []
-
-    def deep(depth):
-        return deep(depth - 1) if depth else main.stats().bytes_allocated
-
-    def trace(frame, event, arg):
-        small(1)
-        return trace
-
-    with Main(memory_limit=40_000) as main:
-        sys.settrace(trace)
-        try:
-            peaks.append(main.tealet(deep).switch(2))
-        finally:
-            sys.settrace(None)
-        stats = main.stats()
-        assert stats.bytes_allocated + stats.bytes_cached <= 40_000
-    assert peaks[0] > 0
-
-
-@pytest.mark.rule("memory-closing")
-def test_closing_may_call_functions_at_the_limit():
-    log = []
-    with Main(memory_limit=30_000) as main:
-
-        def run():
-            try:
-                main.switch()
-            finally:
-                log.append(descends(300))
-
-        def descends(depth):
-            return descends(depth - 1) if depth else "unwound"
-
-        t = main.tealet(run)
-        t.switch()
-        fill = []
-        with pytest.raises(MemoryError):
-            while True:
-                fill.append(main.tealet())
-        t.close()
-        assert log == ["unwound"]
-
-
 # --- system calls ---
 
 COLD_SIMULATION = """
@@ -669,7 +454,7 @@ def can_trace():
 
 @pytest.mark.skipif(not can_trace(), reason="needs strace, and permission to trace")
 def test_a_simulation_maps_no_memory_for_each_call(tmp_path):
-    """90,000 pauses in calls that do not fit their tealets' first chunks."""
+    """90,000 pauses three calls deeper than the first."""
     log = tmp_path / "log"
     done = subprocess.run(
         ["strace", "-f", "-o", log, sys.executable, "-c", textwrap.dedent(COLD_SIMULATION)],

@@ -54,7 +54,8 @@ struct Hooks {
   void (*close)(Domain& domain);
   // `child` has a new parent. May be nullptr.
   void (*reparented)(Node& child);
-  // Bytes of the data stack of a tealet, in memory of its domain. nullptr if the API has none.
+  // Bytes of a tealet's part of the data stack, in memory of its domain. nullptr if the API has
+  // none.
   std::size_t (*data_stack_bytes)(Node& node) = nullptr;
   // Whether the API reports which tealet runs: Nesting::correct_running(). Otherwise the engine can
   // only look at the stack to find out that another library has moved it: may_be_on_stack().

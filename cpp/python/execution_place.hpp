@@ -9,7 +9,7 @@
 
 namespace tealetpp {
 
-// Where the frames and the data stack of an execution are.
+// Where the frames of an execution are.
 struct Place {
   const Execution* put_away = nullptr;    // here
   const PyThreadState* thread = nullptr;  // or here; both are nullptr if that is unknown

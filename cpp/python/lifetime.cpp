@@ -54,15 +54,15 @@ void discard_tealet(Tealet* tealet) {
     domain.data_stack.abandon_running(domain.thread, thread.is_ending() && has_greenlet());
     thread.retain(domain);
   } else if (hosts && saved != nullptr) {
-    // If a tealet of another domain runs inside this one, that domain has put away frames of this
-    // one, and drops them when it is discarded.
+    // If a tealet of another domain runs inside this one, that domain's main owns the frames of
+    // this one, and drops them when it is discarded.
     domain.data_stack.keep(saved);
     thread.retain(domain);
   }
   // From here on it cannot be resumed.
   domain.discard(node);
   drop_paused(left);
-  if (!hosts) domain.data_stack.free(saved);
+  if (!hosts) domain.data_stack.free_ended(saved);
   // Domains that were opened in it can never be used again.
   if (hosts || leaves_some) thread.discard_orphaned();
   thread.end_discarding(discard);

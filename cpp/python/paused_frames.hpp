@@ -11,8 +11,8 @@ namespace tealetpp {
 void add_pausing_method(PyObject* descriptor);
 
 // Ends `execution`, which is paused and never runs again: drops all references of it and its
-// frames. If something else refers to a frame object, such as a
-// traceback, that object takes its frame over. Any code may run.
+// frames. If something else refers to a frame object, such as a traceback, that object takes its
+// frame over. Any code may run.
 //
 // References that C functions own leak, because only the C stack has them. So do intermediate
 // values of the Python expressions that called these functions. But those of the newest frame are

@@ -1,4 +1,5 @@
-// What a tealet of Python takes beside its C stack: its data stack, its Python frames, its object.
+// What a tealet of Python takes beside its C stack: its saved frames, how many they are, its
+// object.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
@@ -10,11 +11,10 @@
 
 namespace tealetpp {
 
-// Bytes of the data stack of `node`, not counting chunks of other domains. 0 if it is main, whose
-// data stack is not the domain's, or if the place of its data stack is unknown here: it runs, and
-// its domain cannot be used here.
+// Bytes of the block for the Python frames of `node`. 0 if it is main or has never paused.
 std::size_t data_stack_bytes_of(tealet::core::Node& node);
-// How many Python frames it has; 0 under the same conditions.
+// How many Python frames it has. 0 if it is main, or if that is unknown: it runs, and its domain
+// cannot be used here.
 std::size_t python_depth_of(tealet::core::Node& node);
 
 // Bytes of a Python object as sys.getsizeof() counts them: without what it refers to.

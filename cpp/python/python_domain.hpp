@@ -43,8 +43,8 @@ class PythonDomain : public tealet::core::Domain {
     return nesting().enclosing_tealet() != nullptr || nesting().orphaned();
   }
 
-  // The tealet that runs, or ran last if the domain is idle in a paused tealet. nullptr once it is
-  // discarded.
+  // The tealet that runs, or ran last if the domain is idle in a paused tealet. nullptr once the
+  // domain is being discarded.
   Node* current_or_null() noexcept { return former_current == nullptr ? &current() : nullptr; }
   bool main_runs() const noexcept {
     return former_current == nullptr ? current().is_main() : former_current == main_tealet;

@@ -49,11 +49,9 @@ void PythonDomain::verify() {
   TEALETPP_CHECK(neighbours.previous == nullptr || neighbours.previous->neighbours.next == this);
   verify_list(*this, pending_, true);
   verify_list(*this, attempted_, false);
-  [[maybe_unused]] std::size_t data_stacks = data_stack.chunk_bytes();
-  // The place of a running tealet's data stack may be unknown, and a discarded tealet's is freed
-  // after what its frames own.
-  [[maybe_unused]] const bool has_all_data_stacks =
-      !on_thread->is_discarding() && (current().is_main() || usable() == Errc::ok);
+  [[maybe_unused]] std::size_t data_stacks = data_stack.domain_bytes();
+  // A discarded tealet's block is freed after what its frames own.
+  [[maybe_unused]] const bool has_all_data_stacks = !on_thread->is_discarding();
   for (Node* node = &main(); node != nullptr; node = node->next_in_tree()) {
     data_stacks += data_stack_bytes_of(*node);
     const Tealet* const tealet = tealet_of(*node);

@@ -1,7 +1,5 @@
 #include "python/saved_frames.hpp"
 
-#include <cstring>
-
 #include "core/check.hpp"
 #include "python/shared_chunk.hpp"
 
@@ -11,10 +9,11 @@ namespace {
 
 bool is_shared(const DataStackChunk* chunk) noexcept { return SharedChunk::of(chunk) != nullptr; }
 
-// Corrects what points to the frames of a chain that were copied. `pieces` has the piece that is
-// the newest, and goes on to older ones: older frames lie in older pieces.
+// Corrects what points to the frames of a chain that were copied. `pieces` has the newest piece,
+// and goes on to older ones: older frames lie in older pieces. Only what lies on the data stack is
+// searched for: the search for another frame would go through all pieces.
 template <class Pieces>
-void correct_pointers(_PyInterpreterFrame** link, Pieces pieces) noexcept {
+void correct_pointers_in_pieces(_PyInterpreterFrame** link, Pieces pieces) noexcept {
   while (_PyInterpreterFrame* const frame = *link) {
     Pieces at = pieces;
     if (frame->owner != FRAME_OWNED_BY_THREAD || !at.find(frame)) {
@@ -35,7 +34,7 @@ void correct_pointers(_PyInterpreterFrame** link, Pieces pieces) noexcept {
 class SavedFrames::Saving {
  public:
   Saving(SavedFrames& block, DataStackPosition position) noexcept
-      : chunk_(position.chunk), piece_{nullptr, position.top, block.words() + block.shape_.words} {
+      : chunk_(position.chunk), piece_{nullptr, position.top, block.words() + block.words_} {
     begin_piece();
   }
 
@@ -69,8 +68,8 @@ class SavedFrames::Saving {
 class SavedFrames::Restoring {
  public:
   Restoring(const SavedFrames& block, DataStackChunk* first) noexcept
-      : block_(&block), first_(first), left_(block.shape_.further) {
-    piece_.begin = block.words() + block.shape_.words;
+      : block_(&block), first_(first), left_(block.further()) {
+    piece_.begin = block.words() + block.words_;
     begin_piece();
   }
 
@@ -95,7 +94,7 @@ class SavedFrames::Restoring {
       piece_.begin = block_->words();
       piece_.copy = begin_of_frames(first_);
     } else {
-      const Further& further = block_->further()[left_ - 1];
+      const Further& further = block_->chunks()[left_ - 1];
       piece_.begin -= further.words;
       piece_.copy = begin_of_frames(further.chunk);
     }
@@ -122,46 +121,54 @@ SavedFrames::Shape SavedFrames::shape_of(DataStackPosition position) noexcept {
 }
 
 void SavedFrames::save_pieces(DataStackPosition position, _PyInterpreterFrame*& newest) noexcept {
-  TEALETPP_CHECK(shape_of(position) == shape_ && shape_.further != 0);
+  TEALETPP_CHECK(shape_of(position) == shape() && further() != 0);
   Saving saving(*this, position);
   const Saving newest_piece = saving;
-  for (std::uint32_t i = shape_.further;; --i) {
+  for (std::uint32_t i = further();; --i) {
     const FramePiece& piece = saving.piece();
     const bool shared = is_shared(saving.chunk());
     const auto count = static_cast<std::size_t>(piece.end - piece.begin);
-    if (shared) std::memcpy(piece.copy, piece.begin, count * sizeof(PyObject*));
+    if (shared) copy_words(piece.copy, piece.begin, count);
     if (i == 0) break;
-    further()[i - 1] = {const_cast<DataStackChunk*>(saving.chunk()), shared ? count : 0,
-                        const_cast<PyObject**>(piece.end)};
+    chunks()[i - 1] = {const_cast<DataStackChunk*>(saving.chunk()), shared ? count : 0,
+                       const_cast<PyObject**>(piece.end)};
     saving.go_to_older();
   }
-  correct_pointers(&newest, newest_piece);
+  correct_pointers_in_pieces(&newest, newest_piece);
 }
 
 DataStackPosition SavedFrames::restore_pieces(DataStackChunk* first,
                                               _PyInterpreterFrame*& newest) const noexcept {
-  std::size_t in_first = shape_.words;
-  for (std::uint32_t i = 0; i < shape_.further; ++i) in_first -= further()[i].words;
+  std::size_t in_first = words_;
+  for (std::uint32_t i = 0; i < further(); ++i) in_first -= chunks()[i].words;
   PyObject** source = words();
-  std::memcpy(begin_of_frames(first), source, in_first * sizeof(PyObject*));
+  copy_words(begin_of_frames(first), source, in_first);
   DataStackPosition position{first, begin_of_frames(first) + in_first};
   source += in_first;
-  for (std::uint32_t i = 0; i < shape_.further; ++i) {
-    const Further& next = further()[i];
+  for (std::uint32_t i = 0; i < further(); ++i) {
+    const Further& next = chunks()[i];
     set_end_of_frames(position.chunk, position.top);
     set_previous_chunk(next.chunk, position.chunk);
-    std::memcpy(begin_of_frames(next.chunk), source, next.words * sizeof(PyObject*));
+    copy_words(begin_of_frames(next.chunk), source, next.words);
     source += next.words;
     position = {next.chunk, next.end};
   }
-  correct_pointers(&newest, Restoring(*this, first));
+  correct_pointers_in_pieces(&newest, Restoring(*this, first));
   return position;
+}
+
+void SavedFrames::forget_further(const DataStackChunk* chunk) noexcept {
+  for (std::uint32_t i = 0; i < further(); ++i) {
+    if (chunks()[i].chunk == chunk) chunks()[i].chunk = nullptr;
+  }
 }
 
 PyObject** SavedFrames::saved_word(DataStackPosition position,
                                    const PyObject* const* address) noexcept {
   Saving saving(*this, position);
-  return saving.find(address) ? saving.piece().moved(const_cast<PyObject**>(address)) : nullptr;
+  return saving.find(static_cast<const void*>(address))
+             ? saving.piece().moved(const_cast<PyObject**>(address))
+             : nullptr;
 }
 
 }  // namespace tealetpp

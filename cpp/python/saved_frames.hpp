@@ -15,6 +15,10 @@
 
 namespace tealetpp {
 
+inline void copy_words(PyObject** to, PyObject* const* from, std::size_t count) noexcept {
+  std::memcpy(static_cast<void*>(to), static_cast<const void*>(from), count * sizeof(PyObject*));
+}
+
 // Memory whose frames move, and where to.
 struct FramePiece {
   PyObject* const* begin;
@@ -26,10 +30,11 @@ struct FramePiece {
   }
   template <class T>
   T* moved(const T* address) const noexcept {
-    return reinterpret_cast<T*>(reinterpret_cast<char*>(copy) + distance(address));
+    return reinterpret_cast<T*>(reinterpret_cast<char*>(copy) +
+                                distance(static_cast<const void*>(address)));
   }
-  void copy_words() const noexcept {
-    std::memcpy(copy, begin, static_cast<std::size_t>(end - begin) * sizeof(PyObject*));
+  void copy_frames() const noexcept {
+    copy_words(copy, begin, static_cast<std::size_t>(end - begin));
   }
   // Corrects what points to the frames of the chain that begins at `link`.
   void correct_pointers(_PyInterpreterFrame** link) const noexcept {
@@ -69,37 +74,53 @@ class SavedFrames {
   static Shape shape_of(DataStackPosition position) noexcept;
 
   // In a block of shape.block_size() bytes.
-  explicit SavedFrames(Shape shape) noexcept : shape_(shape) {}
+  explicit SavedFrames(Shape shape) noexcept
+      : words_(shape.words), further_and_flags_(shape.further * flags) {}
 
-  Shape shape() const noexcept { return shape_; }
-  std::size_t block_size() const noexcept { return shape_.block_size(); }
+  Shape shape() const noexcept { return {words_, further()}; }
+  std::size_t block_size() const noexcept { return shape().block_size(); }
+
+  // Whether a tealet of another domain ran inside the tealet when it paused.
+  bool is_entered() const noexcept { return has(entered); }
+  void set_entered(bool is) noexcept {
+    further_and_flags_ = is ? further_and_flags_ | entered : further_and_flags_ & ~entered;
+  }
+  // Whether somebody may be reading the block although its frames are in place.
+  bool is_read() const noexcept { return has(read); }
+  // The same from now on. Readers find no variables in the block.
+  void set_read() noexcept {
+    further_and_flags_ |= read;
+    std::memset(static_cast<void*>(words()), 0, words_ * sizeof(PyObject*));
+  }
 
   // Copies the frames that end at `position`. `newest` is the newest frame of their chain.
   void save(DataStackPosition position, _PyInterpreterFrame*& newest) noexcept {
-    if (TEALET_UNLIKELY(shape_.further != 0)) {
+    if (TEALET_UNLIKELY(further() != 0)) {
       save_pieces(position, newest);
       return;
     }
     const FramePiece all{begin_of_frames(position.chunk), position.top, words()};
-    TEALETPP_CHECK(all.end - all.begin == static_cast<std::ptrdiff_t>(shape_.words));
-    all.copy_words();
+    TEALETPP_CHECK(all.end - all.begin == static_cast<std::ptrdiff_t>(words_));
+    all.copy_frames();
     all.correct_pointers(&newest);
   }
   // Copies them back. Returns where they end.
   DataStackPosition restore(DataStackChunk* first, _PyInterpreterFrame*& newest) const noexcept {
-    if (TEALET_UNLIKELY(shape_.further != 0)) return restore_pieces(first, newest);
-    const FramePiece all{words(), words() + shape_.words, begin_of_frames(first)};
-    all.copy_words();
+    if (TEALET_UNLIKELY(further() != 0)) return restore_pieces(first, newest);
+    const FramePiece all{words(), words() + words_, begin_of_frames(first)};
+    all.copy_frames();
     all.correct_pointers(&newest);
-    return {first, all.copy + shape_.words};
+    return {first, all.copy + words_};
   }
   // Where the word at `address`, between frames that were saved from `position`, is saved; nullptr
   // if it is not.
   PyObject** saved_word(DataStackPosition position, const PyObject* const* address) noexcept;
 
-  // Calls `visit` with each shared chunk beyond the first one.
+  // Calls `visit` with each chunk beyond the first. Precondition: save() was called.
   template <class Visit>
   void for_each_further(Visit visit) const noexcept;
+  // The frames no longer keep `chunk`: for_each_further() leaves it out.
+  void forget_further(const DataStackChunk* chunk) noexcept;
 
  private:
   // A chunk beyond the first, the oldest first.
@@ -116,18 +137,27 @@ class SavedFrames {
   TEALETPP_NOINLINE DataStackPosition restore_pieces(DataStackChunk* first,
                                                      _PyInterpreterFrame*& newest) const noexcept;
 
+  static constexpr std::uint32_t entered = 1;
+  static constexpr std::uint32_t read = 2;
+  static constexpr std::uint32_t flags = 4;  // how many values they have together
+
+  bool has(std::uint32_t flag) const noexcept { return (further_and_flags_ & flag) != 0; }
+  std::uint32_t further() const noexcept { return further_and_flags_ / flags; }
   PyObject** words() const noexcept {
     return reinterpret_cast<PyObject**>(const_cast<SavedFrames*>(this) + 1);
   }
-  Further* further() const noexcept { return reinterpret_cast<Further*>(words() + shape_.words); }
+  Further* chunks() const noexcept { return reinterpret_cast<Further*>(words() + words_); }
 
-  const Shape shape_;
+  const std::uint32_t words_;
+  std::uint32_t further_and_flags_;
 };
 static_assert(sizeof(SavedFrames) == sizeof(PyObject*));
 
 template <class Visit>
 void SavedFrames::for_each_further(Visit visit) const noexcept {
-  for (std::uint32_t i = 0; i < shape_.further; ++i) visit(further()[i].chunk);
+  for (std::uint32_t i = 0; i < further(); ++i) {
+    if (chunks()[i].chunk != nullptr) visit(chunks()[i].chunk);
+  }
 }
 
 }  // namespace tealetpp

@@ -26,8 +26,19 @@ PythonDomain* domain_entered_in(const Node* node) noexcept {
 // Where the newest frame of a paused tealet is recorded: if a tealet of another domain runs inside
 // `node`, as that of the other domain's main.
 _PyInterpreterFrame*& newest_frame(Node& node) noexcept {
-  PythonDomain* const entered = domain_entered_in(&node);
+  const bool is_entered = execution_of(node).saved_frames->is_entered();
+  PythonDomain* const entered = is_entered ? domain_entered_in(&node) : nullptr;
   return execution_of(entered != nullptr ? entered->main() : node).paused_frame;
+}
+
+// False if there is no memory.
+bool add_to(std::vector<SavedFrames*>& list, SavedFrames* saved) noexcept {
+  try {
+    list.push_back(saved);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
 }
 
 // Whether anything else refers to the object of a frame in the chain.
@@ -46,9 +57,8 @@ bool SharedDataStack::add_user() noexcept {
     const std::size_t bytes = SharedChunk::block_size(usual_chunk_size);
     void* const block = domain_.memory().try_allocate_large(bytes);
     if (block == nullptr) return false;
-    SharedChunk* const chunk = add_chunk(block, usual_chunk_size);
-    make_first_chunk(chunk->chunk(), chunk->size);
-    chunk->in_use = true;
+    first_ = make_chunk(block, usual_chunk_size);
+    make_first_chunk(first_->chunk(), first_->size);
   }
   ++first_->users;
   return true;
@@ -77,9 +87,12 @@ void SharedDataStack::begin(PyThreadState* thread, Node& node,
 
 bool SharedDataStack::pause_slow(const PyThreadState* thread, Node& node, bool exempt) {
   TEALETPP_CHECK(in_place_ == &node);
-  in_place_end_ = record_end(thread, &node);
+  // Searching for the inner domain takes long, and most tealets that host one are not entered.
+  const bool is_entered = tealet::core::running_tealet != &node;
+  in_place_end_ = is_entered ? record_end(thread, &node) : data_stack_position(thread);
   fitting_end_ = nullptr;
   if (!reserve(node, exempt)) return false;
+  execution_of(node).saved_frames->set_entered(is_entered);
   if (in_place_end_.chunk == first_->chunk()) fitting_end_ = in_place_end_.top;
   return true;
 }
@@ -127,16 +140,20 @@ void SharedDataStack::resume_slow(PyThreadState* thread, Node& node) noexcept {
     if (in_place_ != nullptr) make_room();
     restore(node);
   }
-  use_data_stack(thread, end_of(&node));
+  const bool is_entered = execution_of(node).saved_frames->is_entered();
+  use_data_stack(thread, is_entered ? end_of(&node) : in_place_end_);
 }
 
 void SharedDataStack::restore(Node& node) noexcept {
   TEALETPP_CHECK(in_place_ == nullptr);
-  const SavedFrames& saved = *execution_of(node).saved_frames;
+  SavedFrames& saved = *execution_of(node).saved_frames;
+  _PyInterpreterFrame*& newest = newest_frame(node);
+  const bool is_read = frames_are_read_while_code_runs && has_held_frame(newest);
   saved.for_each_further([](DataStackChunk* chunk) {
     if (SharedChunk* const shared = SharedChunk::of(chunk)) shared->in_use = true;
   });
-  in_place_end_ = saved.restore(first_->chunk(), newest_frame(node));
+  in_place_end_ = saved.restore(first_->chunk(), newest);
+  if (TEALET_UNLIKELY(is_read)) saved.set_read();
   fitting_end_ = in_place_end_.chunk == first_->chunk() ? in_place_end_.top : nullptr;
   in_place_ = &node;
 }
@@ -145,15 +162,23 @@ void SharedDataStack::make_room() noexcept {
   if (frames_are_read_while_code_runs && domain_.previous() == &domain_.main() &&
       has_held_frame(newest_frame(*in_place_))) {
     main_may_look_at_ = in_place_;
+    main_has_read_ = true;
   }
   move_out();
 }
 
 void SharedDataStack::return_for_main() noexcept {
-  Node& node = *std::exchange(main_may_look_at_, nullptr);
-  if (in_place_ == &node) return;
+  main_has_read_ = false;
+  free_read();
+  Node* const node = std::exchange(main_may_look_at_, nullptr);
+  if (node == nullptr || in_place_ == node) return;
   if (in_place_ != nullptr) move_out();
-  restore(node);
+  restore(*node);
+}
+
+void SharedDataStack::free_read() noexcept {
+  for (SavedFrames* const saved : read_) free_now(saved);
+  read_.clear();
 }
 
 void SharedDataStack::move_out() noexcept {
@@ -183,8 +208,11 @@ SavedFrames* SharedDataStack::end_paused(Node& node) noexcept {
     move_out();
     execution_of(node).saved_frames = nullptr;
   }
-  saved->for_each_further([this](DataStackChunk* chunk) {
-    if (SharedChunk* const shared = SharedChunk::of(chunk)) release(*shared);
+  saved->for_each_further([this, saved](DataStackChunk* chunk) {
+    SharedChunk* const shared = SharedChunk::of(chunk);
+    if (shared == nullptr) return;
+    release(*shared);
+    saved->forget_further(chunk);
   });
   remove_user();
   return saved;
@@ -192,6 +220,23 @@ SavedFrames* SharedDataStack::end_paused(Node& node) noexcept {
 
 void SharedDataStack::free(SavedFrames* saved) noexcept {
   if (saved == nullptr) return;
+  if (TEALET_LIKELY(!saved->is_read()) || !add_to(read_, saved)) {
+    free_now(saved);
+  } else {
+    main_has_read_ = true;
+  }
+}
+
+void SharedDataStack::free_ended(SavedFrames* saved) noexcept {
+  if (saved == nullptr) return;
+  PyObjectArenaAllocator arenas;
+  PyObject_GetArenaAllocator(&arenas);
+  saved->for_each_further(
+      [&](DataStackChunk* chunk) { arenas.free(arenas.ctx, chunk, size_of_chunk(chunk)); });
+  free_now(saved);
+}
+
+void SharedDataStack::free_now(SavedFrames* saved) noexcept {
   const std::size_t bytes = saved->block_size();
   domain_.totals().data_stack_freed(bytes);
   domain_.memory().deallocate(saved, bytes);
@@ -210,22 +255,23 @@ void SharedDataStack::abandon_running(const PyThreadState* thread, bool others_f
 }
 
 void SharedDataStack::keep(SavedFrames* saved) noexcept {
-  try {
-    kept_.push_back(saved);
-  } catch (const std::bad_alloc&) {  // it is never freed
-  }
+  add_to(kept_, saved);  // or it is never freed
 }
 
 void SharedDataStack::free_memory() noexcept {
-  for (SavedFrames* const saved : kept_) free(saved);
+  for (SavedFrames* const saved : kept_) free_ended(saved);
   kept_.clear();
   if (domain_.is_open()) return;
-  while (first_ != nullptr && !others_free_chunks_) remove_chunk(*first_);
+  free_read();
+  if (others_free_chunks_) return;
+  while (further_ != nullptr) free_chunk(*further_);
+  if (first_ != nullptr) free_chunk(*first_);
 }
 
 DataStackChunk* SharedDataStack::take(std::size_t size) {
-  SharedChunk* found = first_;
-  while (found != nullptr && (found->in_use || found->size < size)) found = found->next;
+  SharedChunk* found = further_;
+  // CPython writes the size that it asked for into the chunk.
+  while (found != nullptr && (found->in_use || found->size != size)) found = found->next;
   if (found == nullptr) {
     const std::size_t bytes = SharedChunk::block_size(size);
     void* block = domain_.memory().try_allocate_large(bytes);
@@ -241,7 +287,8 @@ DataStackChunk* SharedDataStack::take(std::size_t size) {
       set_error(Errc::memory, domain_.current_tealet);
       return nullptr;
     }
-    found = add_chunk(block, size);
+    found = make_chunk(block, size);
+    found->next = std::exchange(further_, found);
   }
   found->in_use = true;
   ++found->users;
@@ -249,21 +296,17 @@ DataStackChunk* SharedDataStack::take(std::size_t size) {
 }
 
 void SharedDataStack::give(SharedChunk& chunk) noexcept {
-  if (&chunk != first_) chunk.in_use = false;
+  chunk.in_use = false;
   release(chunk);
 }
 
-// The list begins with the first chunk of the data stack.
-SharedChunk* SharedDataStack::add_chunk(void* block, std::size_t size) noexcept {
-  auto* const chunk = ::new (block) SharedChunk(size, domain_.number);
+SharedChunk* SharedDataStack::make_chunk(void* block, std::size_t size) noexcept {
   domain_.totals().data_stack_made(SharedChunk::block_size(size));
-  SharedChunk** link = &first_;
-  while (*link != nullptr) link = &(*link)->next;
-  return *link = chunk;
+  return ::new (block) SharedChunk(size, domain_.number);
 }
 
-void SharedDataStack::remove_chunk(SharedChunk& chunk) noexcept {
-  SharedChunk** link = &first_;
+void SharedDataStack::free_chunk(SharedChunk& chunk) noexcept {
+  SharedChunk** link = &chunk == first_ ? &first_ : &further_;
   while (*link != &chunk) link = &(*link)->next;
   *link = chunk.next;
   const std::size_t bytes = SharedChunk::block_size(chunk.size);
@@ -276,14 +319,16 @@ void SharedDataStack::remove_chunk(SharedChunk& chunk) noexcept {
 }
 
 void SharedDataStack::release(SharedChunk& chunk) noexcept {
-  if (--chunk.users == 0) remove_chunk(chunk);
+  TEALETPP_CHECK(chunk.users > 0);
+  if (--chunk.users == 0) free_chunk(chunk);
 }
 
-std::size_t SharedDataStack::chunk_bytes() const noexcept {
-  std::size_t bytes = 0;
-  for (const SharedChunk* chunk = first_; chunk != nullptr; chunk = chunk->next) {
+std::size_t SharedDataStack::domain_bytes() const noexcept {
+  std::size_t bytes = first_ != nullptr ? SharedChunk::block_size(first_->size) : 0;
+  for (const SharedChunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
     bytes += SharedChunk::block_size(chunk->size);
   }
+  for (const SavedFrames* const saved : read_) bytes += saved->block_size();
   return bytes;
 }
 

@@ -7,8 +7,7 @@
 // - Moving frames cannot fail: the block is allocated when the tealet pauses. Each paused tealet
 //   that has begun has one, and keeps it while it runs.
 // - A chunk beyond the first is kept while any tealet has frames in it, in place or saved. The
-// first
-//   one is kept while there is any tealet that has begun.
+//   first one is kept while any tealet has begun and not ended.
 // - A main tealet has the data stack of its callers.
 #pragma once
 
@@ -42,17 +41,19 @@ class SharedDataStack {
   // limit and not `exempt` from it: the tealet must go on then.
   bool pause(PyThreadState* thread, Node& node, bool exempt) {
     const DataStackPosition end = data_stack_position(thread);
-    if (TEALET_LIKELY(end.top == fitting_end_ && !node.hosts)) return true;
+    const bool fits = end.top == fitting_end_ && !node.hosts;
+    if (TEALET_LIKELY(fits)) return true;
     if (!node.is_main()) return pause_slow(thread, node, exempt);
     main_ = end;
     return true;
   }
   // `node` runs again.
   void resume(PyThreadState* thread, Node& node) noexcept {
-    if (TEALET_LIKELY(in_place_ == &node && !node.hosts)) {
+    const bool is_simple = in_place_ == &node && !node.hosts;
+    if (TEALET_LIKELY(is_simple)) {
       use_data_stack(thread, in_place_end_);
     } else if (node.is_main()) {
-      if (TEALET_UNLIKELY(main_may_look_at_ != nullptr)) return_for_main();
+      if (TEALET_UNLIKELY(main_has_read_)) return_for_main();
       use_data_stack(thread, main_);
     } else {
       resume_slow(thread, node);
@@ -60,12 +61,15 @@ class SharedDataStack {
   }
   // The running tealet has no frames any more, and never runs again.
   void end(Node& node) noexcept;
-  // A paused tealet never runs again. Its frames are saved from then on: the caller frees what is
-  // returned, once nothing refers to them. nullptr if it has not begun.
+  // A paused tealet never runs again. Its frames are saved from then on. Once nothing refers to
+  // them, the caller calls free_ended() with what is returned. nullptr if it has not begun.
   SavedFrames* end_paused(Node& node) noexcept;
-  void free(SavedFrames* saved) noexcept;
-  // The same, by free_memory().
+  // Frees a block of end_paused(), and the chunks of other allocators in which its frames were.
+  void free_ended(SavedFrames* saved) noexcept;
+  // Leaves that to free_memory().
   void keep(SavedFrames* saved) noexcept;
+  // Frees the block of a tealet whose frames are not in it.
+  void free(SavedFrames* saved) noexcept;
   // The running tealet never runs again, and its frames stay in place. `others_free_it`: another
   // library frees the data stack, as the thread state does if it has it.
   void abandon_running(const PyThreadState* thread, bool others_free_it) noexcept;
@@ -78,18 +82,18 @@ class SharedDataStack {
   // CPython has no frames in `chunk` any more.
   void give(SharedChunk& chunk) noexcept;
 
-  // Bytes of all chunks.
-  std::size_t chunk_bytes() const noexcept;
+  // Bytes that belong to no tealet: those of all chunks, and of blocks that are freed soon.
+  std::size_t domain_bytes() const noexcept;
 
  private:
   bool pause_slow(const PyThreadState* thread, Node& node, bool exempt);
   // Makes the block of `node` fit its frames.
   bool reserve(Node& node, bool exempt);
   TEALETPP_NOINLINE void resume_slow(PyThreadState* thread, Node& node) noexcept;
-  // Records where the frames of `node` end, which pauses, and returns that; nullptr: a tealet that
-  // was discarded.
+  // Records where the frames of `node`, which pauses, end, and returns that. nullptr: its domain is
+  // being discarded.
   DataStackPosition record_end(const PyThreadState* thread, const Node* node) noexcept;
-  // Where the frames of the execution end that resumes as that of `node`.
+  // Where the frames of the execution that resumes as that of `node` end.
   DataStackPosition end_of(const Node* node) const noexcept;
   // Moves the frames that are in place to their block.
   void move_out() noexcept;
@@ -98,16 +102,20 @@ class SharedDataStack {
   // Moves frames that main may be looking at back to where they were when it paused.
   TEALETPP_NOINLINE void return_for_main() noexcept;
   void restore(Node& node) noexcept;
-  SharedChunk* add_chunk(void* block, std::size_t size) noexcept;
-  void remove_chunk(SharedChunk& chunk) noexcept;
+  void free_now(SavedFrames* saved) noexcept;
+  void free_read() noexcept;
+  SharedChunk* make_chunk(void* block, std::size_t size) noexcept;
+  void free_chunk(SharedChunk& chunk) noexcept;
+  // `chunk` has lost a user.
   void release(SharedChunk& chunk) noexcept;
 
   PythonDomain& domain_;
-  SharedChunk* first_ = nullptr;    // of a list
+  SharedChunk* first_ = nullptr;
+  SharedChunk* further_ = nullptr;  // a list of the others
   Node* in_place_ = nullptr;        // the tealet whose frames are in place
   DataStackPosition in_place_end_;  // of these frames, when that tealet last paused
-  // The same, if these frames lie in the first chunk only; else nullptr. The tealet's block fits
-  // whenever its frames end there.
+  // Its top, if they lie in the first chunk only; else nullptr. The tealet's block fits whenever
+  // its frames end there.
   PyObject** fitting_end_ = nullptr;
   DataStackPosition main_;  // the end of main's frames, while main is paused
   // The tealet whose frames were in place when main paused, if something else refers to frame
@@ -115,6 +123,9 @@ class SharedDataStack {
   Node* main_may_look_at_ = nullptr;
   bool others_free_chunks_ = false;
   std::vector<SavedFrames*> kept_;  // for free_memory()
+  // Blocks that main or a tealet may be reading. Freed when main runs again.
+  std::vector<SavedFrames*> read_;
+  bool main_has_read_ = false;  // main_may_look_at_ or read_ is not empty
 };
 
 }  // namespace tealetpp

@@ -341,7 +341,7 @@ def set_parent(player, *_):
 
 # From CPython 3.13 on, any call in a tealet may raise MemoryError at the limit, also one of the
 # schedule's own. test_memory_limit.py has the limit there.
-LIMITS = [45_000, 80_000] if sys.version_info < (3, 13) else []
+LIMITS = [25_000, 45_000] if sys.version_info < (3, 13) else []
 
 
 def open_main(player, home, *, with_limit=True):

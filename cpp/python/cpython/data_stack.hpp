@@ -1,8 +1,8 @@
 // Data stacks: lists of chunks in which CPython keeps Python frames.
 //
 // When a call does not fit into the newest chunk, CPython adds another one. It frees a chunk when
-// the frame at its beginning returns, but it keeps the first one for the thread's life. To hold
-// that one back, the frames in it begin one word later.
+// the frame at its beginning returns. It keeps the first one for the thread's life: frames in it
+// begin one word later, so none is at its beginning.
 //
 // All supported versions have the same layout. No file outside this folder looks into a chunk.
 #pragma once
@@ -27,15 +27,14 @@ inline bool is_chunk_size(std::size_t size) noexcept {
          size == 8 * usual_chunk_size;
 }
 
-// Makes `memory` the first chunk of a data stack.
-inline DataStackChunk* make_first_chunk(void* memory, std::size_t size) noexcept {
-  auto* const chunk = static_cast<DataStackChunk*>(memory);
+// Makes `chunk` the first of a data stack.
+inline void make_first_chunk(DataStackChunk* chunk, std::size_t size) noexcept {
   chunk->previous = nullptr;
   chunk->size = size;
   chunk->top = 0;  // CPython sets it when it adds a chunk behind this one
-  return chunk;
 }
 
+inline std::size_t size_of_chunk(const DataStackChunk* chunk) noexcept { return chunk->size; }
 inline DataStackChunk* previous_chunk(const DataStackChunk* chunk) noexcept {
   return chunk->previous;
 }
