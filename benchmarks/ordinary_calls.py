@@ -3,8 +3,8 @@
 A loop calls a small function: in the coroutine's own function (``shallow``), below 50 calls
 (``deep``), and where it hurts most (``edge``). Python frames lie on a data stack of chunks. If a
 chunk ends between the frame of the caller and that of the callee, every call takes a chunk and
-frees it. One of the first 200 depths is such an edge, inside and outside: the slowest ones are
-compared.
+frees it. One of the first 200 depths is such an edge. Calls at the slowest one are compared with
+ordinary calls outside.
 """
 
 from __future__ import annotations
@@ -88,8 +88,7 @@ def best_of(calls: Calls) -> float:
 def slowest(peer: Peer) -> Calls:
     """Calls at the slowest depth."""
     if is_outside(peer):
-        worst = max(SEARCHED, key=lambda depth: best_of(lambda rounds: outside(depth, rounds)))
-        return lambda rounds: outside(worst, rounds)
+        return lambda rounds: outside(0, rounds)
 
     def seconds(depth: int) -> float:
         with closing(type(peer)()) as domain:
