@@ -41,3 +41,27 @@ def refuses_to_end(main, depth):
             main.switch()
         except TealetExit:
             pass
+
+
+def pause_at(main, depth):
+    if depth:
+        return pause_at(main, depth - 1)
+    return main.switch("paused")
+
+
+def goes_up_and_down(main, *depths):
+    for depth in depths:
+        pause_at(main, depth)
+    return "ended"
+
+
+def go_down(depth, then):
+    return go_down(depth - 1, then) if depth else then()
+
+
+def with_variables(count):
+    """A function with a frame of so many words that calls another one."""
+    names = " = ".join(f"v{n}" for n in range(count))
+    scope = {}
+    exec(f"def call(then, *rest):\n    {names} = None\n    return then(*rest)", scope)
+    return scope["call"]

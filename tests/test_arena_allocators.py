@@ -10,24 +10,18 @@ import pytest
 
 from conftest import check_stats
 from extension_modules import run_python
-from moving_frames import OFTEN, call_often, descend, refuses_to_end, small
+from moving_frames import (
+    OFTEN,
+    bytes_of,
+    call_often,
+    descend,
+    goes_up_and_down,
+    refuses_to_end,
+    small,
+)
 from tealetpp import Main, TealetError
 
 pytestmark = pytest.mark.usefixtures("statistics")
-
-
-def bytes_of(main):
-    return main.stats().data_stack_bytes
-
-
-def goes_down(main, depth):
-    return goes_down(main, depth - 1) if depth else main.switch("paused")
-
-
-def goes_up_and_down(main, *depths):
-    for depth in depths:
-        goes_down(main, depth)
-    return "ended"
 
 
 @pytest.mark.rule("data-stack-counted")
@@ -132,6 +126,7 @@ def test_an_arena_allocator_that_was_installed_before_ours(capsule_calls, tmp_pa
 
 def from_a_frame_of(words):
     """A function that calls refuses_to_end() from a frame of so many words."""
+    # A call with *arguments would leave them behind when the tealet is discarded.
     names = " = ".join(f"v{n}" for n in range(words))
     scope = {"refuses_to_end": refuses_to_end}
     source = f"def run(main, depth):\n    {names} = None\n    return refuses_to_end(main, depth)"

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from conftest import check_stats
+from moving_frames import go_down, goes_up_and_down, pause_at, with_variables
 from tealetpp import Main
-from test_data_stacks import descend, go_down, goes_up_and_down
 
 pytestmark = pytest.mark.usefixtures("statistics")
 
@@ -52,14 +52,6 @@ CALLS = {
 REFUSES_CALLS = sys.version_info >= (3, 13)
 
 
-def padded(words):
-    """Calls ``go_down(depth, then)`` from a frame with so many words more."""
-    names = " = ".join(f"v{n}" for n in range(words + 1))
-    scope = {"go_down": go_down}
-    exec(f"def call(depth, then):\n    {names} = None\n    return go_down(depth, then)", scope)
-    return scope["call"]
-
-
 @pytest.mark.rule("memory-limit")
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_past_the_limit_nothing_is_lost(call):
@@ -79,10 +71,10 @@ def test_past_the_limit_nothing_is_lost(call):
     before = [sys.getrefcount(each) for each in watched]
     outcomes = Counter()
     with Main(memory_limit=30_000) as main:
-        for function in map(padded, range(16)):
+        for function in map(with_variables, range(1, 17)):
             for depth in range(90, 190):
                 try:
-                    outcomes[main.tealet(function).switch(depth, scope["run"])] += 1
+                    outcomes[main.tealet(function).switch(go_down, depth, scope["run"])] += 1
                 except MemoryError:
                     outcomes["no place for run()"] += 1
                 stats = main.stats()
@@ -104,7 +96,7 @@ def test_past_the_limit_a_deep_tealet_cannot_pause(depth):
 
     def run(depth):
         try:
-            descend(main, depth)
+            pause_at(main, depth)
         except MemoryError as error:
             refused.append(str(error))
         return sum(map(small, range(10)))
@@ -134,7 +126,7 @@ def test_a_tealet_that_cannot_pause_goes_on_and_pauses_later():
             refused = 0
             for depth in (0, 90, 0, 90, 0):
                 try:
-                    descend(main, depth)
+                    pause_at(main, depth)
                 except MemoryError:
                     refused += 1
             return refused
@@ -151,13 +143,13 @@ def test_a_tealet_that_cannot_pause_goes_on_and_pauses_later():
 @pytest.mark.rule("memory-limit")
 def test_a_tealet_that_has_its_block_cannot_pause_past_the_limit():
     def run():
-        descend(main, 300)
+        pause_at(main, 300)
         fill = []
         with pytest.raises(MemoryError):
             while True:
                 fill.append(main.tealet())
         with pytest.raises(MemoryError):
-            descend(main, 300)
+            pause_at(main, 300)
         return len(fill)
 
     with Main(memory_limit=150_000) as main:

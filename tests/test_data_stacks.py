@@ -12,7 +12,13 @@ from collections import Counter
 import pytest
 
 from conftest import check_stats
-from moving_frames import refuses_to_end
+from moving_frames import (
+    bytes_of,
+    go_down,
+    goes_up_and_down,
+    refuses_to_end,
+    with_variables,
+)
 from tealetpp import Main, TealetError
 
 pytestmark = pytest.mark.usefixtures("statistics")
@@ -64,26 +70,6 @@ KINDS = {
     "built-in function": lambda main: max([main], key=pauses),
     "generator": lambda main: list(main.switch("paused") for _ in range(1)),
 }
-
-
-def descend(main, depth):
-    if depth:
-        return descend(main, depth - 1)
-    return main.switch("paused")
-
-
-def go_down(depth, then):
-    return go_down(depth - 1, then) if depth else then()
-
-
-def goes_up_and_down(main, *depths):
-    for depth in depths:
-        descend(main, depth)
-    return "ended"
-
-
-def bytes_of(main):
-    return main.stats().data_stack_bytes
 
 
 def frame_bytes(t):
@@ -140,7 +126,7 @@ def test_the_bytes_follow_the_depth_at_which_it_pauses(main):
         seen.append(check_stats(main).data_stack_bytes - CHUNK)
         assert seen[-1] == frame_bytes(t)
         t.switch()
-    each = seen[1] - seen[0]  # of a frame of descend()
+    each = seen[1] - seen[0]  # of a frame of pause_at()
     assert 80 < each < 250
     assert seen == [seen[0] + depth * each for depth in (0, 1, 5, 5, 40, 2, 0)]
     assert check_stats(main).data_stack_grows == 3
@@ -215,14 +201,6 @@ def test_one_that_went_deep_changes_nothing_for_the_others(main):
     assert each() == usual
     outlier.close()
     assert each() == usual
-
-
-def with_variables(count):
-    """A function with a frame of so many words that calls another one."""
-    names = " = ".join(f"v{n}" for n in range(count))
-    scope = {}
-    exec(f"def call(then, *rest):\n    {names} = None\n    return then(*rest)", scope)
-    return scope["call"]
 
 
 @pytest.mark.rule("data-stack-chunks")
