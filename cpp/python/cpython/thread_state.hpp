@@ -20,6 +20,10 @@
 #include "python/cpython/thread_state_3_12.hpp"
 #elif PY_VERSION_HEX >> 16 == 0x030d
 #include "python/cpython/thread_state_3_13.hpp"
+#elif PY_VERSION_HEX >> 16 == 0x030e
+#include "python/cpython/thread_state_3_14.hpp"
+#elif PY_VERSION_HEX >> 16 == 0x030f
+#include "python/cpython/thread_state_3_15.hpp"
 #else
 #error "tealetpp knows the thread state of CPython 3.11 to 3.15 only"
 #endif
