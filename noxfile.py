@@ -414,7 +414,7 @@ def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
     run(f"python{version}", "-m", "venv", venv)
     run(f"{venv}/bin/pip", "install", "nox", silent=True)
     name = "debug_python" if kind == "-debug" else "tests"
-    run(f"{venv}/bin/nox", "-s", name, "--", *session.posargs)
+    run(f"{venv}/bin/nox", "--envdir", f".nox/{version}", "-s", name, "--", *session.posargs)
 
 
 @nox.session

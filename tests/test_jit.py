@@ -36,7 +36,7 @@ def pause_every(switch, turns, every, values=None, log=None):
     compiled = 0
     values = itertools.repeat(1) if values is None else values
     try:
-        for turn, value in zip(range(turns), values):
+        for turn, value in zip(range(turns), values, strict=False):
             total = total + value
             if turn % every == 0:
                 compiled += JIT.is_active()
