@@ -399,9 +399,10 @@ NEWER_PACKAGES = (
     ],
 )
 def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
-    """Run ``tests`` or ``debug_python`` with newer Pythons, in the Debian that has them.
+    """Run pytest with newer Pythons, in a Debian that has them, without any_python tests.
 
-    That Debian is made in ``build/forky``, if it is not there. Remove the folder for a newer one.
+    The sessions there are ``tests`` and ``debug_python``. That Debian is made in ``build/forky``, if
+    it is not there. Remove the folder for a newer one.
     """
     root = f"build/{NEWER_DEBIAN}"
     session.run(".ci/debian-root", root, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
@@ -413,8 +414,8 @@ def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
     venv = f"build/nox-{version}"
     run(f"python{version}", "-m", "venv", venv)
     run(f"{venv}/bin/pip", "install", "nox", silent=True)
-    name = "debug_python" if kind == "-debug" else "tests"
-    run(f"{venv}/bin/nox", "--envdir", f".nox/{version}", "-s", name, "--", *session.posargs)
+    what = ("debug_python", "--") if kind == "-debug" else ("tests", "--", "-m", "not any_python")
+    run(f"{venv}/bin/nox", "--envdir", f".nox/{version}", "-s", *what, *session.posargs)
 
 
 @nox.session
