@@ -401,8 +401,8 @@ NEWER_PACKAGES = (
 def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
     """Run pytest with newer Pythons, in a Debian that has them, without any_python tests.
 
-    The sessions there are ``tests`` and ``debug_python``. That Debian is made in ``build/forky``, if
-    it is not there. Remove the folder for a newer one.
+    The sessions there are ``tests`` and ``debug_python``. That Debian is made in ``build/forky``
+    when it is not there. Remove the folder for a newer one.
     """
     root = f"build/{NEWER_DEBIAN}"
     session.run(".ci/debian-root", root, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
