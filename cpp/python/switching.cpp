@@ -139,6 +139,12 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   if (TEALET_UNLIKELY(is_on_another_stack(domain, target->node->far, &paused, &paused))) {
     domain.received() = out;
   } else {
+    if constexpr (frames_are_sampled) {
+      // The chain of a paused tealet is incomplete, but that of main is not, unless it is nested.
+      if (!domain.current().is_main()) {
+        set_running_frame(thread, execution_of(domain.main()).paused_frame);
+      }
+    }
     code = jump();
   }
   domain.data_stack.resume(thread, domain.current());

@@ -189,6 +189,8 @@ constexpr bool calls_can_be_refused = false;
 
 constexpr bool frames_are_read_while_code_runs = true;
 
+constexpr bool frames_are_sampled = false;
+
 // Its specialised LOAD_METHOD handles types without a dict, and objects that have one.
 constexpr bool lazy_dicts_are_fast = false;
 

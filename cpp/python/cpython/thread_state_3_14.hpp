@@ -98,6 +98,8 @@ constexpr bool calls_can_be_refused = true;
 
 constexpr bool frames_are_read_while_code_runs = false;
 
+constexpr bool frames_are_sampled = false;
+
 constexpr bool lazy_dicts_are_fast = true;
 
 constexpr std::uint32_t first_with_cached_chunk = 0x030e0400;

@@ -3,6 +3,7 @@
 // Here every chain of frames ends with one of the thread state. Else it is like that of 3.14.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -57,11 +58,13 @@ class PausedFields {
   }
 
   bool resume(PyThreadState* thread) noexcept {
-    thread->current_frame = frame_;
+    c_stack_frames_.put_back();
     forget_samples(thread);
+    // A profiler may stop the process here. It must find the chain complete.
+    std::atomic_signal_fence(std::memory_order_release);
+    thread->current_frame = frame_;
     thread->what_event = what_;
     thread->py_recursion_remaining = thread->py_recursion_limit - recursion_;
-    c_stack_frames_.put_back();
     return has_function_of_tool(thread);
   }
 
@@ -122,6 +125,8 @@ constexpr bool collections_nest = false;
 constexpr bool calls_can_be_refused = true;
 
 constexpr bool frames_are_read_while_code_runs = false;
+
+constexpr bool frames_are_sampled = true;
 
 constexpr bool lazy_dicts_are_fast = true;
 
