@@ -17,8 +17,8 @@ COMPILER = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
 @pytest.mark.parametrize(
     ("defined", "message"),
     [
-        ({"PY_VERSION_HEX": "0x030a0000"}, "3.11, 3.12 and 3.13 only"),
-        ({"PY_VERSION_HEX": "0x030e0000"}, "3.11, 3.12 and 3.13 only"),
+        ({"PY_VERSION_HEX": "0x030a0000"}, "3.11 to 3.15 only"),
+        ({"PY_VERSION_HEX": "0x03100000"}, "3.11 to 3.15 only"),
         ({"PY_VERSION_HEX": "0x030d0000", "Py_GIL_DISABLED": "1"}, "global interpreter lock"),
         ({"PY_VERSION_HEX": "0x030b0000", "PYPY_VERSION": "1"}, "C stack of CPython"),
     ],
