@@ -217,7 +217,7 @@ def test_a_stub_that_is_captured_deep_and_run_from_shallow(limit):
             stubs = as_deep_as_possible(main.stub)
             for recurse in kinds:
                 for stub in stubs[-1].duplicate(), stubs[len(stubs) // 2].duplicate():
-                    print(stub.run(ends_in_recursion_error, recurse, 3000))
+                    print(stub.run(ends_in_recursion_error, recurse, 100_000))
             print(stubs[-1].run(list, "still works"))
         """,
         limit,
@@ -454,8 +454,8 @@ def test_calls_through_c_in_a_thread_with_a_small_stack(size):
     def play():
         with Main() as main:
             for recurse in kinds:
-                print(main.tealet(ends_in_recursion_error).switch(recurse))
-                print(main.stub().run(ends_in_recursion_error, recurse))
+                print(main.tealet(ends_in_recursion_error).switch(recurse, 100_000))
+                print(main.stub().run(ends_in_recursion_error, recurse, 100_000))
     on_thread(play)
         """,
         size,

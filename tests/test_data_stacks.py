@@ -278,7 +278,7 @@ def test_the_tealet_that_encloses_a_domain(main):
         return "ended"
 
     t = main.tealet(encloses)
-    assert t.switch(60) == "enclosing"
+    assert t.switch(50) == "enclosing"
     outer = frame_bytes(t)
     assert outer < CHUNK
     other = main.tealet(goes_up_and_down)

@@ -1,5 +1,7 @@
 """Values that travel with switches."""
 
+import sys
+
 import pytest
 
 from tealetpp import Status
@@ -205,6 +207,8 @@ def test_a_warm_call_of_main_switch_leaves_fewer_frames_on_the_stack(main):
     tealets = [main.tealet(pause) for _ in range(100)]
     for tealet in tealets:
         tealet.switch()
-    assert tealets[-1].saved_bytes < tealets[0].saved_bytes
+    fewer = tealets[0].saved_bytes - tealets[-1].saved_bytes
+    # The cold call of 3.14 has no frame between the interpreter's and ours either.
+    assert fewer == 0 if sys.version_info[:2] == (3, 14) else fewer > 0
     for tealet in tealets:
         tealet.switch()

@@ -31,8 +31,8 @@ inline bool is_empty(const Execution& execution) noexcept {
 }
 
 // Shows the collector what the frames of a paused execution own. Otherwise it would never find a
-// tealet that its own variables refer to. What lies on evaluation stacks or in C variables stays
-// hidden. That is safe: it counts as referred to from outside.
+// tealet that its own variables refer to. What lies in C variables stays hidden, up to CPython 3.13
+// also what lies on evaluation stacks. That is safe: it counts as referred to from outside.
 inline int visit_execution(const Execution& execution, visitproc visit, void* arg) {
   Py_VISIT(execution.function);
   Py_VISIT(execution.arguments);

@@ -5,17 +5,23 @@
 enum { MOST = 4096 };
 
 static PyObjectArenaAllocator under;
+static int wraps;
 static size_t shift;
 static long taken;
-static void* mine[MOST]; /* what it has given out */
+/* What it has given out, and how far from the beginning of a block. */
+static void* mine[MOST];
+static size_t shifts[MOST];
 
 static void* allocate(void* context, size_t size) {
   int place = 0;
-  char* block = under.alloc(under.ctx, size + shift);
+  char* block;
   (void)context;
+  if (!wraps) return under.alloc(under.ctx, size);
+  block = under.alloc(under.ctx, size + shift);
   if (block == NULL) return NULL;
   while (mine[place] != NULL) ++place;
   mine[place] = block + shift;
+  shifts[place] = shift;
   ++taken;
   return mine[place];
 }
@@ -29,26 +35,32 @@ static void release(void* context, void* block, size_t size) {
     return;
   }
   mine[place] = NULL;
-  under.free(under.ctx, (char*)block - shift, size + shift);
+  under.free(under.ctx, (char*)block - shifts[place], size + shifts[place]);
 }
 
 /* wrap_arenas(shift): every block begins so many bytes behind one of the allocator in use. */
 static PyObject* wrap_arenas(PyObject* module, PyObject* distance) {
   PyObjectArenaAllocator wrapper = {NULL, allocate, release};
+  PyObjectArenaAllocator now;
   (void)module;
   shift = PyLong_AsSize_t(distance);
   if (PyErr_Occurred()) return NULL;
-  PyObject_GetArenaAllocator(&under);
-  PyObject_SetArenaAllocator(&wrapper);
+  PyObject_GetArenaAllocator(&now);
+  if (now.alloc != allocate) {
+    under = now;
+    PyObject_SetArenaAllocator(&wrapper);
+  }
+  wraps = 1;
   taken = 0;
   Py_RETURN_NONE;
 }
 
-/* Takes the wrapper away again. Returns how many blocks it has given out. */
+/* From now on it passes requests on. It stays installed, because CPython keeps a chunk for later
+   calls. Returns how many blocks it has given out. */
 static PyObject* unwrap_arenas(PyObject* module, PyObject* nothing) {
   (void)module;
   (void)nothing;
-  PyObject_SetArenaAllocator(&under);
+  wraps = 0;
   return PyLong_FromLong(taken);
 }
 

@@ -57,13 +57,14 @@ class DomainRecord:
         self.fates = []
         self.closing = self.may_close = self.closed = False
         self.plain = True  # whether all its tealets pause in main.switch(), and refer to none
-        self.ref = None
+        self.ref = self.address = None
 
     def __repr__(self):
         return f"domain {self.name}"
 
     def of(self, main):
         self.ref = weakref.ref(main)
+        self.address = id(main)
 
     def is_leaked(self):
         """Whether it ended, or may end, without unwinding."""

@@ -2,6 +2,7 @@
 
 import contextvars
 import functools
+import gc
 import sys
 import threading
 
@@ -12,6 +13,19 @@ from tealetpp import TealetError, TealetExit
 
 whose = contextvars.ContextVar("whose", default=None)
 DEEPEST = 7
+
+
+def main_of(fate):
+    """The Main of a tealet that has not ended, so it is alive.
+
+    The collector may have cleared the weak reference: since CPython 3.14 evaluation stacks borrow
+    references, so it finds a Main that only variables of its paused tealets refer to. These are
+    unwound afterwards.
+    """
+    main = fate.domain.ref()
+    if main is None:
+        main = next(obj for obj in gc.get_objects() if id(obj) == fate.domain.address)
+    return main
 
 
 class NotMe:
@@ -37,7 +51,7 @@ class Player:
         world.receive(fate, arrived)
         if fate.must_be_found == "local":
             world.counts["cycle through locals"] += 1
-            self.cycle = self.kept = [fate.domain.ref().current]
+            self.cycle = self.kept = [main_of(fate).current]
         whose.set(fate)
         return self
 
@@ -56,7 +70,7 @@ class Player:
     def check_place(self, fate):
         if threading.get_ident() != self.thread.ident:
             raise Wrong(f"{fate!r} runs on another thread")
-        current = fate.domain.ref().current
+        current = main_of(fate).current
         if self.world.by_id.get(id(current)) is not fate:
             raise Wrong(
                 f"{fate!r} runs, but {current!r} should, {self.world.by_id.get(id(current))!r}"
@@ -120,7 +134,7 @@ class Player:
 
     def deliver(self, kind, token):
         """Predicts who receives what this tealet returns or raises."""
-        parent = self.fate.domain.ref().current.parent
+        parent = main_of(self.fate).current.parent
         receiver = self.world.by_id.get(id(parent))
         while kind == "error" and receiver.status == "new":
             receiver.status = "ended"
@@ -138,7 +152,7 @@ class Player:
         fate.unwound += 1
         if fate.unwound != 1:
             raise Wrong(f"{fate!r} ends again")
-        parent = fate.domain.ref().current.parent
+        parent = main_of(fate).current.parent
         # An exception ends each ancestor that has not begun, and goes on to the next: deliver().
         while parent is not None and world.fate_of(parent) is None:
             parent = parent.parent
@@ -160,9 +174,7 @@ class Player:
         """Calls the method of the tealet that `method` returns, and checks the outcome."""
         if token is None:
             token = self.world.send(target)
-        tealet = (
-            target.domain.ref() if target is target.domain.main else self.thread.handles[target]
-        )
+        tealet = main_of(target) if target is target.domain.main else self.thread.handles[target]
         call = functools.partial(method(tealet), token)
         del tealet
         return self.exchange(target, call, token)
@@ -263,7 +275,7 @@ class Refusal:
             me.leaked,
             me.leaked or me.domain.closing or me.domain.may_close,
         )
-        self.address = f"at {id(me.domain.ref().current):#x}"  # as in the closer's TealetError
+        self.address = f"at {id(main_of(me).current):#x}"  # as in the closer's TealetError
         self.may_be_unheard = False
         self.thread.world.refusals.append(self)
 
@@ -278,7 +290,7 @@ class Refusal:
         world = self.thread.world
         try:
             # Whoever closes a tealet is its parent from then on.
-            return self.me.domain.ref().current.parent.switch(NotMe)
+            return main_of(self.me).current.parent.switch(NotMe)
         except TealetExit:
             if self in world.refusals:
                 # Another closer got in: the first TealetExit came where it could not be raised, and

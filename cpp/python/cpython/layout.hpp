@@ -64,15 +64,16 @@ inline const _Py_CODEUNIT* current_instruction(const _PyInterpreterFrame* frame)
 // Whether an instruction as compiled calls what lies on the evaluation stack.
 inline bool is_call(int opcode) noexcept;
 
-// Shows the collector what a frame owns: its locals, but nothing of its evaluation stack.
+// Shows the collector what a frame owns. Nothing of its evaluation stack if the number of filled
+// slots (below) may be unknown.
 inline int visit_frame(const _PyInterpreterFrame* frame, visitproc visit, void* arg);
 // Drops what a frame owns, except its slots (below). Any code may run.
 inline void drop_references(_PyInterpreterFrame* frame);
 
 // Slots: the locals, followed by the evaluation stack.
 
-// How many slots are filled; negative while the frame has called a C function, since the
-// interpreter keeps the count in a register then.
+// How many slots are filled. Up to 3.13 negative while the frame has called a C function, since
+// the interpreter keeps the count in a register then.
 inline int filled_slots(const _PyInterpreterFrame* frame) noexcept;
 inline void set_filled_slots(_PyInterpreterFrame* frame, int count) noexcept;
 // The object in a slot; borrowed, nullptr if it is empty.

@@ -92,7 +92,7 @@ inline const _Py_CODEUNIT* current_instruction(const _PyInterpreterFrame* frame)
   return frame->instr_ptr;
 }
 
-// Not used: the number of filled slots is always known.
+// Nobody asks: the number of filled slots is always known.
 inline bool is_call(int) noexcept { return false; }
 
 inline int visit_frame(const _PyInterpreterFrame* frame, visitproc visit, void* arg) {
@@ -102,7 +102,7 @@ inline int visit_frame(const _PyInterpreterFrame* frame, visitproc visit, void* 
   }
   Py_VISIT(frame->f_locals);
   Py_VISIT(frame->frame_obj);
-  return visit_slots(frame, code_of_frame(frame)->co_nlocalsplus, visit, arg);
+  return visit_slots(frame, filled_slots(frame), visit, arg);
 }
 
 inline void drop_references(_PyInterpreterFrame* frame) {
