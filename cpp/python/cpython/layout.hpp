@@ -10,8 +10,9 @@
 //   a pointer to the frame while it drops values that it returned before, which runs any code.
 // - `frames_are_sampled`, a constexpr bool: whether profilers in other processes read the chain of
 //   frames at any moment, and take one that is incomplete for an error.
-// - `first_with_cached_chunk`, a constexpr std::uint32_t: the first release that keeps a chunk of the
-//   data stack for the thread's next call, as Py_Version; 0 if there is none. See data_stack.hpp.
+// - `first_with_cached_chunk`, a constexpr std::uint32_t: the first release that keeps a chunk of
+//   the data stack for the thread's next call, as Py_Version; 0 if there is none. See
+//   data_stack.hpp.
 // - `paused_code_can_be_instrumented`, a constexpr bool: whether instrument() works.
 // - `lazy_dicts_are_fast`, a constexpr bool: whether the interpreter has a specialised call of a
 //   method for an object that can have a dict of attributes, and has none.
