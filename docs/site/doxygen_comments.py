@@ -9,7 +9,7 @@ that Doxygen reads. The headers are for readers of the source, so they have no m
     int a;  /* its unit */    int a;  /**< its unit */
     /* --- errors --- */      /** @name errors */       a group of C declarations
 
-Lines stay where they are, so Doxygen's line numbers are right.
+Tables of figures (``*.def``) are expanded where they declare members.
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ import re
 import sys
 from pathlib import Path
 
+INCLUDE = Path(__file__).parents[2] / "include"
+# `#define TEALET_FIGURE(name, ...) Number name = 0;`, and a table with an entry for each member
+TABLE = re.compile(
+    r"^#define TEALET_FIGURE\(name, \.\.\.\) (.*)\n#include <(tealet/\w+\.def)>", re.MULTILINE
+)
+ENTRY = re.compile(r'^TEALET_(?:C_)?FIGURE\((\w+),[^"]*"[^"]*",\s*((?:"[^"]*"\s*)+)\)', re.MULTILINE)
+INCLUDED_TABLE = re.compile(r"^#include <tealet/\w+\.def>$", re.MULTILINE)
 # Where a header says that the rest is not for users.
 END = re.compile(r"^// --- implementation", re.MULTILINE)
 TOP = re.compile(r"\A(?:(?://[^\n]*\n)+|/\*.*?\*/\n)", re.DOTALL)
@@ -45,6 +52,15 @@ def close_groups(text: str) -> str:
     return text
 
 
+def members(match: re.Match[str]) -> str:
+    """The members that a table of figures declares, with the sentence for each."""
+    entries = ENTRY.findall((INCLUDE / match[2]).read_text())
+    assert entries
+    sentences = ("".join(re.findall('"([^"]*)"', strings)) for _, strings in entries)
+    declared = (re.sub(r"\bname\b", name, match[1]) for name, _ in entries)
+    return " ".join(f"/** {said} */ {code}" for said, code in zip(sentences, declared, strict=True))
+
+
 def without(pattern: re.Pattern[str], text: str) -> str:
     """The text with the match blanked, and as many lines."""
     return pattern.sub(lambda match: "\n" * match[0].count("\n"), text, count=1)
@@ -55,6 +71,8 @@ def documented(text: str) -> str:
     if end := END.search(text):
         text = text[: end.start()] + "}\n"
     text = without(TOP, text)  # shown as it is, above the reference
+    text = TABLE.sub(members, text)
+    text = INCLUDED_TABLE.sub("", text)
     text = close_groups(text)
     text = TRAILING.sub(lambda m: m[1] + {"//": "///< ", "/*": "/**< "}[m[2]], text)
     while CONTINUED.search(text):
