@@ -28,7 +28,7 @@ exclude_patterns = [".*", "build*", "docs/benchmarks/summary.md"]
 # A block of C may be an excerpt. C has the name of a structure and of its typedef.
 suppress_warnings = ["misc.highlighting_failure", "duplicate_declaration.c"]
 nitpick_ignore_regex = [
-    ("c:identifier", "size_t|ptrdiff_t"),
+    ("c:identifier", "size_t|ptrdiff_t|PyObject"),
     ("cpp:identifier", r"std(::.*)?|tealet|(CountingAllocator::)?no_limit"),
 ]
 linkcheck_ignore = ["https?://"]  # what is outside is not looked up

@@ -1,6 +1,7 @@
 """The programs in examples/python: their results against other ways to get them."""
 
 import asyncio
+import contextlib
 import gc
 import heapq
 import io
@@ -170,12 +171,17 @@ def test_an_error_of_the_file_arrives_in_the_loop(main):
         list(pull_parser.events(Broken(), main))
 
 
-def test_an_iterator_that_is_dropped_ends_the_parser(main):
+def test_an_iterator_that_is_dropped_or_closed_ends_the_parser(main):
     events = pull_parser.events(io.BytesIO(DOCUMENT), main)
     next(events)
     assert len(main.tealets()) == 2
     del events
     gc.collect()
+    assert main.tealets() == [main]
+
+    with contextlib.closing(pull_parser.events(io.BytesIO(DOCUMENT), main)) as events:
+        next(events)
+        assert len(main.tealets()) == 2
     assert main.tealets() == [main]
 
 

@@ -257,6 +257,19 @@ def test_switching_to_one_that_has_ended(main):
     g.switch()
     assert (g.switch(5), g.switch(), g.switch(1, 2)) == (5, (), (1, 2))
 
+    hub = getcurrent()
+    parent = greenlet(lambda: f"the parent got {hub.switch()}")
+    parent.switch()
+    g = greenlet(hub.switch, parent)
+    g.switch()
+    g.throw()
+    assert parent.dead, "it got the GreenletExit as a value"
+    parent = greenlet(lambda: [hub.switch(), hub.switch()])
+    parent.switch()
+    g = greenlet(lambda: None, parent)
+    g.switch()
+    assert g.dead and g.switch("late") == [None, "late"], "it went to the parent"
+
     t = main.tealet(lambda: None)
     t.switch()
     with pytest.raises(InvalidError):
@@ -316,30 +329,41 @@ def refuse(pause, exit_type, log):
     log.append("went on")
 
 
+@pytest.mark.leaves_behind("the call that paused the discarded tealet holds its Main")
 @pytest.mark.rule("greenlet-refuse")
-def test_one_that_refuses_to_end():
+def test_one_that_refuses_to_end(capfd):
     log = []
     g = greenlet(lambda: refuse(getcurrent().parent.switch, GreenletExit, log))
     g.switch()
-    g.throw()
-    assert g and log == ["refused"]
-    g.switch()
-    assert g.dead and log == ["refused", "went on"]
+    dropped = weakref.ref(g)
+    del g
+    assert log == ["refused"]
+    assert "did not kill" in capfd.readouterr().err
+    assert dropped(), "nobody refers to it"
+    dropped().switch()
+    assert log == ["refused", "went on"]
 
     log.clear()
-    with Main() as main:
-        t = main.tealet(lambda: refuse(main.switch, TealetExit, log))
-        t.switch()
-        with pytest.raises(TealetError):
-            t.close()
-        assert t.status is Status.SUSPENDED
-        t.switch()
-        assert log == ["refused", "went on"]
+    main = Main()
+    t = main.tealet(lambda: refuse(main.switch, TealetExit, log))
+    t.switch()
+    with pytest.raises(TealetError):
+        t.close()
+    assert t.status is Status.SUSPENDED
+    t.switch()
+    assert log == ["refused", "went on"]
+
+    log.clear()
+    t = main.tealet(lambda: [refuse(main.switch, TealetExit, log) for _ in range(9)])
+    t.switch()
+    with pytest.raises(TealetError):
+        main.close()
+    assert t.status is Status.EXITED and log == ["refused"], "ended without unwinding"
 
 
 def cycle(make, current, pause, log):
     def run():
-        me = current()
+        me = current()  # noqa: F841 - a reference to itself
         try:
             pause()
         finally:

@@ -1,4 +1,4 @@
-"""Programs of the tutorial and of the how-to pages run, and print what the pages show."""
+"""Programs of the front page, the tutorial and the how-to pages print what the pages show."""
 
 import os
 import re
@@ -18,7 +18,7 @@ HOW_TO = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/how-to/*
 def blocks(document):
     """The code blocks of a page: (language, text, whether the figures are those of a version)."""
     text = (ROOT / document).read_text()
-    for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+    for found in re.finditer(r"^```(.*?)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         before = text[: found.start()].rstrip().rpartition("\n\n")[2]
         yield found[1], found[2], "CPython 3.11" in before.replace("\n", " ")
 
@@ -52,14 +52,16 @@ def first_line(program):
 
 
 def all_programs():
-    for document in [TUTORIAL, *HOW_TO]:
+    for document in ["docs/index.md", TUTORIAL, *HOW_TO]:
         for parameters in programs(document):
             name = document.removeprefix("docs/").removesuffix(".md")
             yield pytest.param(*parameters.values, id=f"{name}-{parameters.id}")
 
 
 @pytest.mark.parametrize(("files", "program", "shown", "of_a_version"), list(all_programs()))
-def test_a_program_prints_what_is_shown(files, program, shown, of_a_version, tmp_path):
+def test_a_program_prints_what_is_shown(files, program, shown, of_a_version, request, tmp_path):
+    if re.search(r"stats\(|survey\(|memory_limit|print_tree", program):
+        request.getfixturevalue("statistics")
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     for example in EXAMPLES:

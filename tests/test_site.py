@@ -136,13 +136,8 @@ def browser(site, tmp_path_factory):
 
 def show(browser, path, size, scheme="light"):
     """Open a page as a telephone or a desktop does."""
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {
-            **{"width": size[0], "height": size[1]},
-            **{"deviceScaleFactor": 1, "mobile": size == PHONE},
-        },
-    )
+    screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},

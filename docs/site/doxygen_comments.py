@@ -23,7 +23,9 @@ INCLUDE = Path(__file__).parents[2] / "include"
 TABLE = re.compile(
     r"^#define TEALET_FIGURE\(name, \.\.\.\) (.*)\n#include <(tealet/\w+\.def)>", re.MULTILINE
 )
-ENTRY = re.compile(r'^TEALET_(?:C_)?FIGURE\((\w+),[^"]*"[^"]*",\s*((?:"[^"]*"\s*)+)\)', re.MULTILINE)
+ENTRY = re.compile(
+    r'^TEALET_(?:C_)?FIGURE\((\w+),[^"]*"[^"]*",\s*((?:"[^"]*"\s*)+)\)', re.MULTILINE
+)
 INCLUDED_TABLE = re.compile(r"^#include <tealet/\w+\.def>$", re.MULTILINE)
 # Where a header says that the rest is not for users.
 END = re.compile(r"^// --- implementation", re.MULTILINE)
@@ -55,7 +57,8 @@ def close_groups(text: str) -> str:
 def members(match: re.Match[str]) -> str:
     """The members that a table of figures declares, with the sentence for each."""
     entries = ENTRY.findall((INCLUDE / match[2]).read_text())
-    assert entries
+    if not entries:
+        raise ValueError(f"no entries in {match[2]}")
     sentences = ("".join(re.findall('"([^"]*)"', strings)) for _, strings in entries)
     declared = (re.sub(r"\bname\b", name, match[1]) for name, _ in entries)
     return " ".join(f"/** {said} */ {code}" for said, code in zip(sentences, declared, strict=True))

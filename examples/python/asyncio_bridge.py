@@ -54,7 +54,7 @@ async def call(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwarg
                 return awaitable  # the function has returned: this is its result
             try:
                 step = partial(tealet.switch, await awaitable)
-            except BaseException as error:  # noqa: BLE001 - cancellation, too, is for the function
+            except BaseException as error:  # cancellation, too, is for the function
                 if not tealet:
                     raise  # bridge() was left, which has ended the function
                 step = partial(tealet.throw, error)
