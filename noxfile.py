@@ -139,6 +139,9 @@ def benchmarks(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the site into build/docs/html, check its links, and look at each page in Chromium."""
+    needed = ("doxygen", "chromium", "chromedriver")
+    if missing := [name for name in needed if shutil.which(name) is None]:
+        session.error(f"{', '.join(missing)} not found: see CONTRIBUTING.md")
     session.install(".[docs]")
     common = ("-W", "--keep-going", "-n", "-d", "build/docs/doctrees", "-c", "docs", ".")
     for builder in ("html", "linkcheck"):
