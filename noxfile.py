@@ -4,8 +4,8 @@ Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python a
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
 C++ sessions need doctest, ``libcxx`` clang with libc++, ``sanitize_python`` the sanitizers of GCC,
 ``debug_python`` Debian's ``python3.11-dbg``, ``newer_pythons`` root and Debian's ``debootstrap``,
-``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say; ``benchmarks`` and ``lint``
-need Boost.Context and Google Benchmark.
+``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say; ``docs`` Doxygen, Chromium and
+its driver; ``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
 """
 
 from __future__ import annotations
@@ -137,6 +137,19 @@ def benchmarks(session: nox.Session) -> None:
     session.install(".[benchmarks]")
     what = ("python", "cpp") if first else ("python",)
     session.run("python", "-m", "benchmarks", "--measure", *what, *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into build/docs/html, check its links, and look at each page in Chromium."""
+    needed = ("doxygen", "chromium", "chromedriver")
+    if missing := [name for name in needed if shutil.which(name) is None]:
+        session.error(f"{', '.join(missing)} not found: see CONTRIBUTING.md")
+    session.install(".[docs]")
+    common = ("-W", "--keep-going", "-n", "-d", "build/docs/doctrees", "-c", "docs", ".")
+    for builder in ("html", "linkcheck"):
+        session.run("sphinx-build", "-b", builder, *common, f"build/docs/{builder}")
+    session.run("pytest", "tests/test_site.py", *session.posargs)
 
 
 def configure(session: nox.Session, *options: str) -> str:
