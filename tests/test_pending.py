@@ -60,7 +60,7 @@ def reuse_freed_memory():
 
 def on_worker(work):
     """Runs a generator on a new thread. The caller's loop body runs at each of its yields."""
-    errors = []
+    errors, ended = [], []
     turns = [threading.Event(), threading.Event()]
     steps = work()
 
@@ -72,6 +72,7 @@ def on_worker(work):
                 turns[0].clear()
         except BaseException as error:
             errors.append(error)
+        ended.append(True)
         turns[1].set()
 
     thread = threading.Thread(target=run)
@@ -79,7 +80,7 @@ def on_worker(work):
     while True:
         turns[1].wait(10)
         turns[1].clear()
-        if not thread.is_alive() or errors:
+        if ended:  # the thread itself may be alive for a moment
             break
         yield thread
         turns[0].set()
