@@ -3,8 +3,9 @@
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
 C++ sessions need doctest, ``libcxx`` clang with libc++, ``sanitize_python`` the sanitizers of GCC,
-``debug_python`` Debian's ``python3.11-dbg``, ``valgrind``, ``aarch64`` and ``aarch64_python`` what
-their names say; ``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
+``debug_python`` Debian's ``python3.11-dbg``, ``newer_pythons`` root and Debian's ``debootstrap``,
+``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say; ``benchmarks`` and ``lint``
+need Boost.Context and Google Benchmark.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ nox.needs_version = ">=2024.4.15"
 nox.options.sessions = ["tests"]
 nox.options.error_on_external_run = True
 
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 # Pinned to one major version, so that everybody gets the same layout and the same warnings.
 CLANG_TOOLS = ("clang-format==21.*", "clang-tidy==21.*")
 PYTHON_CHECKERS = ("ruff==0.17.*", "mypy==2.*")
@@ -61,7 +62,10 @@ TESTS_NOT_SANITIZED = (
     "tests/test_greenlet.py",
     "tests/test_wide_schedules.py",
 )
-DEBUG_PYTHON = "python3.11-dbg"
+# The debug build of the Python that runs nox, where Debian has that.
+DEBUG_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}-dbg"
+if shutil.which(DEBUG_PYTHON) is None:
+    DEBUG_PYTHON = "python3.11-dbg"
 AARCH64_TOOLCHAIN = "cmake/toolchains/aarch64-linux-gnu.cmake"
 
 
@@ -374,6 +378,43 @@ def debug_python(session: nox.Session) -> None:
         *session.posargs,
         env={"PYTHONPATH": site},
     )
+
+
+# Pythons that are newer than those of Debian 12, and the Debian that has them.
+NEWER_PYTHONS = ("3.14", "3.15")
+NEWER_DEBIAN = "forky"
+NEWER_PACKAGES = (
+    *("g++", "pkg-config", "strace", "valgrind"),
+    *(f"python{version}-{part}" for version in NEWER_PYTHONS for part in ("dev", "venv", "dbg")),
+)
+
+
+@nox.session(python=False)
+@nox.parametrize(
+    ("version", "kind"),
+    [
+        nox.param(version, kind, id=f"{version}{kind}")
+        for version in NEWER_PYTHONS
+        for kind in ("", "-jit", "-debug")
+    ],
+)
+def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
+    """Run ``tests`` or ``debug_python`` with newer Pythons, in the Debian that has them.
+
+    That Debian is made in ``build/forky``, if it is not there. Remove the folder for a newer one.
+    """
+    root = f"build/{NEWER_DEBIAN}"
+    session.run(".ci/debian-root", root, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
+
+    def run(*command: str, silent: bool = False) -> None:
+        jit = {"PYTHON_JIT": "1" if kind == "-jit" else "0"}
+        session.run(".ci/in-debian-root", root, *command, env=jit, silent=silent, external=True)
+
+    venv = f"build/nox-{version}"
+    run(f"python{version}", "-m", "venv", venv)
+    run(f"{venv}/bin/pip", "install", "nox", silent=True)
+    name = "debug_python" if kind == "-debug" else "tests"
+    run(f"{venv}/bin/nox", "--envdir", f".nox/{version}", "-s", name, "--", *session.posargs)
 
 
 @nox.session

@@ -13,7 +13,7 @@ namespace tealetpp {
 
 class SavedFrames;
 
-struct Execution {
+struct Execution : PausedExecutor {
   PyObject* function;                 // strong: what it runs
   PyObject* arguments;                // strong: a tuple of what it was called with, if not borrowed
   PyObject* context;                  // strong, while it does not run: its context variables
@@ -26,7 +26,8 @@ struct Execution {
 inline bool is_empty(const Execution& execution) noexcept {
   return execution.function == nullptr && execution.arguments == nullptr &&
          execution.context == nullptr && execution.saved_frames == nullptr &&
-         execution.handled.exc_value == nullptr && execution.paused_frame == nullptr;
+         execution.handled.exc_value == nullptr && execution.paused_frame == nullptr &&
+         !execution.has_executor();
 }
 
 // Shows the collector what the frames of a paused execution own. Otherwise it would never find a
@@ -61,6 +62,7 @@ inline void begin_execution(PyThreadState* thread, Execution& execution,
   thread->tracing = 0;
   thread->recursion_headroom = 0;
   allow_recursion(thread, space);
+  Execution::begin_executor(thread);
   PausedFields::begin(thread);
 }
 

@@ -83,6 +83,7 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
   std::memcpy(static_cast<void*>(object->_f_frame_data), frame, frame_size(frame, count));
   object->f_frame = reinterpret_cast<_PyInterpreterFrame*>(object->_f_frame_data);
   set_filled_slots(object->f_frame, count);
+  own_references(object->f_frame, count);
   object->f_frame->owner = FRAME_OWNED_BY_FRAME_OBJECT;
   auto* const as_object = reinterpret_cast<PyObject*>(object);
   if (!PyObject_GC_IsTracked(as_object)) PyObject_GC_Track(as_object);
@@ -91,18 +92,20 @@ void hand_over(_PyInterpreterFrame* frame) noexcept {
 
 // Marks a generator as completed: otherwise it would count as running forever. Its frame, which is
 // part of it, owns a reference to it until clear().
-void end_generator(_PyInterpreterFrame* frame) noexcept {
+void end_generator_of(_PyInterpreterFrame* frame) noexcept {
   PyGenObject* const generator = generator_of_frame(frame);
   set_filled_slots(frame, known_slots(frame));
   generator->gi_exc_state.previous_item = nullptr;
-  generator->gi_frame_state = FRAME_COMPLETED;
+  end_generator(generator);
   Py_INCREF(generator);
 }
 
 void clear(_PyInterpreterFrame* frame) {
   clear_slots(frame, known_slots(frame));
   if (frame->owner == FRAME_OWNED_BY_GENERATOR) {
-    Py_DECREF(generator_of_frame(frame));
+    PyGenObject* const generator = generator_of_frame(frame);
+    clear_generator(generator);
+    Py_DECREF(generator);
   } else {
     drop_references(frame);
   }
@@ -117,8 +120,8 @@ _PyInterpreterFrame* detach(_PyInterpreterFrame* newest) noexcept {
     _PyInterpreterFrame* const older = std::exchange(frame->previous, nullptr);
     if (frame->owner == FRAME_OWNED_BY_THREAD && is_held(frame)) {
       hand_over(frame);
-    } else if (frame->owner == FRAME_OWNED_BY_THREAD || frame->owner == FRAME_OWNED_BY_GENERATOR) {
-      if (frame->owner == FRAME_OWNED_BY_GENERATOR) end_generator(frame);
+    } else if (is_python(frame)) {
+      if (frame->owner == FRAME_OWNED_BY_GENERATOR) end_generator_of(frame);
       *link = frame;
       link = &frame->previous;
     }
@@ -148,6 +151,7 @@ void drop_paused(Execution& execution) {
     _PyInterpreterFrame* const next = std::exchange(frame->previous, nullptr);
     clear(std::exchange(frame, next));
   }
+  execution.drop_executor();
   Py_XDECREF(handled);
   Py_XDECREF(arguments);
   Py_XDECREF(function);

@@ -27,6 +27,7 @@ class PausedState {
     TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
     execution.paused_frame = fields_.put_away_frames(thread, in_place);
     execution.context = thread->context;
+    execution.put_away_executor(thread);
   }
 
   // Completes tealetpp::reaches_on_c_stack(), which does not find frames that were put away.
@@ -44,6 +45,7 @@ class PausedState {
     }
     execution.context = nullptr;
     execution.paused_frame = nullptr;
+    execution.resume_executor(thread);
     thread->tracing = tracing_;
     thread->recursion_headroom = headroom_;
     return fields_.resume(thread);

@@ -19,10 +19,7 @@ std::size_t python_depth_of(Node& node) {
   if (place.thread != nullptr) frame = running_frame(place.thread);
   std::size_t depth = 0;
   for (; frame != nullptr; frame = frame->previous) {
-    // Others are entries to the interpreter from C.
-    const bool is_python =
-        frame->owner == FRAME_OWNED_BY_THREAD || frame->owner == FRAME_OWNED_BY_GENERATOR;
-    depth += is_python ? 1 : 0;
+    depth += is_python(frame) ? 1 : 0;
   }
   return depth;
 }

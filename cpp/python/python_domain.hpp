@@ -107,6 +107,7 @@ class PythonDomain : public tealet::core::Domain {
   ThreadDomains* on_thread = nullptr;
   tealet::core::Links<PythonDomain> neighbours;
   PythonDomain* retained_before = nullptr;  // see ThreadDomains::retain()
+  std::uintptr_t monitoring_version = 0;    // when it last switched; see layout.hpp
   std::size_t object_bytes = 0;             // of its tealets' objects, ended ones too
   SharedDataStack data_stack{*this};
   const PythonHooks& python_hooks;

@@ -23,6 +23,7 @@ void correct_pointers_in_pieces(_PyInterpreterFrame** link, Pieces pieces) noexc
     pieces = at;
     _PyInterpreterFrame* const moved = pieces.piece().moved(frame);
     *link = moved;
+    correct_moved(moved, frame);
     if (moved->frame_obj != nullptr) moved->frame_obj->f_frame = moved;
     link = &moved->previous;
   }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "core/check.hpp"
 #include "port/compiler.hpp"
@@ -40,7 +41,8 @@ struct FramePiece {
   void correct_pointers(_PyInterpreterFrame** link) const noexcept {
     while (_PyInterpreterFrame* frame = *link) {
       if (has(frame)) {
-        frame = moved(frame);
+        const _PyInterpreterFrame* const from = std::exchange(frame, moved(frame));
+        correct_moved(frame, from);
         *link = frame;
         if (frame->frame_obj != nullptr) frame->frame_obj->f_frame = frame;
       }

@@ -13,6 +13,13 @@ namespace tealetpp {
 
 namespace {
 
+// Through the allocator that is installed: ours, or another one that passes it on.
+void free_chunk_of_cpython(DataStackChunk* chunk) noexcept {
+  PyObjectArenaAllocator arenas;
+  PyObject_GetArenaAllocator(&arenas);
+  arenas.free(arenas.ctx, chunk, size_of_chunk(chunk));
+}
+
 bool is_within_limit(const tealet::CountingAllocator& memory) noexcept {
   return memory.bytes_from_upstream() <= memory.limit();
 }
@@ -83,6 +90,18 @@ void SharedDataStack::begin(PyThreadState* thread, Node& node,
   fitting_end_ = nullptr;
   DataStackChunk* const chunk = first_->chunk();
   use_data_stack(thread, {chunk, begin_of_frames(chunk)});
+}
+
+void SharedDataStack::put_away_cached(PyThreadState* thread, const Node& node) noexcept {
+  DataStackChunk* const chunk = cached_chunk(thread);
+  set_cached_chunk(thread, nullptr);
+  // Main of a nested domain may have one of the tealet that it was opened in.
+  const bool is_of_thread = node.is_main() && SharedChunk::of(chunk) == nullptr;
+  if (is_of_thread && main_cached_ == nullptr) {
+    main_cached_ = chunk;
+  } else {
+    free_chunk_of_cpython(chunk);
+  }
 }
 
 bool SharedDataStack::pause_slow(const PyThreadState* thread, Node& node, bool exempt) {
@@ -190,8 +209,9 @@ void SharedDataStack::move_out() noexcept {
   });
 }
 
-void SharedDataStack::end(Node& node) noexcept {
+void SharedDataStack::end(PyThreadState* thread, Node& node) noexcept {
   TEALETPP_CHECK(in_place_ == &node);
+  if (TEALET_UNLIKELY(cached_chunk(thread) != nullptr)) put_away_cached(thread, node);
   in_place_ = nullptr;
   fitting_end_ = nullptr;
   if (main_may_look_at_ == &node) main_may_look_at_ = nullptr;
@@ -229,10 +249,7 @@ void SharedDataStack::free(SavedFrames* saved) noexcept {
 
 void SharedDataStack::free_ended(SavedFrames* saved) noexcept {
   if (saved == nullptr) return;
-  PyObjectArenaAllocator arenas;
-  PyObject_GetArenaAllocator(&arenas);
-  saved->for_each_further(
-      [&](DataStackChunk* chunk) { arenas.free(arenas.ctx, chunk, size_of_chunk(chunk)); });
+  saved->for_each_further(free_chunk_of_cpython);
   free_now(saved);
 }
 
@@ -242,8 +259,16 @@ void SharedDataStack::free_now(SavedFrames* saved) noexcept {
   domain_.memory().deallocate(saved, bytes);
 }
 
-void SharedDataStack::abandon_running(const PyThreadState* thread, bool others_free_it) noexcept {
+void SharedDataStack::abandon_running(PyThreadState* thread, bool others_free_it) noexcept {
   others_free_chunks_ = others_free_it;
+  DataStackChunk* const cached = thread != nullptr ? cached_chunk(thread) : nullptr;
+  if (cached != nullptr && SharedChunk::of(cached) != nullptr) {
+    set_cached_chunk(thread, nullptr);
+    free_chunk_of_cpython(cached);
+  }
+  if (main_cached_ != nullptr) {
+    free_chunk_of_cpython(std::exchange(main_cached_, nullptr));
+  }
   main_may_look_at_ = nullptr;
   in_place_ = nullptr;
   fitting_end_ = nullptr;
@@ -264,7 +289,12 @@ void SharedDataStack::free_memory() noexcept {
   if (domain_.is_open()) return;
   free_read();
   if (others_free_chunks_) return;
-  while (further_ != nullptr) free_chunk(*further_);
+  for (SharedChunk* chunk = further_; chunk != nullptr;) {
+    SharedChunk* const next = chunk->next;
+    // One that is in use then was kept by CPython when greenlet switched away from a tealet.
+    if (!chunk->in_use) free_chunk(*chunk);
+    chunk = next;
+  }
   if (first_ != nullptr) free_chunk(*first_);
 }
 

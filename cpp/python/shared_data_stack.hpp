@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "port/compiler.hpp"
@@ -40,6 +41,7 @@ class SharedDataStack {
   // The running tealet is about to pause. False if there is no memory, or if the domain is past its
   // limit and not `exempt` from it: the tealet must go on then.
   bool pause(PyThreadState* thread, Node& node, bool exempt) {
+    if (TEALET_UNLIKELY(cached_chunk(thread) != nullptr)) put_away_cached(thread, node);
     const DataStackPosition end = data_stack_position(thread);
     const bool fits = end.top == fitting_end_ && !node.hosts;
     if (TEALET_LIKELY(fits)) return true;
@@ -55,12 +57,13 @@ class SharedDataStack {
     } else if (node.is_main()) {
       if (TEALET_UNLIKELY(main_has_read_)) return_for_main();
       use_data_stack(thread, main_);
+      if (TEALET_UNLIKELY(main_cached_ != nullptr)) return_cached(thread);
     } else {
       resume_slow(thread, node);
     }
   }
   // The running tealet has no frames any more, and never runs again.
-  void end(Node& node) noexcept;
+  void end(PyThreadState* thread, Node& node) noexcept;
   // A paused tealet never runs again. Its frames are saved from then on. Once nothing refers to
   // them, the caller calls free_ended() with what is returned. nullptr if it has not begun.
   SavedFrames* end_paused(Node& node) noexcept;
@@ -72,7 +75,7 @@ class SharedDataStack {
   void free(SavedFrames* saved) noexcept;
   // The running tealet never runs again, and its frames stay in place. `others_free_it`: another
   // library frees the data stack, as the thread state does if it has it.
-  void abandon_running(const PyThreadState* thread, bool others_free_it) noexcept;
+  void abandon_running(PyThreadState* thread, bool others_free_it) noexcept;
   // Frees what was kept. If the domain is closed, also its chunks, unless others free them.
   // Precondition: no frames are left in that memory.
   void free_memory() noexcept;
@@ -86,6 +89,12 @@ class SharedDataStack {
   std::size_t domain_bytes() const noexcept;
 
  private:
+  // Takes the chunk that CPython keeps for the next call of the execution of `node`, which pauses
+  // or ends: the next call may be one of another execution.
+  TEALETPP_NOINLINE void put_away_cached(PyThreadState* thread, const Node& node) noexcept;
+  void return_cached(PyThreadState* thread) noexcept {
+    set_cached_chunk(thread, std::exchange(main_cached_, nullptr));
+  }
   bool pause_slow(const PyThreadState* thread, Node& node, bool exempt);
   // Makes the block of `node` fit its frames.
   bool reserve(Node& node, bool exempt);
@@ -118,6 +127,7 @@ class SharedDataStack {
   // its frames end there.
   PyObject** fitting_end_ = nullptr;
   DataStackPosition main_;  // the end of main's frames, while main is paused
+  DataStackChunk* main_cached_ = nullptr;  // what CPython keeps for main, while main is paused
   // The tealet whose frames were in place when main paused, if something else refers to frame
   // objects of these. See `frames_are_read_while_code_runs`.
   Node* main_may_look_at_ = nullptr;

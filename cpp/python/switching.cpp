@@ -96,6 +96,21 @@ TEALETPP_NOINLINE TEALETPP_COLD Errc notify_of_pause(Tealet* target) {
   return Errc::invalid;
 }
 
+// Instruments the code of all frames of the domain: the tools ask for other events than when it was
+// last switched. A code that is up to date takes no time.
+TEALETPP_NOINLINE TEALETPP_COLD void instrument_paused(PythonDomain& domain,
+                                                       const PyThreadState* thread) noexcept {
+  domain.monitoring_version = monitoring_version(thread);
+  const auto instrument_all = [](const _PyInterpreterFrame* newest) {
+    for (const auto* frame = newest; frame != nullptr; frame = frame->previous) {
+      if (is_python(frame)) instrument(frame);
+    }
+  };
+  instrument_all(running_frame(thread));
+  instrument_all(execution_of(domain.main()).paused_frame);
+  domain.for_each_tealet([&](Node& node) { instrument_all(execution_of(node).paused_frame); });
+}
+
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.
 // If nothing was switched, received() is `out`.
 //
@@ -130,6 +145,11 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   if (TEALET_UNLIKELY(paused.resume(thread, execution_of(domain.current())))) {
     domain.tools_to_notify = code == Errc::ok;
     if (!domain.tools_to_notify) notify_of_resumption(domain.current().is_main());
+  }
+  if constexpr (paused_code_can_be_instrumented) {
+    if (TEALET_UNLIKELY(domain.monitoring_version != monitoring_version(thread))) {
+      instrument_paused(domain, thread);
+    }
   }
   return code;
 }
@@ -174,16 +194,17 @@ TEALETPP_NOINLINE Message enter(Node& node) {
 TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   auto& domain = static_cast<PythonDomain&>(*node.domain());
   TEALETPP_CHECK(is_bound(node) && tealet_of(node) == domain.current_tealet);
+  PyThreadState* const thread = PyThreadState_Get();
   Execution& execution = execution_of(node);
   // Code that runs at the end may open further domains in this tealet.
   do {
     domain.close_inner_domains(node);
-    end_execution(PyThreadState_Get(), execution);
+    end_execution(thread, execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
   domain.release_held(tealet_of(node));  // the domain has a reference, as it is current
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) domain.data_stack.add_user();  // cannot fail here
-  domain.data_stack.end(node);
+  domain.data_stack.end(thread, node);
   TEALETPP_CHECK(is_empty(execution));
   return out;
 }

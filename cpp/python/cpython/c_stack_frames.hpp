@@ -1,4 +1,4 @@
-// Frames on the C stack, as CPython 3.12 and 3.13 have them.
+// Frames on the C stack, as CPython 3.12 and later versions have them.
 //
 // Each call of the interpreter loop links a small frame on the C stack into the chain of Python
 // frames. Anybody who holds a frame object may follow the chain, through f_back or a traceback.
@@ -6,21 +6,34 @@
 // these frames.
 #pragma once
 
+#include "core/check.hpp"
 #include "python/cpython/internals.hpp"
 
 namespace tealetpp {
 
+// `owner`: what CPython calls the owner of such a frame.
+template <int owner>
 class CStackFrames {
  public:
   // Takes the frames below `in_place` out of the chain that begins with `newest`. Those from there
   // up stay where they are, so they may stay in the chain. Returns the newest Python frame.
-  _PyInterpreterFrame* take_out(_PyInterpreterFrame* newest, const void* in_place) noexcept {
+  //
+  // `base`: the frame of the thread state with which every chain ends, if there is one. A chain
+  // that is put away ends before it: the thread may end before the chain does.
+  _PyInterpreterFrame* take_out(_PyInterpreterFrame* newest, const void* in_place,
+                                const _PyInterpreterFrame* base = nullptr) noexcept {
     // The chain begins with such a frame while a loop ends and clears its last Python frame. What
     // that drops may pause.
-    while (newest != nullptr && newest->owner == FRAME_OWNED_BY_CSTACK) newest = newest->previous;
+    while (newest != nullptr && newest->owner == owner) newest = newest->previous;
     for (_PyInterpreterFrame* frame = newest; frame != nullptr;) {
       _PyInterpreterFrame* below = frame->previous;
-      while (below != nullptr && below->owner == FRAME_OWNED_BY_CSTACK) {
+      while (below != nullptr && below->owner == owner) {
+        if (base != nullptr && below == base) {
+          // The frame in front of it leads back to it.
+          TEALETPP_CHECK(last_ != nullptr && last_->previous == base);
+          frame->previous = nullptr;
+          return newest;
+        }
         if (static_cast<const void*>(below) >= in_place) return newest;
         // Such a frame has no locals and no frame object: these fields remember its place.
         below->frame_obj = reinterpret_cast<PyFrameObject*>(frame);
@@ -57,5 +70,17 @@ class CStackFrames {
  private:
   _PyInterpreterFrame* last_ = nullptr;
 };
+
+// Whether the chain leads over the C stack at or beyond `address`. It may end with `base`, which
+// is not on the C stack.
+template <int owner>
+bool leads_over_c_stack(const _PyInterpreterFrame* newest, const void* address,
+                        const _PyInterpreterFrame* base = nullptr) noexcept {
+  for (const _PyInterpreterFrame* frame = newest; frame != nullptr && frame != base;
+       frame = frame->previous) {
+    if (frame->owner == owner && static_cast<const void*>(frame) >= address) return true;
+  }
+  return false;
+}
 
 }  // namespace tealetpp

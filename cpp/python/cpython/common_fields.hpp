@@ -25,6 +25,11 @@ inline PyObject* copy_context(const PyThreadState* thread) {
   return thread->context == nullptr ? nullptr : PyContext_CopyCurrent();
 }
 
+// Whether it executes Python code. The others are entries to the interpreter from C.
+inline bool is_python(const _PyInterpreterFrame* frame) noexcept {
+  return frame->owner == FRAME_OWNED_BY_THREAD || frame->owner == FRAME_OWNED_BY_GENERATOR;
+}
+
 // Whether there is a trace or a profile function.
 inline bool has_function_of_tool(const PyThreadState* thread) noexcept {
   return (reinterpret_cast<std::uintptr_t>(thread->c_tracefunc) |

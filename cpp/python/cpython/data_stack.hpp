@@ -4,10 +4,16 @@
 // the frame at its beginning returns. It keeps the first one for the thread's life: frames in it
 // begin one word later, so none is at its beginning.
 //
-// All supported versions have the same layout. No file outside this folder looks into a chunk.
+// Later releases of 3.13 and 3.14, and 3.15, keep one chunk that was freed for the thread's next
+// call. Its field was added to the end of the thread state, so releases with and without it run the
+// same module.
+//
+// All supported versions have the same layout of chunks. No file outside this folder looks into
+// one.
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "python/cpython/internals.hpp"
 #include "python/cpython/thread_state.hpp"
@@ -68,6 +74,36 @@ inline void use_data_stack(PyThreadState* thread, DataStackPosition position) no
   thread->datastack_top = position.top;
   thread->datastack_limit =
       begin != nullptr ? reinterpret_cast<PyObject**>(begin + position.chunk->size) : nullptr;
+}
+
+// Where the thread state has the chunk that it keeps, if the headers know nothing of it.
+template <class ThreadState, class = void>
+struct CachedChunk {
+  static DataStackChunk*& of(ThreadState* thread) noexcept {
+    return *reinterpret_cast<DataStackChunk**>(thread + 1);
+  }
+};
+template <class ThreadState>
+struct CachedChunk<ThreadState, std::void_t<decltype(&ThreadState::datastack_cached_chunk)>> {
+  static DataStackChunk*& of(ThreadState* thread) noexcept {
+    return thread->datastack_cached_chunk;
+  }
+};
+
+// Whether the interpreter that runs keeps a chunk.
+inline bool chunks_are_cached() noexcept {
+  if constexpr (first_with_cached_chunk == 0) return false;
+  return Py_Version >= first_with_cached_chunk;
+}
+
+// The chunk that CPython keeps for the thread's next call; nullptr if there is none.
+inline DataStackChunk* cached_chunk(PyThreadState* thread) noexcept {
+  return chunks_are_cached() ? CachedChunk<PyThreadState>::of(thread) : nullptr;
+}
+
+// Precondition: chunks_are_cached().
+inline void set_cached_chunk(PyThreadState* thread, DataStackChunk* chunk) noexcept {
+  CachedChunk<PyThreadState>::of(thread) = chunk;
 }
 
 }  // namespace tealetpp

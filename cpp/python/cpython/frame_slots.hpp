@@ -33,4 +33,10 @@ inline std::size_t frame_size(const _PyInterpreterFrame* frame, int count) noexc
                                   reinterpret_cast<const char*>(frame));
 }
 
+// Nothing in a frame points into it.
+inline void correct_moved(_PyInterpreterFrame*, const _PyInterpreterFrame*) noexcept {}
+
+// All references are counted.
+inline void own_references(_PyInterpreterFrame*, int) noexcept {}
+
 }  // namespace tealetpp

@@ -9,6 +9,10 @@
 #define TEALETPP_UNDEFINE_PY_BUILD_CORE
 #endif
 #include <internal/pycore_frame.h>
+#if __has_include(<internal/pycore_interpframe.h>)  // since CPython 3.14
+#include <internal/pycore_genobject.h>
+#include <internal/pycore_interpframe.h>
+#endif
 #ifdef TEALETPP_UNDEFINE_PY_BUILD_CORE
 #undef Py_BUILD_CORE
 #undef TEALETPP_UNDEFINE_PY_BUILD_CORE

@@ -8,6 +8,9 @@
 //   else, if there is no memory for its frame.
 // - `frames_are_read_while_code_runs`, a constexpr bool: whether `f_locals` of a frame object keeps
 //   a pointer to the frame while it drops values that it returned before, which runs any code.
+// - `first_with_cached_chunk`, a constexpr std::uint32_t: the first release that keeps a chunk of the
+//   data stack for the thread's next call, as Py_Version; 0 if there is none. See data_stack.hpp.
+// - `paused_code_can_be_instrumented`, a constexpr bool: whether instrument() works.
 // - `lazy_dicts_are_fast`, a constexpr bool: whether the interpreter has a specialised call of a
 //   method for an object that can have a dict of attributes, and has none.
 // - `PausedFields`, a class: the fields of the thread state that differ between versions, put away
@@ -25,9 +28,12 @@
 //       bool resume(PyThreadState* thread) noexcept;
 //       // Sets the fields for an execution that begins.
 //       static void begin(PyThreadState* thread) noexcept;
+//
+// - `PausedExecutor`, a class: see jit_state.hpp.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "port/thread_stack.hpp"
 #include "python/cpython/internals.hpp"
@@ -43,6 +49,7 @@ inline void set_raised(PyObject* exception);
 
 // --- frames ---
 
+// The newest frame of the running execution; nullptr if it has none.
 inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept;
 inline void set_running_frame(PyThreadState* thread, _PyInterpreterFrame* frame) noexcept;
 
@@ -72,6 +79,18 @@ inline PyObject* slot_of_frame(const _PyInterpreterFrame* frame, int index) noex
 inline void clear_slots(_PyInterpreterFrame* frame, int count);
 // Bytes of a frame with `count` slots.
 inline std::size_t frame_size(const _PyInterpreterFrame* frame, int count) noexcept;
+// Corrects what points into a frame that was copied from `from`.
+inline void correct_moved(_PyInterpreterFrame* moved, const _PyInterpreterFrame* from) noexcept;
+// Makes a frame with `count` filled slots the owner of what it has borrowed from other frames.
+inline void own_references(_PyInterpreterFrame* frame, int count) noexcept;
+
+// --- generators ---
+
+// Marks a generator that is executed, and never will be again, as completed.
+inline void end_generator(PyGenObject* generator) noexcept;
+// Drops what its frame owns besides the slots, unless CPython does that when it frees the
+// generator. Any code may run.
+inline void clear_generator(PyGenObject* generator);
 
 // --- the C stack ---
 
@@ -93,6 +112,12 @@ inline bool has_tool_at_pause(const PyThreadState* thread) noexcept;
 // The object whose profile function is set: a new reference, or nullptr if there is none, with or
 // without an exception set.
 inline PyObject* profiling_object(const PyThreadState* thread);
+
+// A number that changes when sys.monitoring or a trace function asks for other events. CPython then
+// instruments the code of the frames that run, and that of others when they are entered.
+inline std::uintptr_t monitoring_version(const PyThreadState* thread) noexcept;
+// Instruments the code of a frame that was paused then.
+inline void instrument(const _PyInterpreterFrame* frame) noexcept;
 
 // --- the interpreter ---
 

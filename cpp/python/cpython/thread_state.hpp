@@ -7,11 +7,11 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#ifdef Py_GIL_DISABLED
-#error "tealetpp does not support CPython without the global interpreter lock"
+#if defined(PYPY_VERSION) || defined(GRAALVM_PYTHON)
+#error "tealetpp works on the C stack of CPython, and supports neither PyPy nor GraalPy"
 #endif
-#ifdef PYPY_VERSION
-#error "tealetpp works on the C stack of CPython"
+#ifdef Py_GIL_DISABLED
+#error "tealetpp does not support free-threaded CPython, which has no global interpreter lock"
 #endif
 
 #if PY_VERSION_HEX >> 16 == 0x030b
@@ -20,6 +20,10 @@
 #include "python/cpython/thread_state_3_12.hpp"
 #elif PY_VERSION_HEX >> 16 == 0x030d
 #include "python/cpython/thread_state_3_13.hpp"
+#elif PY_VERSION_HEX >> 16 == 0x030e
+#include "python/cpython/thread_state_3_14.hpp"
+#elif PY_VERSION_HEX >> 16 == 0x030f
+#include "python/cpython/thread_state_3_15.hpp"
 #else
-#error "tealetpp knows the thread state of CPython 3.11, 3.12 and 3.13 only"
+#error "tealetpp knows the thread state of CPython 3.11 to 3.15 only"
 #endif

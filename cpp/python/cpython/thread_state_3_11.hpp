@@ -7,6 +7,7 @@
 #include <opcode.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "port/compiler.hpp"
 #include "port/thread_stack.hpp"
@@ -14,6 +15,7 @@
 #include "python/cpython/frame_slots.hpp"
 #include "python/cpython/internals.hpp"
 #include "python/cpython/layout.hpp"
+#include "python/cpython/no_jit_state.hpp"
 #include "python/cpython/recursion.hpp"
 
 namespace tealetpp {
@@ -78,6 +80,12 @@ inline void drop_references(_PyInterpreterFrame* frame) {
   Py_CLEAR(frame->f_func);
   Py_CLEAR(frame->f_code);
 }
+
+inline void end_generator(PyGenObject* generator) noexcept {
+  generator->gi_frame_state = FRAME_COMPLETED;
+}
+
+inline void clear_generator(PyGenObject*) {}
 
 // --- the thread state ---
 
@@ -183,5 +191,13 @@ constexpr bool frames_are_read_while_code_runs = true;
 
 // Its specialised LOAD_METHOD handles types without a dict, and objects that have one.
 constexpr bool lazy_dicts_are_fast = false;
+
+constexpr std::uint32_t first_with_cached_chunk = 0;
+
+constexpr bool paused_code_can_be_instrumented = false;
+
+inline std::uintptr_t monitoring_version(const PyThreadState*) noexcept { return 0; }
+
+inline void instrument(const _PyInterpreterFrame*) noexcept {}
 
 }  // namespace tealetpp

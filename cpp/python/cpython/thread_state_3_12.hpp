@@ -7,6 +7,7 @@
 #include <opcode.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "python/cpython/c_recursion.hpp"
 #include "python/cpython/c_stack_frames.hpp"
@@ -15,16 +16,10 @@
 #include "python/cpython/internals.hpp"
 #include "python/cpython/layout.hpp"
 #include "python/cpython/monitoring.hpp"
+#include "python/cpython/no_jit_state.hpp"
+#include "python/cpython/single_exception.hpp"
 
 namespace tealetpp {
-
-// --- exceptions ---
-
-inline PyObject* take_raised() { return PyErr_GetRaisedException(); }
-
-inline void set_raised(PyObject* exception) {
-  if (exception != nullptr) PyErr_SetRaisedException(exception);
-}
 
 // --- frames ---
 
@@ -64,6 +59,12 @@ inline void drop_references(_PyInterpreterFrame* frame) {
   Py_CLEAR(frame->f_funcobj);
   Py_CLEAR(frame->f_code);
 }
+
+inline void end_generator(PyGenObject* generator) noexcept {
+  generator->gi_frame_state = FRAME_COMPLETED;
+}
+
+inline void clear_generator(PyGenObject*) {}
 
 // --- the thread state ---
 
@@ -105,7 +106,7 @@ class PausedFields {
   int trash_;
   int recursion_;
   int c_recursion_;
-  CStackFrames c_stack_frames_;
+  CStackFrames<FRAME_OWNED_BY_CSTACK> c_stack_frames_;
 };
 static_assert(sizeof(PausedFields) == 32);
 
@@ -134,5 +135,13 @@ constexpr bool calls_can_be_refused = false;
 constexpr bool frames_are_read_while_code_runs = true;
 
 constexpr bool lazy_dicts_are_fast = true;
+
+constexpr std::uint32_t first_with_cached_chunk = 0;
+
+constexpr bool paused_code_can_be_instrumented = false;
+
+inline std::uintptr_t monitoring_version(const PyThreadState*) noexcept { return 0; }
+
+inline void instrument(const _PyInterpreterFrame*) noexcept {}
 
 }  // namespace tealetpp

@@ -8,6 +8,7 @@
 #include <opcode.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "python/cpython/c_recursion.hpp"
 #include "python/cpython/c_stack_frames.hpp"
@@ -16,16 +17,10 @@
 #include "python/cpython/internals.hpp"
 #include "python/cpython/layout.hpp"
 #include "python/cpython/monitoring.hpp"
+#include "python/cpython/no_jit_state.hpp"
+#include "python/cpython/single_exception.hpp"
 
 namespace tealetpp {
-
-// --- exceptions ---
-
-inline PyObject* take_raised() { return PyErr_GetRaisedException(); }
-
-inline void set_raised(PyObject* exception) {
-  if (exception != nullptr) PyErr_SetRaisedException(exception);
-}
 
 // --- frames ---
 
@@ -66,6 +61,12 @@ inline void drop_references(_PyInterpreterFrame* frame) {
   Py_CLEAR(frame->f_executable);
 }
 
+inline void end_generator(PyGenObject* generator) noexcept {
+  generator->gi_frame_state = FRAME_COMPLETED;
+}
+
+inline void clear_generator(PyGenObject*) {}
+
 // --- the thread state ---
 
 class PausedFields {
@@ -103,20 +104,14 @@ class PausedFields {
   int what_;
   int recursion_;
   int c_recursion_;
-  CStackFrames c_stack_frames_;
+  CStackFrames<FRAME_OWNED_BY_CSTACK> c_stack_frames_;
 };
 static_assert(sizeof(PausedFields) == 32);
 
 // --- the C stack ---
 
 inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
-  for (const _PyInterpreterFrame* frame = thread->current_frame; frame != nullptr;
-       frame = frame->previous) {
-    if (frame->owner == FRAME_OWNED_BY_CSTACK && static_cast<const void*>(frame) >= address) {
-      return true;
-    }
-  }
-  return false;
+  return leads_over_c_stack<FRAME_OWNED_BY_CSTACK>(thread->current_frame, address);
 }
 
 // --- the interpreter ---
@@ -132,5 +127,13 @@ constexpr bool calls_can_be_refused = true;
 constexpr bool frames_are_read_while_code_runs = false;
 
 constexpr bool lazy_dicts_are_fast = true;
+
+constexpr std::uint32_t first_with_cached_chunk = 0x030d0d00;
+
+constexpr bool paused_code_can_be_instrumented = false;
+
+inline std::uintptr_t monitoring_version(const PyThreadState*) noexcept { return 0; }
+
+inline void instrument(const _PyInterpreterFrame*) noexcept {}
 
 }  // namespace tealetpp
