@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -389,6 +389,13 @@ NEWER_PACKAGES = (
 )
 
 
+def newer_debian(session: nox.Session) -> str:
+    """The folder with the newer Debian, made when it is not there."""
+    folder = f"build/{NEWER_DEBIAN}"
+    session.run(".ci/debian-root", folder, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
+    return folder
+
+
 @nox.session(python=False)
 @nox.parametrize(
     ("version", "kind"),
@@ -403,8 +410,7 @@ def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
 
     That Debian is made in ``build/forky``, if it is not there. Remove the folder for a newer one.
     """
-    root = f"build/{NEWER_DEBIAN}"
-    session.run(".ci/debian-root", root, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
+    root = newer_debian(session)
 
     def run(*command: str, silent: bool = False) -> None:
         jit = {"PYTHON_JIT": "1" if kind == "-jit" else "0"}
@@ -511,8 +517,6 @@ OLDER_PACKAGES = ("g++", "clang-13", "doctest-dev", "pkg-config", "python3-venv"
 OLDER_CMAKE = "cmake==3.22.*"
 CROSS_PACKAGES = ("g++-aarch64-linux-gnu",)
 OLDER_COMPILERS = {"gcc": ("gcc", "g++"), "clang-13": ("clang-13", "clang++-13")}
-# Pythons that are not of this system: the folder of the Debian that has each.
-WHEEL_SYSTEMS: dict[str, str] = {}
 
 
 def older_debian(session: nox.Session) -> str:
@@ -583,10 +587,11 @@ def check_tools(session: nox.Session, *needed: str) -> None:
         )
 
 
-def build_wheel(session: nox.Session, python: str, *, system: str = "/") -> Path:
+def build_wheel(session: nox.Session, python: str, version: str, *, system: str = "/") -> Path:
     """Build the wheel for a Python, tag it and check it; return its path, in ``dist``.
 
-    It is built from the source distribution, which is built before.
+    It is built from the source distribution, which is built first. ``system`` is the folder of the
+    Debian that the Python is installed in.
     """
     root = older_debian(session)
     work = Path("build", re.sub(r"\W+", "-", session.name).strip("-"))
@@ -600,7 +605,7 @@ def build_wheel(session: nox.Session, python: str, *, system: str = "/") -> Path
     requires = nox.project.load_toml("pyproject.toml")["build-system"]["requires"]
     session.run(
         *("pip", "install", "--quiet", f"--target={work / 'tools'}", "--only-binary=:all:"),
-        f"--python-version={version_of(session, python)}",
+        f"--python-version={version}",
         *("build", "cmake", "ninja", *requires),
     )
     session.run(
@@ -623,6 +628,32 @@ def build_wheel(session: nox.Session, python: str, *, system: str = "/") -> Path
     return dist / wheel.name
 
 
+def test_wheel(
+    session: nox.Session,
+    wheel: Path,
+    venv: Path,
+    run: Callable[..., None],
+    *,
+    without: tuple[str, ...] = (),
+) -> None:
+    """Test a wheel in an environment that has nothing but Python and a shell, which tests need."""
+    python = str(venv / "bin/python")
+    bare = str(Path.cwd() / venv / "bin")
+    install = (python, "-m", "pip", "install", "--quiet", "--only-binary=:all:")
+    others = [name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS + without)]
+    # A user's machine: there is no compiler.
+    run(*install, "--no-index", str(wheel), path=bare)
+    run(str(venv / "bin/tealetpp"), "demo", path=bare)
+    run(*install, *others, path=bare)
+    run(python, "-m", "pytest", *session.posargs, path=bare)
+    # A developer's machine: projects in C and C++ and an extension module use the wheel.
+    run(*install, *BUILD_TOOLS, path=bare)
+    run(
+        *(python, "-m", "pytest", "-m", "not any_python", "tests/test_embedding.py"),
+        path=f"{bare}:/usr/bin:/bin",
+    )
+
+
 @nox.session
 @nox.parametrize("python", [this_python(), *other_pythons()])
 def wheels(session: nox.Session) -> None:
@@ -631,28 +662,35 @@ def wheels(session: nox.Session) -> None:
     ``dist`` gets the wheels. They are built in an older Debian, in ``build/bullseye``.
     """
     check_tools(session, "debootstrap")
-    python = str(session.python)
-    wheel = build_wheel(session, python)
+    wheel = build_wheel(session, str(session.python), version_of(session, "python"))
 
-    # A user's machine: it has no compiler. Some tests need a shell, and nothing else.
-    clean = Path(session.create_tmp(), "clean")
+    clean = Path(session.create_tmp(), "clean").resolve()
     session.run("python", "-m", "venv", "--clear", str(clean))
     (clean / "bin/sh").symlink_to("/bin/sh")
-    bare = {"PATH": str(clean / "bin")}
-    in_clean = str(clean / "bin/python")
-    binary = ("-m", "pip", "install", "--quiet", "--only-binary=:all:")
-    others = [name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS)]
-    session.run(in_clean, *binary, "--no-index", str(wheel), env=bare, external=True)
-    session.run(str(clean / "bin/tealetpp"), "demo", env=bare, external=True)
-    session.run(in_clean, *binary, *others, env=bare, external=True)
-    session.run(in_clean, "-m", "pytest", *session.posargs, env=bare, external=True)
 
-    # A developer's machine: projects in C and C++ and an extension module use the wheel.
-    session.run(in_clean, *binary, *BUILD_TOOLS, external=True)
-    session.run(
-        *(in_clean, "-m", "pytest", "-m", "not any_python", "tests/test_embedding.py"),
-        external=True,
-    )
+    def run(*command: str, path: str) -> None:
+        session.run(*command, env={"PATH": path}, external=True)
+
+    test_wheel(session, wheel, clean, run)
+
+
+@nox.session
+@nox.parametrize("version", [nox.param(version, id=version) for version in NEWER_PYTHONS])
+def newer_wheels(session: nox.Session, version: str) -> None:
+    """The same for the newer Pythons, which run in the Debian that has them."""
+    root = newer_debian(session)
+    wheel = build_wheel(session, f"/usr/bin/python{version}", version, system=root)
+
+    def run(*command: str, path: str) -> None:
+        environment = ("env", f"PATH={path}")
+        session.run(".ci/in-debian-root", root, *environment, *command, external=True)
+
+    clean = f"build/clean-{version}"
+    system_path = "/usr/bin:/bin"
+    run(f"python{version}", "-m", "venv", "--clear", clean, path=system_path)
+    run("ln", "-s", "/bin/sh", f"{clean}/bin/sh", path=system_path)
+    # These have wheels for a new Python later.
+    test_wheel(session, wheel, Path(clean), run, without=COMPILED)
 
 
 @nox.session
@@ -660,14 +698,15 @@ def wheels_aarch64(session: nox.Session) -> None:
     """Cross-build the wheel for Debian's Python on AArch64, and test it under QEMU."""
     check_tools(session, "debootstrap", "qemu-aarch64")
     python = emulated_python(session)
-    wheel = build_wheel(session, python)
+    version = version_of(session, python)
+    wheel = build_wheel(session, python, version)
 
     # pip accepts the wheel only if its tags are those of this Python and system.
     site = str(Path("build", session.name, "site").resolve())
     session.run(
         *("pip", "install", "--quiet", f"--target={site}", "--only-binary=:all:"),
         *(f"--platform=manylinux_2_{OLDER_GLIBC}_aarch64", "--implementation=cp"),
-        *(f"--python-version={version_of(session, python)}", "--no-index", str(wheel)),
+        *(f"--python-version={version}", "--no-index", str(wheel)),
     )
     in_site = {"PYTHONPATH": site}
     session.run(python, "-m", "tealetpp", "demo", env=in_site, external=True)
