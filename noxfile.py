@@ -479,10 +479,10 @@ def aarch64_python(session: nox.Session) -> None:
     # Not a wheel, since pip builds for the machine that it runs on.
     site = install_module(session, folder)
 
-    test_emulated(session, python, site)
+    try_emulated(session, python, site)
 
 
-def test_emulated(session: nox.Session, python: str, site: str) -> None:
+def try_emulated(session: nox.Session, python: str, site: str) -> None:
     """Run pytest with an emulated Python, for which the package is installed in a folder."""
     # pip runs outside the emulation, which would be ten times slower. So it can install only pure
     # Python packages, and needs to know the version of Python. There are no build tools, and the
@@ -516,6 +516,7 @@ OLDER_GLIBC = 31  # 2.31
 OLDER_PACKAGES = ("g++", "clang-13", "doctest-dev", "pkg-config", "python3-venv")
 OLDER_CMAKE = "cmake==3.22.*"
 CROSS_PACKAGES = ("g++-aarch64-linux-gnu",)
+SHELLS = ("bin/bash", "bin/sh")  # what some tests need of a system that has only Python
 OLDER_COMPILERS = {"gcc": ("gcc", "g++"), "clang-13": ("clang-13", "clang++-13")}
 
 
@@ -628,7 +629,7 @@ def build_wheel(session: nox.Session, python: str, version: str, *, system: str 
     return dist / wheel.name
 
 
-def test_wheel(
+def try_wheel(
     session: nox.Session,
     wheel: Path,
     venv: Path,
@@ -666,12 +667,13 @@ def wheels(session: nox.Session) -> None:
 
     clean = Path(session.create_tmp(), "clean").resolve()
     session.run("python", "-m", "venv", "--clear", str(clean))
-    (clean / "bin/sh").symlink_to("/bin/sh")
+    for shell in SHELLS:
+        (clean / shell).symlink_to(f"/{shell}")
 
     def run(*command: str, path: str) -> None:
         session.run(*command, env={"PATH": path}, external=True)
 
-    test_wheel(session, wheel, clean, run)
+    try_wheel(session, wheel, clean, run)
 
 
 @nox.session
@@ -688,9 +690,10 @@ def newer_wheels(session: nox.Session, version: str) -> None:
     clean = f"build/clean-{version}"
     system_path = "/usr/bin:/bin"
     run(f"python{version}", "-m", "venv", "--clear", clean, path=system_path)
-    run("ln", "-s", "/bin/sh", f"{clean}/bin/sh", path=system_path)
+    for shell in SHELLS:
+        run("ln", "-s", f"/{shell}", f"{clean}/{shell}", path=system_path)
     # These have wheels for a new Python later.
-    test_wheel(session, wheel, Path(clean), run, without=COMPILED)
+    try_wheel(session, wheel, Path(clean), run, without=COMPILED)
 
 
 @nox.session
@@ -710,7 +713,7 @@ def wheels_aarch64(session: nox.Session) -> None:
     )
     in_site = {"PYTHONPATH": site}
     session.run(python, "-m", "tealetpp", "demo", env=in_site, external=True)
-    test_emulated(session, python, site)
+    try_emulated(session, python, site)
 
 
 def sources(*patterns: str) -> list[str]:
