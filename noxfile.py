@@ -3,10 +3,9 @@
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
 C++ sessions need doctest, ``libcxx`` clang with libc++, ``sanitize_python`` the sanitizers of GCC,
-``debug_python`` Debian's ``python3.11-dbg``, ``newer_pythons``, ``older`` and the ones for wheels
-root and Debian's ``debootstrap``,
-``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say; ``benchmarks`` and ``lint``
-need Boost.Context and Google Benchmark.
+``debug_python`` Debian's ``python3.11-dbg``, ``valgrind``, ``aarch64`` and ``aarch64_python`` what
+their names say; ``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
+``newer_pythons``, ``older`` and the sessions for wheels need root and Debian's ``debootstrap``.
 """
 
 from __future__ import annotations
