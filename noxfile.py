@@ -516,7 +516,7 @@ OLDER_GLIBC = 31  # 2.31
 OLDER_PACKAGES = ("g++", "clang-13", "doctest-dev", "pkg-config", "python3-venv")
 OLDER_CMAKE = "cmake==3.22.*"
 CROSS_PACKAGES = ("g++-aarch64-linux-gnu",)
-SHELLS = ("bin/bash", "bin/sh")  # what some tests need of a system that has only Python
+TEST_PROGRAMS = ("bin/bash", "bin/head", "bin/sh")  # what tests need beside Python
 OLDER_COMPILERS = {"gcc": ("gcc", "g++"), "clang-13": ("clang-13", "clang++-13")}
 
 
@@ -637,7 +637,7 @@ def try_wheel(
     *,
     without: tuple[str, ...] = (),
 ) -> None:
-    """Test a wheel in an environment that has nothing but Python and a shell, which tests need."""
+    """Test a wheel where there is nothing but Python and TEST_PROGRAMS."""
     python = str(venv / "bin/python")
     bare = str(Path.cwd() / venv / "bin")
     install = (python, "-m", "pip", "install", "--quiet", "--only-binary=:all:")
@@ -667,8 +667,8 @@ def wheels(session: nox.Session) -> None:
 
     clean = Path(session.create_tmp(), "clean").resolve()
     session.run("python", "-m", "venv", "--clear", str(clean))
-    for shell in SHELLS:
-        (clean / shell).symlink_to(f"/{shell}")
+    for program in TEST_PROGRAMS:
+        (clean / program).symlink_to(f"/{program}")
 
     def run(*command: str, path: str) -> None:
         session.run(*command, env={"PATH": path}, external=True)
@@ -690,8 +690,8 @@ def newer_wheels(session: nox.Session, version: str) -> None:
     clean = f"build/clean-{version}"
     system_path = "/usr/bin:/bin"
     run(f"python{version}", "-m", "venv", "--clear", clean, path=system_path)
-    for shell in SHELLS:
-        run("ln", "-s", f"/{shell}", f"{clean}/{shell}", path=system_path)
+    for program in TEST_PROGRAMS:
+        run("ln", "-s", f"/{program}", f"{clean}/{program}", path=system_path)
     # These have wheels for a new Python later.
     try_wheel(session, wheel, Path(clean), run, without=COMPILED)
 
