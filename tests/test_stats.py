@@ -376,6 +376,10 @@ def test_after_each_of_thousands_of_operations_the_figures_agree_with_a_walk(see
     random_operations(seed, 5000)
 
 
+@pytest.mark.skipif(
+    hasattr(sys, "gettotalrefcount") and (3, 12) <= sys.version_info < (3, 15),
+    reason="a debug build asserts that paused code is instrumented: docs/tools.md",
+)
 def test_switching_from_within_the_methods_of_a_snapshot(main):
     stats = main.stats()
 

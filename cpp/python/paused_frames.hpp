@@ -14,9 +14,9 @@ void add_pausing_method(PyObject* descriptor);
 // frames. If something else refers to a frame object, such as a traceback, that object takes its
 // frame over. Any code may run.
 //
-// References that C functions own leak, because only the C stack has them. Up to CPython 3.13, so do
-// intermediate values of the Python expressions that called these functions. But those of the newest
-// frame are dropped if it called a pausing method directly.
+// References that C functions own leak, because only the C stack has them. Up to CPython 3.13, so
+// do intermediate values of the Python expressions that called these functions. But those of the
+// newest frame are dropped if it called a pausing method directly.
 void drop_paused(Execution& execution);
 
 }  // namespace tealetpp

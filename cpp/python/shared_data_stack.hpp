@@ -126,7 +126,7 @@ class SharedDataStack {
   // Its top, if they lie in the first chunk only; else nullptr. The tealet's block fits whenever
   // its frames end there.
   PyObject** fitting_end_ = nullptr;
-  DataStackPosition main_;  // the end of main's frames, while main is paused
+  DataStackPosition main_;                 // the end of main's frames, while main is paused
   DataStackChunk* main_cached_ = nullptr;  // what CPython keeps for main, while main is paused
   // The tealet whose frames were in place when main paused, if something else refers to frame
   // objects of these. See `frames_are_read_while_code_runs`.
