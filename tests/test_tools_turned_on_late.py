@@ -6,10 +6,9 @@ import pytest
 
 from tealetpp import Main
 
-pytestmark = [
-    pytest.mark.rule("tools-late"),
-    pytest.mark.skipif(sys.version_info < (3, 15), reason="CPython instruments running code only"),
-]
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 15), reason="CPython instruments running code only"
+)
 
 
 def counts(main):
@@ -53,6 +52,7 @@ def monitor():
     monitoring.free_tool_id(monitoring.DEBUGGER_ID)
 
 
+@pytest.mark.rule("tools-late")
 @pytest.mark.parametrize("run", [counts, below, generates])
 def test_lines_of_a_function_that_was_paused_then(main, monitor, run):
     ts = [main.tealet(run) for _ in range(3)]
@@ -67,6 +67,7 @@ def test_lines_of_a_function_that_was_paused_then(main, monitor, run):
         assert [line for where, line in told if where == name]
 
 
+@pytest.mark.rule("tools-late")
 def test_lines_of_main_which_was_paused_then(main, monitor):
     told = []
 
@@ -85,6 +86,7 @@ def test_lines_of_main_which_was_paused_then(main, monitor):
     assert [line for name, line in told[0] if name == "of_main"]
 
 
+@pytest.mark.rule("tools-late")
 def test_a_trace_function_that_is_set_by_another_tealet(main):
     lines = []
 
@@ -116,6 +118,7 @@ def test_a_trace_function_that_is_set_by_another_tealet(main):
     assert lines.count("counts") == 3
 
 
+@pytest.mark.rule("tools-late")
 def test_in_all_domains(monitor):
     """Each repairs its own tealets when it is used next."""
     with Main() as outer:
