@@ -2,6 +2,7 @@
 
 import gc
 import re
+import sys
 import threading
 import weakref
 from contextvars import ContextVar
@@ -329,7 +330,12 @@ def refuse(pause, exit_type, log):
     log.append("went on")
 
 
-@pytest.mark.leaves_behind("the call that paused the discarded tealet holds its Main")
+def leaks_before_3_14(test):
+    mark = pytest.mark.leaves_behind("the call that paused the discarded tealet holds its Main")
+    return mark(test) if sys.version_info < (3, 14) else test
+
+
+@leaks_before_3_14
 @pytest.mark.rule("greenlet-refuse")
 def test_one_that_refuses_to_end(capfd):
     log = []
@@ -383,10 +389,16 @@ def test_one_that_refers_to_itself_is_dropped(main):
 
     cycle(greenlet, current, getcurrent().switch, log)
     assert log == []
-    dropped[0]().throw()  # it was there for ever
-    assert log == ["unwound"]
-    gc.collect()
-    assert dropped[0]() is None
+    g = dropped[0]()
+    if g is None:
+        # The collector of 3.15 clears its weak references all the same.
+        assert sys.version_info >= (3, 15)
+    else:
+        g.throw()  # it was there for ever
+        assert log == ["unwound"]
+        del g
+        gc.collect()
+        assert dropped[0]() is None
 
     log.clear()
     cycle(main.tealet, lambda: main.current, main.switch, log)

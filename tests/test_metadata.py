@@ -26,7 +26,7 @@ def targets(text):
 
 
 def test_the_description_points_to_nothing_that_is_not_there(metadata):
-    description = metadata.get_payload()
+    description = metadata.json["description"]
     assert metadata["Description-Content-Type"] == "text/markdown"
     # External pages.
     assert [name for name in targets(description) if not name.startswith("https://")] == []
@@ -38,4 +38,4 @@ def test_the_description_has_all_the_text_of_the_readme(metadata):
     assert "docs/python-api.md" in targets(readme)
     without_pictures = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", readme)
     words = re.compile(r"\w+")
-    assert words.findall(metadata.get_payload()) == words.findall(without_pictures)
+    assert words.findall(metadata.json["description"]) == words.findall(without_pictures)

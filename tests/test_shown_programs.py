@@ -43,7 +43,8 @@ def programs(document):
 
 def labels(text):
     """A text without its figures, which depend on the version of Python."""
-    return [" ".join(re.sub(r"\d[\d,.]*", "#", line).split()) for line in text.splitlines()]
+    figure = r"\(?\d[\d,.]*(?: (?:[KMG]i)?B\b)?\)?"
+    return [" ".join(re.sub(figure, "", line).split()) for line in text.splitlines()]
 
 
 def first_line(program):
