@@ -95,6 +95,13 @@ def other_pythons() -> Sequence[object]:
     return found
 
 
+def check_tools(session: nox.Session, *needed: str) -> None:
+    """Stop if a program is missing that the session needs."""
+    missing = [name for name in needed if shutil.which(name) is None]
+    if missing:
+        session.error(f"{', '.join(missing)} not found: .ci/run lists Debian's packages")
+
+
 def run_tests(session: nox.Session, *options: str) -> None:
     session.install(".[test]")
     session.run("pytest", *options, *session.posargs)
@@ -143,9 +150,7 @@ def benchmarks(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the site into build/docs/html, check its links, and look at each page in Chromium."""
-    needed = ("doxygen", "chromium", "chromedriver")
-    if missing := [name for name in needed if shutil.which(name) is None]:
-        session.error(f"{', '.join(missing)} not found: see CONTRIBUTING.md")
+    check_tools(session, "doxygen", "chromium", "chromedriver")
     session.install(".[docs]")
     common = ("-W", "--keep-going", "-n", "-d", "build/docs/doctrees", "-c", "docs", ".")
     for builder in ("html", "linkcheck"):
@@ -292,9 +297,7 @@ LINK_TIME_OPTIMIZERS = {
 def hardened(session: nox.Session, optimizer: str) -> None:
     """The same with link-time optimization and hardening options."""
     option, linker, *tools = LINK_TIME_OPTIMIZERS[optimizer]
-    missing = [tool for tool in tools if shutil.which(tool) is None]
-    if missing:
-        session.error(f"{', '.join(missing)} not found")
+    check_tools(session, *tools)
     names = ("C_COMPILER", "CXX_COMPILER", "AR", "RANLIB")
     build_and_test(
         session,
@@ -307,7 +310,7 @@ def hardened(session: nox.Session, optimizer: str) -> None:
 
 @nox.session
 def hardened_python(session: nox.Session) -> None:
-    """Build the Python module so, with gcc, and run pytest."""
+    """Run pytest with the Python module built by gcc with the same options."""
     session.env["CFLAGS"] = session.env["CXXFLAGS"] = f"-flto=auto {HARDENING}"
     run_tests(session, *(f"--ignore={file}" for file in TESTS_THAT_BUILD))
 
@@ -394,7 +397,7 @@ def debug_python(session: nox.Session) -> None:
     )
 
 
-# Pythons that are newer than those of Debian 12, and the Debian that has them.
+# Pythons that Debian 12 does not have, and the Debian that has them.
 NEWER_PYTHONS = ("3.14", "3.15")
 NEWER_DEBIAN = "forky"
 NEWER_PACKAGES = (
@@ -440,7 +443,7 @@ def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
 
 @nox.session
 def valgrind(session: nox.Session) -> None:
-    """The same under Valgrind's memcheck."""
+    """Build the C++ tests and run them under Valgrind's memcheck."""
     memcheck = (
         *("valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full"),
         # A switch may move the stack pointer farther than memcheck expects on one stack. Tests
@@ -458,12 +461,12 @@ def valgrind(session: nox.Session) -> None:
 
 @nox.session
 def aarch64(session: nox.Session) -> None:
-    """The same cross-built for AArch64 and run under QEMU's user mode."""
+    """Cross-build the C++ tests for AArch64, and run them under QEMU's user mode."""
     build_and_test(session, "--toolchain", AARCH64_TOOLCHAIN)
 
 
 def emulated_python(session: nox.Session) -> str:
-    """Debian's Python for AArch64, which is cached. Remove the folder for a newer one."""
+    """Debian's Python for AArch64, made in ``build``. Remove the folder for a newer one."""
     root = Path("build/aarch64-python").resolve()
     session.run(".ci/aarch64-python", str(root), external=True)
     return str(root / "usr/bin/python-qemu")
@@ -472,14 +475,7 @@ def emulated_python(session: nox.Session) -> str:
 @nox.session
 def aarch64_python(session: nox.Session) -> None:
     """Cross-build the Python module for Debian's Python on AArch64, and run pytest under QEMU."""
-    needed = ("apt-get", "dpkg-deb", "aarch64-linux-gnu-g++", "qemu-aarch64")
-    missing = [name for name in needed if shutil.which(name) is None]
-    if missing:
-        session.error(
-            f"{', '.join(missing)} not found: this needs Debian 12 or the like,"
-            " with its packages g++-aarch64-linux-gnu and qemu-user"
-        )
-
+    check_tools(session, "apt-get", "dpkg-deb", "aarch64-linux-gnu-g++", "qemu-aarch64")
     python = emulated_python(session)
     session.install("pybind11>=3.0")
     # In a cross build CMake cannot ask the interpreter for its headers.
@@ -493,7 +489,6 @@ def aarch64_python(session: nox.Session) -> None:
     )
     # Not a wheel, since pip builds for the machine that it runs on.
     site = install_module(session, folder)
-
     try_emulated(session, python, site)
 
 
@@ -503,21 +498,13 @@ def try_emulated(session: nox.Session, python: str, site: str) -> None:
     # Python packages, and needs to know the version of Python. There are no build tools, and the
     # tests that need them are left out.
     session.run(
-        *("pip", "install", "--quiet", f"--target={site}"),
-        *(
-            "--only-binary=:all:",
-            "--platform=any",
-            f"--python-version={version_of(session, python)}",
-        ),
+        *("pip", "install", "--quiet", f"--target={site}", "--only-binary=:all:", "--platform=any"),
+        f"--python-version={version_of(session, python)}",
         *(name for name in needed_by_tests() if not name.startswith(BUILD_TOOLS + COMPILED)),
     )
     session.run(
-        *(
-            python,
-            "-m",
-            "pytest",
-            *(f"--ignore={file}" for file in TESTS_THAT_BUILD + NOT_EMULATED),
-        ),
+        *(python, "-m", "pytest"),
+        *(f"--ignore={file}" for file in TESTS_THAT_BUILD + NOT_EMULATED),
         *session.posargs,
         env={"PYTHONPATH": site},
         external=True,
@@ -592,15 +579,6 @@ def older(session: nox.Session, compiler: str) -> None:
 def version_of(session: nox.Session, python: str) -> str:
     """The whole version of a Python, for pip, which may run with another."""
     return str(session.run(python, "--version", external=True, silent=True)).split()[1]
-
-
-def check_tools(session: nox.Session, *needed: str) -> None:
-    missing = [name for name in needed if shutil.which(name) is None]
-    if missing:
-        session.error(
-            f"{', '.join(missing)} not found: this needs Debian 12 or the like, with its packages"
-            " debootstrap, g++-aarch64-linux-gnu and qemu-user"
-        )
 
 
 def build_wheel(session: nox.Session, python: str, version: str, *, system: str = "/") -> Path:

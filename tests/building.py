@@ -1,10 +1,11 @@
-"""Building downstream projects: finding the tools, and running CMake."""
+"""Building downstream projects and running programs: the tools, CMake, the environment."""
 
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -33,6 +34,11 @@ def run(*command, **environment):
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr, done.stderr
     return done.stdout
+
+
+def environment_of_this_python():
+    """The environment in which another process of this Python imports what this one does."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def code_blocks(document, begin, end):

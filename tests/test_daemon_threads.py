@@ -7,12 +7,13 @@ and most of them wait in the middle of the call that they test. For more runs:
     nox -s tests -- tests/test_daemon_threads.py --daemon-runs=100
 """
 
-import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+from building import environment_of_this_python
 
 FRAME = """
 import gc, os, sys, threading, time, weakref
@@ -407,7 +408,7 @@ def end_a_process(program, *args):
         [sys.executable, "-c", program, *args],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=environment_of_this_python(),
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

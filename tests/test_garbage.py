@@ -132,7 +132,7 @@ def test_a_paused_tealet_in_a_cycle_is_closed_on_its_own_thread(main):
 
 @pytest.mark.rule("garbage-traverse")
 def test_a_paused_tealet_whose_evaluation_stack_refers_to_it():
-    """Before CPython 3.14 nothing but the interpreter knows what lies there."""
+    """Before CPython 3.14 only the interpreter loop knows what lies there."""
     unwound = []
     with Main() as main:
 

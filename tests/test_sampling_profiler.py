@@ -1,6 +1,5 @@
 """CPython 3.15's sampling profiler, which reads the frames of a process from outside."""
 
-import os
 import re
 import subprocess
 import sys
@@ -8,7 +7,7 @@ import textwrap
 
 import pytest
 
-from benchmarks.building import ROOT
+from building import ROOT, environment_of_this_python
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 15), reason="profiling.sampling is new in 3.15"
@@ -63,8 +62,7 @@ def program(tmp_path):
 
 def run(*arguments):
     """Runs Python, which imports what this one does."""
-    paths = os.pathsep.join(path for path in sys.path if path)
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHON_COLORS": "0"}
+    environment = {**environment_of_this_python(), "PYTHON_COLORS": "0"}
     command = [sys.executable, *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
 

@@ -1,7 +1,6 @@
 """What other threads and processes see of tealets: frames of Python functions, and no others."""
 
 import faulthandler
-import os
 import subprocess
 import sys
 import textwrap
@@ -10,7 +9,7 @@ import traceback
 
 import pytest
 
-from benchmarks.building import ROOT
+from building import ROOT, environment_of_this_python
 
 
 def names_of(frames):
@@ -97,13 +96,12 @@ def start(tmp_path, source):
     """Runs a program until it prints a line. It ends when its standard input does."""
     file = tmp_path / "program.py"
     file.write_text(textwrap.dedent(source))
-    paths = os.pathsep.join(path for path in sys.path if path)
     process = subprocess.Popen(
         [sys.executable, file],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": paths},
+        env=environment_of_this_python(),
         cwd=ROOT,
     )
     assert process.stdout.readline() == "ready\n"

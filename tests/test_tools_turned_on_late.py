@@ -120,7 +120,7 @@ def test_a_trace_function_that_is_set_by_another_tealet(main):
 
 @pytest.mark.rule("tools-late")
 def test_in_all_domains(monitor):
-    """Each repairs its own tealets when it is used next."""
+    """Each instruments the code of its own tealets at its next switch."""
     with Main() as outer:
 
         def inside():

@@ -13,6 +13,7 @@ namespace tealetpp {
 
 class SavedFrames;
 
+// PausedExecutor is a base class so that it takes no memory where it is empty.
 struct Execution : PausedExecutor {
   PyObject* function;                 // strong: what it runs
   PyObject* arguments;                // strong: a tuple of what it was called with, if not borrowed

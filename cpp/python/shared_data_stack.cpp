@@ -291,7 +291,7 @@ void SharedDataStack::free_memory() noexcept {
   if (others_free_chunks_) return;
   for (SharedChunk* chunk = further_; chunk != nullptr;) {
     SharedChunk* const next = chunk->next;
-    // One that is in use then was kept by CPython when greenlet switched away from a tealet.
+    // CPython kept one that is still in use when greenlet switched away from a tealet.
     if (!chunk->in_use) free_chunk(*chunk);
     chunk = next;
   }

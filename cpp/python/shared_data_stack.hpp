@@ -89,8 +89,8 @@ class SharedDataStack {
   std::size_t domain_bytes() const noexcept;
 
  private:
-  // Takes the chunk that CPython keeps for the next call of the execution of `node`, which pauses
-  // or ends: the next call may be one of another execution.
+  // Takes the chunk that CPython keeps for the thread's next call out of the thread state. `node`
+  // pauses or ends, so another execution may make that call.
   TEALETPP_NOINLINE void put_away_cached(PyThreadState* thread, const Node& node) noexcept;
   void return_cached(PyThreadState* thread) noexcept {
     set_cached_chunk(thread, std::exchange(main_cached_, nullptr));

@@ -96,8 +96,8 @@ TEALETPP_NOINLINE TEALETPP_COLD Errc notify_of_pause(Tealet* target) {
   return Errc::invalid;
 }
 
-// Instruments the code of all frames of the domain: the tools ask for other events than when it was
-// last switched. A code that is up to date takes no time.
+// Instruments the code of all frames of the domain: since its last switch, tools have asked for
+// other events. CPython returns at once for code that is up to date.
 TEALETPP_NOINLINE TEALETPP_COLD void instrument_paused(PythonDomain& domain,
                                                        const PyThreadState* thread) noexcept {
   domain.monitoring_version = monitoring_version(thread);
@@ -140,7 +140,8 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
     domain.received() = out;
   } else {
     if constexpr (frames_are_sampled) {
-      // The chain of a paused tealet is incomplete, but that of main is not, unless it is nested.
+      // During the switch the chain of a tealet is incomplete. That of main is complete, unless its
+      // domain is nested.
       if (!domain.current().is_main()) {
         set_running_frame(thread, execution_of(domain.main()).paused_frame);
       }

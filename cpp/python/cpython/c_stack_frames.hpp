@@ -18,8 +18,8 @@ class CStackFrames {
   // Takes the frames below `in_place` out of the chain that begins with `newest`. Those from there
   // up stay where they are, so they may stay in the chain. Returns the newest Python frame.
   //
-  // `base`: the frame of the thread state with which every chain ends, if there is one. A chain
-  // that is put away ends before it: the thread may end before the chain does.
+  // `base`: the base frame of the thread state, with which every chain ends; nullptr if there is
+  // none. A chain that is put away ends before it, because the thread may end first.
   _PyInterpreterFrame* take_out(_PyInterpreterFrame* newest, const void* in_place,
                                 const _PyInterpreterFrame* base = nullptr) noexcept {
     // The chain begins with such a frame while a loop ends and clears its last Python frame. What
@@ -29,7 +29,7 @@ class CStackFrames {
       _PyInterpreterFrame* below = frame->previous;
       while (below != nullptr && below->owner == owner) {
         if (base != nullptr && below == base) {
-          // The frame in front of it leads back to it.
+          // The frame taken out before it still leads to it: put_back() restores the whole chain.
           TEALETPP_CHECK(last_ != nullptr && last_->previous == base);
           frame->previous = nullptr;
           return newest;

@@ -76,7 +76,8 @@ inline void use_data_stack(PyThreadState* thread, DataStackPosition position) no
       begin != nullptr ? reinterpret_cast<PyObject**>(begin + position.chunk->size) : nullptr;
 }
 
-// Where the thread state has the chunk that it keeps, if the headers know nothing of it.
+// The field of the thread state with the chunk that it keeps. The headers may be older than the
+// interpreter that runs: the field is the first one behind those that they declare.
 template <class ThreadState, class = void>
 struct CachedChunk {
   static DataStackChunk*& of(ThreadState* thread) noexcept {

@@ -9,7 +9,7 @@
 // - `frames_are_read_while_code_runs`, a constexpr bool: whether `f_locals` of a frame object keeps
 //   a pointer to the frame while it drops values that it returned before, which runs any code.
 // - `frames_are_sampled`, a constexpr bool: whether profilers in other processes read the chain of
-//   frames at any moment, and take one that is incomplete for an error.
+//   frames at any moment, and count an incomplete one as an error.
 // - `first_with_cached_chunk`, a constexpr std::uint32_t: the first release that keeps a chunk of
 //   the data stack for the thread's next call, as Py_Version; 0 if there is none. See
 //   data_stack.hpp.
@@ -83,7 +83,7 @@ inline PyObject* slot_of_frame(const _PyInterpreterFrame* frame, int index) noex
 inline void clear_slots(_PyInterpreterFrame* frame, int count);
 // Bytes of a frame with `count` slots.
 inline std::size_t frame_size(const _PyInterpreterFrame* frame, int count) noexcept;
-// Corrects what points into a frame that was copied from `from`.
+// Corrects the pointers of a copied frame into itself. `from`: where it was.
 inline void correct_moved(_PyInterpreterFrame* moved, const _PyInterpreterFrame* from) noexcept;
 // Makes a frame with `count` filled slots the owner of what it has borrowed from other frames.
 inline void own_references(_PyInterpreterFrame* frame, int count) noexcept;
@@ -92,7 +92,7 @@ inline void own_references(_PyInterpreterFrame* frame, int count) noexcept;
 
 // Marks a generator that is executed, and never will be again, as completed.
 inline void end_generator(PyGenObject* generator) noexcept;
-// Drops what its frame owns besides the slots, unless CPython does that when it frees the
+// Drops what its frame owns, except the slots. Nothing if CPython does that when it frees the
 // generator. Any code may run.
 inline void clear_generator(PyGenObject* generator);
 

@@ -13,11 +13,13 @@
 #include "python/cpython/c_recursion.hpp"
 #include "python/cpython/c_stack_frames.hpp"
 #include "python/cpython/common_fields.hpp"
+#include "python/cpython/completed_generator.hpp"
 #include "python/cpython/frame_slots.hpp"
 #include "python/cpython/internals.hpp"
 #include "python/cpython/layout.hpp"
 #include "python/cpython/monitoring.hpp"
 #include "python/cpython/no_jit_state.hpp"
+#include "python/cpython/no_late_instrumentation.hpp"
 #include "python/cpython/single_exception.hpp"
 
 namespace tealetpp {
@@ -60,12 +62,6 @@ inline void drop_references(_PyInterpreterFrame* frame) {
   Py_CLEAR(frame->f_funcobj);
   Py_CLEAR(frame->f_executable);
 }
-
-inline void end_generator(PyGenObject* generator) noexcept {
-  generator->gi_frame_state = FRAME_COMPLETED;
-}
-
-inline void clear_generator(PyGenObject*) {}
 
 // --- the thread state ---
 
@@ -131,11 +127,5 @@ constexpr bool frames_are_sampled = false;
 constexpr bool lazy_dicts_are_fast = true;
 
 constexpr std::uint32_t first_with_cached_chunk = 0x030d0d00;
-
-constexpr bool paused_code_can_be_instrumented = false;
-
-inline std::uintptr_t monitoring_version(const PyThreadState*) noexcept { return 0; }
-
-inline void instrument(const _PyInterpreterFrame*) noexcept {}
 
 }  // namespace tealetpp

@@ -11,10 +11,12 @@
 #include "port/thread_stack.hpp"
 #include "python/cpython/c_stack_frames.hpp"
 #include "python/cpython/common_fields.hpp"
+#include "python/cpython/completed_generator.hpp"
 #include "python/cpython/internals.hpp"
 #include "python/cpython/jit_state.hpp"
 #include "python/cpython/layout.hpp"
 #include "python/cpython/monitoring.hpp"
+#include "python/cpython/no_late_instrumentation.hpp"
 #include "python/cpython/single_exception.hpp"
 #include "python/cpython/stack_references.hpp"
 
@@ -29,12 +31,6 @@ inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept 
 inline void set_running_frame(PyThreadState* thread, _PyInterpreterFrame* frame) noexcept {
   thread->current_frame = frame;
 }
-
-inline void end_generator(PyGenObject* generator) noexcept {
-  generator->gi_frame_state = FRAME_COMPLETED;
-}
-
-inline void clear_generator(PyGenObject*) {}
 
 // --- the thread state ---
 
@@ -103,11 +99,5 @@ constexpr bool frames_are_sampled = false;
 constexpr bool lazy_dicts_are_fast = true;
 
 constexpr std::uint32_t first_with_cached_chunk = 0x030e0400;
-
-constexpr bool paused_code_can_be_instrumented = false;
-
-inline std::uintptr_t monitoring_version(const PyThreadState*) noexcept { return 0; }
-
-inline void instrument(const _PyInterpreterFrame*) noexcept {}
 
 }  // namespace tealetpp

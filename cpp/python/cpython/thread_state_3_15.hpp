@@ -1,6 +1,7 @@
 // The layout of CPython 3.15: see layout.hpp.
 //
-// Here every chain of frames ends with one of the thread state. Else it is like that of 3.14.
+// Here every chain of frames ends with the base frame of the thread state, and the code of paused
+// frames can be instrumented. The rest is as in 3.14.
 #pragma once
 
 #include <atomic>
@@ -75,8 +76,8 @@ class PausedFields {
   }
 
  private:
-  // A sampling profiler keeps what it read of a chain of frames, by their addresses. Tealets use
-  // the same addresses in turn.
+  // A sampling profiler caches the frames of a chain by their addresses. Tealets use the same
+  // addresses in turn.
   static void forget_samples(PyThreadState* thread) noexcept {
     thread->last_profiled_frame = nullptr;
   }
