@@ -100,15 +100,16 @@ TEALETPP_NOINLINE TEALETPP_COLD Errc notify_of_pause(Tealet* target) {
 // other events. CPython returns at once for code that is up to date.
 TEALETPP_NOINLINE TEALETPP_COLD void instrument_paused(PythonDomain& domain,
                                                        const PyThreadState* thread) noexcept {
-  domain.monitoring_version = monitoring_version(thread);
-  const auto instrument_all = [](const _PyInterpreterFrame* newest) {
+  bool done = true;
+  const auto instrument_all = [&](const _PyInterpreterFrame* newest) {
     for (const auto* frame = newest; frame != nullptr; frame = frame->previous) {
-      if (is_python(frame)) instrument(frame);
+      if (is_python(frame)) done = instrument(frame) && done;
     }
   };
   instrument_all(running_frame(thread));
   instrument_all(execution_of(domain.main()).paused_frame);
   domain.for_each_tealet([&](Node& node) { instrument_all(execution_of(node).paused_frame); });
+  if (done) domain.monitoring_version = monitoring_version(thread);  // else at the next switch
 }
 
 // Runs `jump`, a switch of the engine, with the running tealet's part of the thread state put away.

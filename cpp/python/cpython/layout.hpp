@@ -120,8 +120,8 @@ inline PyObject* profiling_object(const PyThreadState* thread);
 // A number that changes when sys.monitoring or a trace function asks for other events. CPython then
 // instruments the code of the frames that run, and that of others when they are entered.
 inline std::uintptr_t monitoring_version(const PyThreadState* thread) noexcept;
-// Instruments the code of a frame that was paused then.
-inline void instrument(const _PyInterpreterFrame* frame) noexcept;
+// Instruments the code of a frame that was paused then. False if there is no memory.
+inline bool instrument(const _PyInterpreterFrame* frame) noexcept;
 
 // --- the interpreter ---
 

@@ -13,6 +13,6 @@ constexpr bool paused_code_can_be_instrumented = false;
 
 inline std::uintptr_t monitoring_version(const PyThreadState*) noexcept { return 0; }
 
-inline void instrument(const _PyInterpreterFrame*) noexcept {}
+inline bool instrument(const _PyInterpreterFrame*) noexcept { return true; }
 
 }  // namespace tealetpp

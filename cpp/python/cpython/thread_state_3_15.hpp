@@ -111,8 +111,10 @@ inline std::uintptr_t monitoring_version(const PyThreadState* thread) noexcept {
   return thread->eval_breaker >> 8;
 }
 
-inline void instrument(const _PyInterpreterFrame* frame) noexcept {
-  if (_Py_Instrument(code_of_frame(frame), PyInterpreterState_Get()) != 0) PyErr_Clear();
+inline bool instrument(const _PyInterpreterFrame* frame) noexcept {
+  if (_Py_Instrument(code_of_frame(frame), PyInterpreterState_Get()) == 0) return true;
+  PyErr_Clear();
+  return false;
 }
 
 // --- the interpreter ---
