@@ -446,3 +446,23 @@ def test_a_simulation_maps_no_memory_for_each_call(tmp_path):
     calls = re.findall(r"^\d* *(mmap|munmap|brk|mremap)\(", counted, re.MULTILINE)
     # malloc() takes 132 KiB at a time, and Python's allocator 1 MiB.
     assert len(calls) < 10 * grown + 20, Counter(calls)
+
+
+def test_a_tealet_that_is_discarded_in_the_middle_of_a_deep_call(main):
+    """It runs in a tealet of another domain, which refuses to end."""
+    inner_domains = []
+
+    def refuses_deep(depth):
+        if depth:
+            refuses_deep(depth - 1)
+        refuses_to_end(main, 0)
+
+    def encloses():
+        inner_domains.append(Main())
+        inner_domains[0].tealet(refuses_deep).switch(200)
+
+    main.tealet(encloses).switch()
+    with pytest.raises(TealetError, match="refuses to end"):
+        main.close()
+    for domain in (main, *inner_domains):
+        assert domain.stats().data_stack_bytes == domain.stats().bytes_allocated == 0

@@ -260,6 +260,7 @@ void SharedDataStack::free_now(SavedFrames* saved) noexcept {
 }
 
 void SharedDataStack::abandon_running(PyThreadState* thread, bool others_free_it) noexcept {
+  running_was_abandoned_ = true;
   others_free_chunks_ = others_free_it;
   DataStackChunk* const cached = thread != nullptr ? cached_chunk(thread) : nullptr;
   if (cached != nullptr && SharedChunk::of(cached) != nullptr) {
@@ -292,7 +293,7 @@ void SharedDataStack::free_memory() noexcept {
   for (SharedChunk* chunk = further_; chunk != nullptr;) {
     SharedChunk* const next = chunk->next;
     // CPython kept one that is still in use when greenlet switched away from a tealet.
-    if (!chunk->in_use) free_chunk(*chunk);
+    if (!chunk->in_use || running_was_abandoned_) free_chunk(*chunk);
     chunk = next;
   }
   if (first_ != nullptr) free_chunk(*first_);

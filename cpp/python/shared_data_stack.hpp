@@ -131,6 +131,7 @@ class SharedDataStack {
   // The tealet whose frames were in place when main paused, if something else refers to frame
   // objects of these. See `frames_are_read_while_code_runs`.
   Node* main_may_look_at_ = nullptr;
+  bool running_was_abandoned_ = false;
   bool others_free_chunks_ = false;
   std::vector<SavedFrames*> kept_;  // for free_memory()
   // Blocks that main or a tealet may be reading. Freed when main runs again.
