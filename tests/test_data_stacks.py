@@ -448,6 +448,7 @@ def test_a_simulation_maps_no_memory_for_each_call(tmp_path):
     assert len(calls) < 10 * grown + 20, Counter(calls)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_tealet_that_is_discarded_in_the_middle_of_a_deep_call(main):
     """It runs in a tealet of another domain, which refuses to end."""
     inner_domains = []
