@@ -105,7 +105,6 @@ TRIES = 3
     ("options", "depth", "work", "rounds"),
     [
         pytest.param((), 0, 300, 1_500, id="running", marks=running),
-        pytest.param((), 200, 300, 400, id="running, deep stacks", marks=running),
         pytest.param(("--blocking",), 0, 20, 8_000, id="stopped, nothing but switches"),
         pytest.param(("--blocking",), 200, 300, 400, id="stopped, deep stacks"),
     ],
@@ -113,8 +112,8 @@ TRIES = 3
 def test_it_finds_the_frames_of_tealets(program, options, depth, work, rounds):
     """With --blocking the process is stopped for each sample, so an error is a wrong chain.
 
-    Without, the profiler reads frames that change meanwhile. If these do nothing but switch, it has
-    more errors, for tealets as for generators.
+    Without, the profiler reads frames that change meanwhile. It has more errors if they do nothing
+    but switch, for tealets as for generators, and if the stacks are deep: reading takes longer.
     """
     for _ in range(1 if options else TRIES):
         printed, samples = sample(program, depth, work, rounds, options=options)
