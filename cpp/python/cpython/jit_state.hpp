@@ -1,8 +1,6 @@
 // What the just-in-time compiler of CPython 3.14 and 3.15 keeps for an execution.
 #pragma once
 
-#include <utility>
-
 #include "python/cpython/internals.hpp"
 
 namespace tealetpp {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "python/cpython/internals.hpp"
 #include "python/cpython/layout.hpp"

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "port/thread_stack.hpp"
 #include "python/cpython/c_stack_frames.hpp"
 #include "python/cpython/common_fields.hpp"
 #include "python/cpython/completed_generator.hpp"
@@ -17,6 +16,7 @@
 #include "python/cpython/layout.hpp"
 #include "python/cpython/monitoring.hpp"
 #include "python/cpython/no_late_instrumentation.hpp"
+#include "python/cpython/python_recursion.hpp"
 #include "python/cpython/single_exception.hpp"
 #include "python/cpython/stack_references.hpp"
 
@@ -74,12 +74,6 @@ static_assert(sizeof(PausedFields) == 24);
 
 inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
   return leads_over_c_stack<FRAME_OWNED_BY_INTERPRETER>(thread->current_frame, address);
-}
-
-inline bool learn_c_recursion_limit() { return true; }
-
-inline void allow_recursion(PyThreadState* thread, tealet::port::StackSpace) noexcept {
-  thread->py_recursion_remaining = thread->py_recursion_limit;
 }
 
 // --- the interpreter ---

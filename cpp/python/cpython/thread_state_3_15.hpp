@@ -8,13 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "port/thread_stack.hpp"
 #include "python/cpython/c_stack_frames.hpp"
 #include "python/cpython/common_fields.hpp"
 #include "python/cpython/internals.hpp"
 #include "python/cpython/jit_state.hpp"
 #include "python/cpython/layout.hpp"
 #include "python/cpython/monitoring.hpp"
+#include "python/cpython/python_recursion.hpp"
 #include "python/cpython/single_exception.hpp"
 #include "python/cpython/stack_references.hpp"
 
@@ -94,12 +94,6 @@ static_assert(sizeof(PausedFields) == 24);
 inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
   return leads_over_c_stack<FRAME_OWNED_BY_INTERPRETER>(thread->current_frame, address,
                                                         thread->base_frame);
-}
-
-inline bool learn_c_recursion_limit() { return true; }
-
-inline void allow_recursion(PyThreadState* thread, tealet::port::StackSpace) noexcept {
-  thread->py_recursion_remaining = thread->py_recursion_limit;
 }
 
 // --- tools ---
