@@ -83,6 +83,13 @@ def unraisable(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def greenlet_seems_not_loaded(request, monkeypatch):
+    """Some tests load greenlet, and the others must not depend on it."""
+    if not hasattr(request.module, "greenlet"):
+        monkeypatch.delitem(sys.modules, "greenlet", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def recursion_limit_stays():
     limit = sys.getrecursionlimit()
     yield

@@ -7,6 +7,7 @@ back, its domain is refused.
 
 import gc
 import random
+import signal
 import subprocess
 import sys
 
@@ -327,6 +328,146 @@ def test_below_gevent():
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout == f"{['end'] + ['moved'] * 5}\n"
+
+
+# --- chunks of the data stack, which some versions of CPython keep for whoever calls next ---
+
+
+def descend(depth, call):
+    """Call it that many Python calls deeper: 150 of them go beyond a chunk of 16 KiB."""
+    token = (depth,)
+    result = descend(depth - 1, call) if depth else call()
+    assert token == (depth,)
+    return result
+
+
+def nothing():
+    return None
+
+
+@pytest.mark.rule("data-stack-greenlet")
+def test_a_greenlet_calls_in_the_chunk_that_a_tealet_has_left(main):
+    """Another tealet has frames there, saved."""
+    hub = greenlet.getcurrent()
+
+    def leaves():
+        descend(150, nothing)
+        hub.switch("left")
+
+    def body():
+        paused = main.tealet(descend)
+        assert paused.switch(150, lambda: main.switch("paused")) == "paused"
+        main.tealet(leaves).switch()
+        return paused.switch("end")
+
+    other = greenlet.greenlet(body)
+    assert other.switch() == "left"
+    assert descend(150, other.switch) == "end"
+
+
+@pytest.mark.rule("data-stack-greenlet")
+def test_a_tealet_of_another_domain_pauses_in_that_chunk(main):
+    hub = greenlet.getcurrent()
+
+    def leaves():
+        descend(150, nothing)
+        hub.switch("left")
+        main.switch()
+        return descend(150, lambda: hub.switch("deep"))
+
+    def first():
+        tealet = main.tealet(leaves)
+        tealet.switch()
+        return tealet.switch()
+
+    def second():
+        with Main() as inner:
+
+            def pauses():
+                hub.switch("moved")
+                return descend(150, lambda: inner.switch("paused"))
+
+            tealet = inner.tealet(pauses)
+            assert tealet.switch() == "paused"
+            other = inner.tealet(descend)
+            other.switch(10, lambda: inner.switch())  # so the frames of the first one move
+            hub.switch("switched")
+            return tealet.switch("end")
+
+    a, b = greenlet.greenlet(first), greenlet.greenlet(second)
+    assert (b.switch(), a.switch(), b.switch()) == ("moved", "left", "switched")
+    assert (a.switch(), b.switch(), a.switch("fine")) == ("deep", "end", "fine")
+
+
+@pytest.mark.rule("data-stack-greenlet")
+@pytest.mark.parametrize("seed", range(5))
+def test_deep_calls_of_tealets_and_greenlets_that_switch_in_the_middle(seed):
+    rng = random.Random(seed)
+    hub = greenlet.getcurrent()
+    ended = []
+
+    def depth():
+        return rng.choice([0, 5, 150, 150, 300])
+
+    def work(main, tag):
+        for _ in range(5):
+            descend(depth(), nothing)
+            descend(depth(), hub.switch)
+            assert descend(depth(), lambda: main.switch(tag)) == tag
+
+    def body(name):
+        with Main() as main:
+            paused = {tag: main.tealet(work) for tag in [(name, 0), (name, 1), (name, 2)]}
+            for tag, tealet in paused.items():
+                assert tealet.switch(main, tag) == tag
+            while paused:
+                tag = rng.choice(list(paused))
+                if descend(depth(), lambda tag=tag: paused[tag].switch(tag)) != tag:
+                    del paused[tag]
+                if rng.random() < 0.3:
+                    descend(depth(), hub.switch)
+        ended.append((name, main.stats().bytes_allocated))
+
+    sys.setrecursionlimit(10_000)
+    gs = [greenlet.greenlet(body) for _ in range(4)]
+    for name, g in enumerate(gs):
+        g.switch(name)
+    while alive := [g for g in gs if not g.dead]:
+        descend(depth(), rng.choice(alive).switch)
+    assert sorted(name for name, _ in ended) == list(range(4))
+
+
+LOADED_TOO_LATE = """if True:
+    from tealetpp import Main
+    def descend(depth, call):
+        return descend(depth - 1, call) if depth else call()
+    def load():
+        global greenlet
+        import greenlet
+    def leaves():
+        descend(150, load)
+        global other
+        other = greenlet.greenlet(descend)
+        other.switch(150, greenlet.getcurrent().switch)
+    with Main() as main:
+        paused = main.tealet(descend)
+        paused.switch(150, main.switch)
+        main.tealet(leaves).switch()
+        paused.switch()
+    print("fine")
+"""
+
+
+@pytest.mark.rule("data-stack-greenlet")
+def test_greenlet_is_loaded_too_late_for_that():
+    """Where CPython keeps no chunk, it is not too late."""
+    done = subprocess.run([sys.executable, "-c", LOADED_TOO_LATE], capture_output=True, text=True)
+    if sys.version_info < (3, 15):  # some releases of 3.13 and 3.14 do, others do not
+        assert done.returncode in (0, -signal.SIGABRT), done.stderr
+    else:
+        assert done.returncode == -signal.SIGABRT
+    assert ("fine" in done.stdout) is (done.returncode == 0)
+    assert ("greenlet was loaded too late" in done.stderr) is (done.returncode != 0)
 
 
 # --- the frames of a paused main tealet, whose C stack a switch moves away ---

@@ -41,14 +41,14 @@ void* take(void*, std::size_t size) {
 }
 
 void give(void*, void* memory, std::size_t size) {
-  SharedChunk* const chunk = SharedChunk::of(static_cast<DataStackChunk*>(memory));
+  DomainChunk* const chunk = DomainChunk::of(static_cast<DataStackChunk*>(memory));
   if (chunk == nullptr) {
     original.free(original.ctx, memory, size);
   } else if (PythonDomain* const domain = domain_with(chunk->domain)) {
     domain->data_stack.give(*chunk);
   } else {
     // A thread ends in the middle of a tealet.
-    chunk->~SharedChunk();
+    chunk->~DomainChunk();
     std::free(chunk);  // all Python domains use malloc_resource()
   }
 }

@@ -71,9 +71,9 @@ class SavedFrames {
       return a.words == b.words && a.further == b.further;
     }
   };
-  // Of the frames that end at `position`. Chunks of other allocators are not shared, so frames in
-  // these stay where they are and do not count as words.
-  static Shape shape_of(DataStackPosition position) noexcept;
+  // Of the frames of a tealet of the domain with that number, which end at `position`. Frames in
+  // chunks that the domain's tealets do not share stay there, and do not count as words.
+  static Shape shape_of(std::uint64_t domain, DataStackPosition position) noexcept;
 
   // In a block of shape.block_size() bytes.
   explicit SavedFrames(Shape shape) noexcept
@@ -96,9 +96,10 @@ class SavedFrames {
   }
 
   // Copies the frames that end at `position`. `newest` is the newest frame of their chain.
-  void save(DataStackPosition position, _PyInterpreterFrame*& newest) noexcept {
+  void save(std::uint64_t domain, DataStackPosition position,
+            _PyInterpreterFrame*& newest) noexcept {
     if (TEALET_UNLIKELY(further() != 0)) {
-      save_pieces(position, newest);
+      save_pieces(domain, position, newest);
       return;
     }
     const FramePiece all{begin_of_frames(position.chunk), position.top, words()};
@@ -116,7 +117,8 @@ class SavedFrames {
   }
   // Where the word at `address`, between frames that were saved from `position`, is saved; nullptr
   // if it is not.
-  PyObject** saved_word(DataStackPosition position, const PyObject* const* address) noexcept;
+  PyObject** saved_word(std::uint64_t domain, DataStackPosition position,
+                        const PyObject* const* address) noexcept;
 
   // Calls `visit` with each chunk beyond the first. Precondition: save() was called.
   template <class Visit>
@@ -134,7 +136,7 @@ class SavedFrames {
   class Saving;
   class Restoring;
 
-  TEALETPP_NOINLINE void save_pieces(DataStackPosition position,
+  TEALETPP_NOINLINE void save_pieces(std::uint64_t domain, DataStackPosition position,
                                      _PyInterpreterFrame*& newest) noexcept;
   TEALETPP_NOINLINE DataStackPosition restore_pieces(DataStackChunk* first,
                                                      _PyInterpreterFrame*& newest) const noexcept;

@@ -7,6 +7,7 @@
 #include "core/without_limit.hpp"
 #include "python/all_domains.hpp"
 #include "python/exceptions.hpp"
+#include "python/foreign_stack.hpp"
 #include "python/python_domain.hpp"
 
 namespace tealetpp {
@@ -61,10 +62,10 @@ bool has_held_frame(const _PyInterpreterFrame* newest) noexcept {
 
 bool SharedDataStack::add_user() noexcept {
   if (first_ == nullptr) {
-    const std::size_t bytes = SharedChunk::block_size(usual_chunk_size);
+    const std::size_t bytes = DomainChunk::block_size(usual_chunk_size);
     void* const block = domain_.memory().try_allocate_large(bytes);
     if (block == nullptr) return false;
-    first_ = make_chunk(block, usual_chunk_size);
+    first_ = make_chunk(block, usual_chunk_size, true);
     make_first_chunk(first_->chunk(), first_->size);
   }
   ++first_->users;
@@ -82,7 +83,7 @@ void SharedDataStack::begin(PyThreadState* thread, Node& node,
   TEALETPP_CHECK(execution_of(node).saved_frames == nullptr);
   if (in_place_ != nullptr) {
     SavedFrames* const saved = execution_of(*in_place_).saved_frames;
-    PyObject* const* const moved = saved->saved_word(in_place_end_, arguments);
+    PyObject* const* const moved = saved->saved_word(domain_.number, in_place_end_, arguments);
     if (moved != nullptr) arguments = moved;
     make_room();
   }
@@ -96,7 +97,7 @@ void SharedDataStack::put_away_cached(PyThreadState* thread, const Node& node) n
   DataStackChunk* const chunk = cached_chunk(thread);
   set_cached_chunk(thread, nullptr);
   // Main of a nested domain may have one of the tealet that it was opened in.
-  const bool is_of_thread = node.is_main() && SharedChunk::of(chunk) == nullptr;
+  const bool is_of_thread = node.is_main() && DomainChunk::of(chunk) == nullptr;
   if (is_of_thread && main_cached_ == nullptr) {
     main_cached_ = chunk;
   } else {
@@ -135,7 +136,7 @@ DataStackPosition SharedDataStack::end_of(const Node* node) const noexcept {
 }
 
 bool SharedDataStack::reserve(Node& node, bool exempt) {
-  const SavedFrames::Shape shape = SavedFrames::shape_of(in_place_end_);
+  const SavedFrames::Shape shape = SavedFrames::shape_of(domain_.number, in_place_end_);
   tealet::CountingAllocator& memory = domain_.memory();
   const tealet::core::WithoutLimit lifted(memory, exempt);
   SavedFrames*& saved = execution_of(node).saved_frames;
@@ -168,8 +169,14 @@ void SharedDataStack::restore(Node& node) noexcept {
   SavedFrames& saved = *execution_of(node).saved_frames;
   _PyInterpreterFrame*& newest = newest_frame(node);
   const bool is_read = frames_are_read_while_code_runs && has_held_frame(newest);
-  saved.for_each_further([](DataStackChunk* chunk) {
-    if (SharedChunk* const shared = SharedChunk::of(chunk)) shared->in_use = true;
+  saved.for_each_further([this](DataStackChunk* chunk) {
+    DomainChunk* const shared = DomainChunk::shared_in(domain_.number, chunk);
+    if (shared == nullptr) return;
+    if (TEALET_UNLIKELY(shared->in_use)) {
+      Py_FatalError(
+          "greenlet was loaded too late: its frames lie where those of a tealet return to");
+    }
+    shared->in_use = true;
   });
   in_place_end_ = saved.restore(first_->chunk(), newest);
   if (TEALET_UNLIKELY(is_read)) saved.set_read();
@@ -203,9 +210,10 @@ void SharedDataStack::free_read() noexcept {
 void SharedDataStack::move_out() noexcept {
   Node& node = *std::exchange(in_place_, nullptr);
   SavedFrames& saved = *execution_of(node).saved_frames;
-  saved.save(in_place_end_, newest_frame(node));
-  saved.for_each_further([](DataStackChunk* chunk) {
-    if (SharedChunk* const shared = SharedChunk::of(chunk)) shared->in_use = false;
+  saved.save(domain_.number, in_place_end_, newest_frame(node));
+  saved.for_each_further([this](DataStackChunk* chunk) {
+    DomainChunk* const shared = DomainChunk::shared_in(domain_.number, chunk);
+    if (shared != nullptr) shared->in_use = false;
   });
 }
 
@@ -229,7 +237,7 @@ SavedFrames* SharedDataStack::end_paused(Node& node) noexcept {
     execution_of(node).saved_frames = nullptr;
   }
   saved->for_each_further([this, saved](DataStackChunk* chunk) {
-    SharedChunk* const shared = SharedChunk::of(chunk);
+    DomainChunk* const shared = DomainChunk::shared_in(domain_.number, chunk);
     if (shared == nullptr) return;
     release(*shared);
     saved->forget_further(chunk);
@@ -263,7 +271,7 @@ void SharedDataStack::abandon_running(PyThreadState* thread, bool others_free_it
   running_was_abandoned_ = true;
   others_free_chunks_ = others_free_it;
   DataStackChunk* const cached = thread != nullptr ? cached_chunk(thread) : nullptr;
-  if (cached != nullptr && SharedChunk::of(cached) != nullptr) {
+  if (cached != nullptr && DomainChunk::of(cached) != nullptr) {
     set_cached_chunk(thread, nullptr);
     free_chunk_of_cpython(cached);
   }
@@ -275,7 +283,7 @@ void SharedDataStack::abandon_running(PyThreadState* thread, bool others_free_it
   fitting_end_ = nullptr;
   const DataStackChunk* chunk = thread != nullptr ? data_stack_position(thread).chunk : nullptr;
   for (; chunk != nullptr; chunk = previous_chunk(chunk)) {
-    const SharedChunk* const shared = SharedChunk::of(chunk);
+    const DomainChunk* const shared = DomainChunk::of(chunk);
     others_free_chunks_ |= shared != nullptr && shared->domain == domain_.number;
   }
 }
@@ -290,21 +298,34 @@ void SharedDataStack::free_memory() noexcept {
   if (domain_.is_open()) return;
   free_read();
   if (others_free_chunks_) return;
-  for (SharedChunk* chunk = further_; chunk != nullptr;) {
-    SharedChunk* const next = chunk->next;
-    // CPython kept one that is still in use when greenlet switched away from a tealet.
-    if (!chunk->in_use || running_was_abandoned_) free_chunk(*chunk);
+  for (DomainChunk* chunk = further_; chunk != nullptr;) {
+    DomainChunk* const next = chunk->next;
+    if (!chunk->in_use || (running_was_abandoned_ && is_behind_first(*chunk))) free_chunk(*chunk);
     chunk = next;
   }
   if (first_ != nullptr) free_chunk(*first_);
 }
 
+// Whether it is part of the data stack that begins with the first chunk. Otherwise CPython kept it
+// for the next call when greenlet switched away from a tealet, and another greenlet made that call.
+// Precondition: CPython has it in a data stack.
+bool SharedDataStack::is_behind_first(DomainChunk& chunk) const noexcept {
+  const DataStackChunk* oldest = chunk.chunk();
+  while (previous_chunk(oldest) != nullptr) oldest = previous_chunk(oldest);
+  return first_ != nullptr && oldest == first_->chunk();
+}
+
 DataStackChunk* SharedDataStack::take(std::size_t size) {
-  SharedChunk* found = further_;
+  // If greenlet switches away from a tealet, CPython may give a chunk that it kept to another
+  // greenlet. So no tealet may have saved frames in it.
+  const bool is_shared = !chunks_are_cached() || !has_greenlet();
+  DomainChunk* found = is_shared ? further_ : nullptr;
   // CPython writes the size that it asked for into the chunk.
-  while (found != nullptr && (found->in_use || found->size != size)) found = found->next;
+  while (found != nullptr && (found->in_use || !found->is_shared || found->size != size)) {
+    found = found->next;
+  }
   if (found == nullptr) {
-    const std::size_t bytes = SharedChunk::block_size(size);
+    const std::size_t bytes = DomainChunk::block_size(size);
     void* block = domain_.memory().try_allocate_large(bytes);
     if (TEALET_UNLIKELY(block == nullptr)) {
       // A tealet that is being closed must unwind, and a tool must not fail in the tealet's place.
@@ -318,7 +339,7 @@ DataStackChunk* SharedDataStack::take(std::size_t size) {
       set_error(Errc::memory, domain_.current_tealet);
       return nullptr;
     }
-    found = make_chunk(block, size);
+    found = make_chunk(block, size, is_shared);
     found->next = std::exchange(further_, found);
   }
   found->in_use = true;
@@ -326,22 +347,22 @@ DataStackChunk* SharedDataStack::take(std::size_t size) {
   return found->chunk();
 }
 
-void SharedDataStack::give(SharedChunk& chunk) noexcept {
+void SharedDataStack::give(DomainChunk& chunk) noexcept {
   chunk.in_use = false;
   release(chunk);
 }
 
-SharedChunk* SharedDataStack::make_chunk(void* block, std::size_t size) noexcept {
-  domain_.totals().data_stack_made(SharedChunk::block_size(size));
-  return ::new (block) SharedChunk(size, domain_.number);
+DomainChunk* SharedDataStack::make_chunk(void* block, std::size_t size, bool is_shared) noexcept {
+  domain_.totals().data_stack_made(DomainChunk::block_size(size));
+  return ::new (block) DomainChunk(size, domain_.number, is_shared);
 }
 
-void SharedDataStack::free_chunk(SharedChunk& chunk) noexcept {
-  SharedChunk** link = &chunk == first_ ? &first_ : &further_;
+void SharedDataStack::free_chunk(DomainChunk& chunk) noexcept {
+  DomainChunk** link = &chunk == first_ ? &first_ : &further_;
   while (*link != &chunk) link = &(*link)->next;
   *link = chunk.next;
-  const std::size_t bytes = SharedChunk::block_size(chunk.size);
-  chunk.~SharedChunk();
+  const std::size_t bytes = DomainChunk::block_size(chunk.size);
+  chunk.~DomainChunk();
   domain_.totals().data_stack_freed(bytes);
   tealet::CountingAllocator& memory = domain_.memory();
   memory.deallocate_large(&chunk, bytes);
@@ -349,15 +370,15 @@ void SharedDataStack::free_chunk(SharedChunk& chunk) noexcept {
   if (TEALET_UNLIKELY(!is_within_limit(memory))) memory.trim();
 }
 
-void SharedDataStack::release(SharedChunk& chunk) noexcept {
+void SharedDataStack::release(DomainChunk& chunk) noexcept {
   TEALETPP_CHECK(chunk.users > 0);
   if (--chunk.users == 0) free_chunk(chunk);
 }
 
 std::size_t SharedDataStack::domain_bytes() const noexcept {
-  std::size_t bytes = first_ != nullptr ? SharedChunk::block_size(first_->size) : 0;
-  for (const SharedChunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
-    bytes += SharedChunk::block_size(chunk->size);
+  std::size_t bytes = first_ != nullptr ? DomainChunk::block_size(first_->size) : 0;
+  for (const DomainChunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
+    bytes += DomainChunk::block_size(chunk->size);
   }
   for (const SavedFrames* const saved : read_) bytes += saved->block_size();
   return bytes;

@@ -8,6 +8,8 @@
 //   that has begun has one, and keeps it while it runs.
 // - A chunk beyond the first is kept while any tealet has frames in it, in place or saved. The
 //   first one is kept while any tealet has begun and not ended.
+// - A chunk that is taken with greenlet loaded, on a CPython that keeps a freed chunk for the next
+//   call, is for one tealet. Frames never move out of it.
 // - A main tealet has the data stack of its callers.
 #pragma once
 
@@ -17,9 +19,9 @@
 
 #include "port/compiler.hpp"
 #include "python/cpython/data_stack.hpp"
+#include "python/domain_chunk.hpp"
 #include "python/python_tealet.hpp"
 #include "python/saved_frames.hpp"
-#include "python/shared_chunk.hpp"
 
 namespace tealetpp {
 
@@ -83,7 +85,7 @@ class SharedDataStack {
   // A chunk of `size` bytes for CPython; nullptr if there is no memory.
   DataStackChunk* take(std::size_t size);
   // CPython has no frames in `chunk` any more.
-  void give(SharedChunk& chunk) noexcept;
+  void give(DomainChunk& chunk) noexcept;
 
   // Bytes that belong to no tealet: those of all chunks, and of blocks that are freed soon.
   std::size_t domain_bytes() const noexcept;
@@ -113,14 +115,15 @@ class SharedDataStack {
   void restore(Node& node) noexcept;
   void free_now(SavedFrames* saved) noexcept;
   void free_read() noexcept;
-  SharedChunk* make_chunk(void* block, std::size_t size) noexcept;
-  void free_chunk(SharedChunk& chunk) noexcept;
+  DomainChunk* make_chunk(void* block, std::size_t size, bool is_shared) noexcept;
+  bool is_behind_first(DomainChunk& chunk) const noexcept;
+  void free_chunk(DomainChunk& chunk) noexcept;
   // `chunk` has lost a user.
-  void release(SharedChunk& chunk) noexcept;
+  void release(DomainChunk& chunk) noexcept;
 
   PythonDomain& domain_;
-  SharedChunk* first_ = nullptr;
-  SharedChunk* further_ = nullptr;  // a list of the others
+  DomainChunk* first_ = nullptr;
+  DomainChunk* further_ = nullptr;  // a list of the others
   Node* in_place_ = nullptr;        // the tealet whose frames are in place
   DataStackPosition in_place_end_;  // of these frames, when that tealet last paused
   // Its top, if they lie in the first chunk only; else nullptr. The tealet's block fits whenever

@@ -1,4 +1,4 @@
-// A chunk of the data stack that the tealets of a domain share.
+// A chunk of a data stack in memory of a domain.
 //
 // It is recognised by its address and by what lies in front of it, so chunks of other allocators
 // are never taken for ours, nor are those of another copy of this code.
@@ -14,33 +14,41 @@ namespace tealetpp {
 // Lies in front of the chunk, in the same block. A chunk lies 8 bytes beyond a multiple of 16. For
 // a pointer like that, whoever it belongs to, the 8 bytes in front of it can be read: pages begin
 // elsewhere.
-class SharedChunk {
+class DomainChunk {
  public:
   // In a block of block_size(size) bytes, for the domain with that number.
-  SharedChunk(std::size_t size, std::uint64_t domain) noexcept;
-  ~SharedChunk() { mark_ = 0; }
-  SharedChunk(const SharedChunk&) = delete;
-  SharedChunk& operator=(const SharedChunk&) = delete;
+  DomainChunk(std::size_t size, std::uint64_t domain, bool is_shared) noexcept;
+  ~DomainChunk() { mark_ = 0; }
+  DomainChunk(const DomainChunk&) = delete;
+  DomainChunk& operator=(const DomainChunk&) = delete;
 
   // nullptr if `chunk` is none of ours.
-  static SharedChunk* of(const DataStackChunk* chunk) noexcept {
+  static DomainChunk* of(const DataStackChunk* chunk) noexcept {
     if (reinterpret_cast<std::uintptr_t>(chunk) % 16 != 8) return nullptr;
-    auto* const found = reinterpret_cast<SharedChunk*>(const_cast<DataStackChunk*>(chunk)) - 1;
+    auto* const found = reinterpret_cast<DomainChunk*>(const_cast<DataStackChunk*>(chunk)) - 1;
     return found->mark_ == found->mark() ? found : nullptr;
+  }
+  // nullptr if it is not one that the tealets of this domain share.
+  static DomainChunk* shared_in(std::uint64_t domain, const DataStackChunk* chunk) noexcept {
+    DomainChunk* const found = of(chunk);
+    return found != nullptr && found->is_shared && found->domain == domain ? found : nullptr;
   }
   DataStackChunk* chunk() noexcept { return reinterpret_cast<DataStackChunk*>(this + 1); }
 
   static std::size_t block_size(std::size_t size) noexcept {
-    return (sizeof(SharedChunk) + size + 15) / 16 * 16;
+    return (sizeof(DomainChunk) + size + 15) / 16 * 16;
   }
 
   const std::size_t size;      // of the chunk
   const std::uint64_t domain;  // its number
-  SharedChunk* next = nullptr;
-  // How many tealets have frames in it, in place or saved: these return to the same addresses.
-  std::uint32_t users = 0;
+  // Whether the tealets of the domain share it. Else it is for one execution, whose frames stay in
+  // it.
+  const bool is_shared;
   // Whether CPython has it in a data stack now.
   bool in_use = false;
+  // How many tealets have frames in it, in place or saved: these return to the same addresses.
+  std::uint32_t users = 0;
+  DomainChunk* next = nullptr;
 
  private:
   // No other memory has it: it depends on the address of the chunk and on that of this copy of the
@@ -49,6 +57,6 @@ class SharedChunk {
 
   std::uintptr_t mark_;
 };
-static_assert(sizeof(SharedChunk) % 16 == 8);
+static_assert(sizeof(DomainChunk) % 16 == 8);
 
 }  // namespace tealetpp
