@@ -11,8 +11,10 @@ import json
 import platform
 import shutil
 import subprocess
+from collections.abc import Container
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyperf
@@ -38,8 +40,9 @@ from benchmarks import (
 )
 from benchmarks.building import ROOT
 
-OF_TIME = (switch_shallow, switch_nested, round_robin, spawn, ordinary_calls)
+OF_TIME = (switch_shallow, switch_nested, round_robin, spawn)
 IN_FRESH_PROCESSES = (
+    ordinary_calls,
     cold_simulation,
     parked_each,
     parked_kinds,
@@ -84,18 +87,27 @@ def python_environment() -> dict[str, str]:
     }
 
 
-def measure_python(*, quick: bool, folder: Path) -> dict[str, Any]:
-    """All figures of this Python."""
+def short_name(module: ModuleType) -> str:
+    """The name that ``--only`` takes."""
+    return module.__name__.rpartition(".")[2]
+
+
+def measure_python(*, quick: bool, folder: Path, only: Container[str]) -> dict[str, Any]:
+    """The figures of this Python: those of the modules with these names."""
     effort = timing.QUICK if quick else timing.FULL
-    modules = {module.__name__: module.CASES for module in OF_TIME}
-    figures: dict[str, Any] = dict(timing.run(modules, effort, folder / "pyperf"))
+    of_time = [module for module in OF_TIME if short_name(module) in only]
+    modules = {module.__name__: module.CASES for module in of_time}
+    figures: dict[str, Any] = {}
+    if modules:
+        figures.update(timing.run(modules, effort, folder / "pyperf"))
     for module in IN_FRESH_PROCESSES:
-        print(module.__name__, flush=True)
-        figures.update(module.measure(quick=quick))
+        if short_name(module) in only:
+            print(module.__name__, flush=True)
+            figures.update(module.measure(quick=quick))
     return {"environment": python_environment(), "figures": figures}
 
 
-def measure_cpp(*, quick: bool, folder: Path) -> dict[str, Any]:
+def measure_cpp(*, quick: bool, folder: Path, **_: object) -> dict[str, Any]:
     """All figures of C++."""
     print(in_cpp.__name__, flush=True)
     figures = in_cpp.measure(quick=quick, folder=folder)
@@ -106,7 +118,9 @@ def measure_cpp(*, quick: bool, folder: Path) -> dict[str, Any]:
 
 
 def keep(found: dict[str, Any], file: Path, *, quick: bool) -> None:
-    """Write figures for the report."""
+    """Write figures for the report. Others that are in the file stay there."""
+    if file.exists():
+        found["figures"] = json.loads(file.read_text())["figures"] | found["figures"]
     file.write_text(json.dumps(found | {"quick": quick}, indent=1) + "\n")
 
 
@@ -156,6 +170,14 @@ def main() -> None:
         default=("python", "cpp"),
         help="only these; with none, only report",
     )
+    names = [short_name(module) for module in (*OF_TIME, *IN_FRESH_PROCESSES)]
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=names,
+        default=names,
+        help="of Python, only these; the other figures are those of the last time",
+    )
     args = parser.parse_args()
     if args.quick and args.publish:
         parser.error("the figures of the short form are not for publishing")
@@ -167,7 +189,7 @@ def main() -> None:
     ):
         if name in args.measure:
             folder.mkdir(parents=True, exist_ok=True)
-            found = measure(quick=args.quick, folder=folder)
+            found = measure(quick=args.quick, folder=folder, only=args.only)
             keep(found, folder / "figures.json", quick=args.quick)
     report(output, PUBLISHED if args.publish else output / "report")
     if args.publish:

@@ -1,26 +1,42 @@
 """Does ordinary Python code run as fast in a coroutine as outside?
 
-A loop calls a small function: in the coroutine's own function (``shallow``), below 50 calls
-(``deep``), and where it hurts most (``edge``). Python frames lie on a data stack of chunks. If a
-chunk ends between the frame of the caller and that of the callee, every call takes a chunk and
-frees it. One of the first 200 depths is such an edge. Calls at the slowest one are compared with
-ordinary calls outside.
+    python -m benchmarks.ordinary_calls
+
+prints seconds for a call by case and library. A loop calls a small function: in the coroutine's own
+function (``shallow``), below 50 calls (``deep``), and where it hurts most (``edge``). Python frames
+lie on a data stack of chunks. If a chunk ends between the frame of the caller and that of the
+callee, every call takes a chunk and frees it. One of the first 200 depths is such an edge. Calls at
+the slowest one are compared with ordinary calls outside.
+
+The differences are small. So loops inside and outside take turns in the same process, every
+millisecond or so, and a slow moment of the machine meets both. The figures are medians of all such
+loops of several processes.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
-from functools import cache
+from statistics import median
 from time import process_time
 
-from benchmarks import timing
-from benchmarks.peers import LIBRARIES, Outside, Peer
+from benchmarks.peers import LIBRARIES, PEERS, Peer
+from benchmarks.tables import readable
 
 DEEP = 50  # shallow enough that no chunk of 16 KiB ends there
 SEARCHED = range(200)  # depths
 TRIES = 5
 CALLS_PER_TRY = 1000
+CALLS_PER_LOOP = 5000
+LOOPS, QUICK_LOOPS = 300, 2  # in each process
+TURNS = 7  # processes for each library
+OUTSIDE = "outside"
+OF_ALL = {"calls_shallow": 0, "calls_deep": DEEP}  # depths
+OF_OURS = "calls_edge"
 
 Calls = Callable[[int], float]  # makes so many calls, returns the seconds that they took
 
@@ -61,53 +77,72 @@ def inside(peer: Peer, depth: int) -> Calls:
     return peer.begin(run, depth).switch
 
 
-def is_outside(peer: Peer) -> bool:
-    """Whether there are no coroutines."""
-    return isinstance(peer, Outside)
-
-
-def at(depth: int) -> Callable[[Peer, int], float]:
-    """Calls made at this depth, with a coroutine or without."""
-
-    @cache
-    def calls(peer: Peer) -> Calls:
-        return inside(peer, depth)
-
-    def seconds(peer: Peer, rounds: int) -> float:
-        return outside(depth, rounds) if is_outside(peer) else calls(peer)(rounds)
-
-    return seconds
-
-
-def best_of(calls: Calls) -> float:
-    """The seconds of the fastest try."""
-    return min(calls(CALLS_PER_TRY) for _ in range(TRIES))
-
-
-@cache
 def slowest(peer: Peer) -> Calls:
     """Calls at the slowest depth."""
-    if is_outside(peer):
-        return lambda rounds: outside(0, rounds)
 
     def seconds(depth: int) -> float:
         with closing(type(peer)()) as domain:
-            return best_of(inside(domain, depth))
+            calls = inside(domain, depth)
+            return min(calls(CALLS_PER_TRY) for _ in range(TRIES))
 
     return inside(peer, max(SEARCHED, key=seconds))
 
 
-def seconds_at_the_edge(peer: Peer, rounds: int) -> float:
-    """Calls made where they are slowest."""
-    return slowest(peer)(rounds)
+def in_turns(calls: Calls, depth: int, loops: int) -> list[tuple[float, float]]:
+    """Seconds for a call of each loop: inside, and outside at that depth right after it."""
+    return [
+        (calls(CALLS_PER_LOOP) / CALLS_PER_LOOP, outside(depth, CALLS_PER_LOOP) / CALLS_PER_LOOP)
+        for _ in range(loops)
+    ]
 
 
-EVERYWHERE = ("outside", *LIBRARIES)
-CASES = [
-    timing.Case("calls_shallow", at(0), libraries=EVERYWHERE),
-    timing.Case("calls_deep", at(DEEP), libraries=EVERYWHERE),
-    timing.Case("calls_edge", seconds_at_the_edge, libraries=("outside", "tealetpp")),
-]
+def loops_of(library: str, loops: int) -> dict[str, list[tuple[float, float]]]:
+    """The seconds of all loops by case."""
+    peer = PEERS[library]()
+    found = {case: in_turns(inside(peer, depth), depth, loops) for case, depth in OF_ALL.items()}
+    if library == LIBRARIES[0]:
+        found[OF_OURS] = in_turns(slowest(peer), 0, loops)
+    return found
+
+
+def ask(library: str, loops: int) -> dict[str, list[tuple[float, float]]]:
+    """The same, from a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.ordinary_calls", f"--library={library}"]
+    command.append(f"--loops={loops}")
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, list[tuple[float, float]]] = json.loads(done.stdout)
+    return found
+
+
+def measure(*, quick: bool) -> dict[str, dict[str, float]]:
+    """Seconds for a call by case and library. Those outside are from our own processes."""
+    seen: dict[str, dict[str, list[float]]] = {case: {} for case in (*OF_ALL, OF_OURS)}
+    for _ in range(1 if quick else TURNS):
+        for library in LIBRARIES:
+            for case, loops in ask(library, QUICK_LOOPS if quick else LOOPS).items():
+                inside_and_outside = zip(*loops, strict=True)
+                for name, seconds in zip((library, OUTSIDE), inside_and_outside, strict=True):
+                    if name != OUTSIDE or library == LIBRARIES[0]:
+                        seen[case].setdefault(name, []).extend(seconds)
+    return {
+        case: {name: median(seconds) for name, seconds in by_name.items()}
+        for case, by_name in seen.items()
+    }
+
+
+def main() -> None:
+    """Measure one library in this process, or print the figures of all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", choices=LIBRARIES)
+    parser.add_argument("--loops", type=int, default=LOOPS)
+    args = parser.parse_args()
+    if args.library is not None:
+        print(json.dumps(loops_of(args.library, args.loops)))
+        return
+    for case, by_name in measure(quick=False).items():
+        for name, seconds in by_name.items():
+            print(f"{case:15}{name:10}{readable(seconds, 'seconds')}")
+
 
 if __name__ == "__main__":
-    timing.main("benchmarks.ordinary_calls", CASES)
+    main()

@@ -1,7 +1,7 @@
 """The libraries that are compared, each used through the calls that its own users would write.
 
-A peer is made in a process that imports no other peer. Each but Outside begins a function in a
-coroutine, runs it to its first pause, and returns.
+A peer is made in a process that imports no other peer. Each begins a function in a coroutine, runs
+it to its first pause, and returns.
 """
 
 from __future__ import annotations
@@ -86,18 +86,9 @@ class Tealet(Peer):
         return coroutine  # type: ignore[no-any-return]
 
 
-class Outside(Peer):
-    """Runs outside of any coroutine: the baseline of ordinary calls."""
-
-    def begin(self, *_: object) -> Coroutine:
-        """Never called."""
-        raise NotImplementedError
-
-
 PEERS: dict[str, Callable[[], Peer]] = {
     "tealetpp": Tealetpp,
     "greenlet": Greenlet,
     "tealet": Tealet,
-    "outside": Outside,
 }
 LIBRARIES = ("tealetpp", "greenlet", "tealet")

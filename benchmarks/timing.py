@@ -29,7 +29,6 @@ class Case:
     quick_rounds: int = (
         1000  # enough to see that it works; otherwise pyperf finds how many it takes
     )
-    libraries: tuple[str, ...] = LIBRARIES
 
 
 def there_and_back(partner: Coroutine, rounds: int) -> float:
@@ -98,7 +97,7 @@ def in_turn(modules: dict[str, list[Case]]) -> Iterator[tuple[str, Case, str]]:
     """Every case with every library, the libraries side by side."""
     for module, cases in modules.items():
         for case in cases:
-            for library in case.libraries:
+            for library in LIBRARIES:
                 yield module, case, library
 
 
