@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 # The order is that of ``nox -l``.
 for subject in (
     "installed",  # the package as a user installs it: tests, demo, benchmarks
-    "documents",  # their site
+    "documents",  # the site of the documents
     "cpp_builds",  # C and C++ in several builds, and under sanitizers
     "hardening",  # the options of distributions
     "random_programs",  # the fuzzer and wide schedules

@@ -20,8 +20,8 @@ def newer_debian(session: nox.Session) -> str:
     return folder
 
 
-# The Debian in which wheels are built, so that they run on systems as old. GCC 10, clang 13 and
-# this CMake are the oldest that are tried.
+# The Debian in which wheels are built, so that they run on systems as old. Its GCC 10 and clang 13
+# are the oldest that are tried.
 OLDER_DEBIAN = "bullseye"
 OLDER_GLIBC = 31  # 2.31
 OLDER_PACKAGES = ("g++", "clang-13", "doctest-dev", "pkg-config", "python3-venv")

@@ -9,7 +9,7 @@ import nox
 
 from sessions.debians import older_debian
 
-OLDER_CMAKE = "cmake==3.22.*"
+OLDER_CMAKE = "cmake==3.22.*"  # the oldest that is tried
 OLDER_COMPILERS = {"gcc": ("gcc", "g++"), "clang-13": ("clang-13", "clang++-13")}
 
 

@@ -1,4 +1,4 @@
-"""What sessions need: packages of Python, and programs."""
+"""What sessions and tests need: packages of Python, and programs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import nox
 
 # Packages of the ``test`` extra that only some tests need.
 BUILD_TOOLS = ("cmake", "nanobind", "ninja")
-# The tests that are skipped where such a package has no wheel.
+# Where one of these has no wheel, the tests that use it are skipped.
 COMPILED = ("gevent", "greenlet")
-# These compile programs of their own.
+# Tests that compile programs of their own.
 TESTS_THAT_BUILD = (
     "tests/test_embedding.py",
     "tests/test_instructions.py",
@@ -27,7 +27,10 @@ def check_tools(session: nox.Session, *needed: str) -> None:
 
 
 def install_package(session: nox.Session, extra: str = "") -> None:
-    """Install the package and an extra: from the sources, or the wheel TEALETPP_WHEEL."""
+    """Install the package, with what an extra needs.
+
+    It is built from the sources, unless the environment variable TEALETPP_WHEEL names a wheel.
+    """
     package = os.environ.get("TEALETPP_WHEEL") or "."
     session.install(f"{package}[{extra}]" if extra else package)
 
