@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 project = "tealetpp"
 author = "the tealetpp authors"
 project_copyright = author
-release = re.search(
+[release] = re.findall(
     r'TEALET_VERSION "(.*)"', (ROOT / "include/tealet/tealet_version.h").read_text()
-)[1]
+)
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "breathe", "sphinx_copybutton", "sphinx_design"]
 root_doc = "docs/index"

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 
 import pytest
 
@@ -31,14 +32,15 @@ def files_named_in(text):
 
 
 def nox_sessions():
-    """The names that ``nox -s`` knows: functions of noxfile.py that are decorated as sessions."""
+    """The names that ``nox -s`` knows: functions in ``sessions`` that are decorated as sessions."""
     names = set()
-    for function in ast.parse(text_of("noxfile.py")).body:
-        for decorator in getattr(function, "decorator_list", ()):
-            keywords = {word.arg: word.value for word in getattr(decorator, "keywords", ())}
-            if "nox.session" in ast.unparse(decorator):
-                named = keywords.get("name")
-                names.add(ast.literal_eval(named) if named else function.name)
+    for module in ROOT.glob("sessions/*.py"):
+        for function in ast.parse(module.read_text()).body:
+            for decorator in getattr(function, "decorator_list", ()):
+                keywords = {word.arg: word.value for word in getattr(decorator, "keywords", ())}
+                if "nox.session" in ast.unparse(decorator):
+                    named = keywords.get("name")
+                    names.add(ast.literal_eval(named) if named else function.name)
     return names
 
 
@@ -61,6 +63,33 @@ def test_nox_sessions_that_are_named_exist(document):
     named = set(re.findall(r"nox (?:-r )?-s (\w+)", text_of(document)))
     assert {"tests", "lint", "format"} <= nox_sessions()
     assert named <= nox_sessions()
+
+
+def test_every_session_is_run_by_ci_or_by_hand():
+    lines = re.findall(
+        r"^ *nox (?:-R )?-s (.+?)(?: (?:--|\|\|) .*)?$", text_of(".ci/run"), re.MULTILINE
+    )
+    named = {name.strip('"') for line in lines for name in line.split()}
+    assert {name.partition("(")[0] for name in named} <= nox_sessions()
+    # A part of a session, such as "hardened(gcc)", is not enough.
+    assert nox_sessions() - named == {"format"}
+
+
+def test_every_module_of_sessions_is_used():
+    text = text_of("noxfile.py")
+    modules = [path for path in ROOT.glob("sessions/*.py") if "@nox.session" in path.read_text()]
+    assert modules
+    assert [path.name for path in modules if f'"{path.stem}"' not in text] == []
+
+
+def test_a_hosted_ci_tests_wheels_for_newer_pythons_without_the_same_packages():
+    """``nox -s newer_wheels`` leaves them out, too."""
+    settings = tomllib.loads(text_of("pyproject.toml"))
+    extra = settings["project"]["optional-dependencies"]["test"]
+    [newer] = settings["tool"]["cibuildwheel"]["overrides"]
+    assert 'COMPILED = ("gevent", "greenlet")' in text_of("sessions/packages.py")
+    rest = [name for name in extra if not name.startswith(("gevent", "greenlet"))]
+    assert newer["test-requires"] == rest
 
 
 @pytest.mark.any_python

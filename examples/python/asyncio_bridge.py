@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 from tealetpp import Main
 
@@ -49,11 +49,11 @@ async def call(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwarg
     with main.tealet(function) as tealet:
         step = partial(tealet.switch, *args, **kwargs)
         while True:
-            awaitable = step()
+            received = step()
             if not tealet:
-                return awaitable  # the function has returned: this is its result
+                return cast(_T, received)  # the function has returned: this is its result
             try:
-                step = partial(tealet.switch, await awaitable)
+                step = partial(tealet.switch, await received)
             except BaseException as error:  # cancellation, too, is for the function
                 if not tealet:
                     raise  # bridge() was left, which has ended the function
@@ -65,7 +65,7 @@ def await_(awaitable: Awaitable[_T]) -> _T:
     main = _domain.get()
     if main is None or main.current is main:
         raise RuntimeError("await_() outside of call()")
-    return main.switch(awaitable)
+    return cast(_T, main.switch(awaitable))
 
 
 # --- plain code that reads tables from a server ---

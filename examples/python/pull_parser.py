@@ -22,7 +22,7 @@ Event = tuple[object, ...]
 class Readable(Protocol):
     """What expat needs of a file."""
 
-    def read(self, size: int, /) -> bytes: ...  # noqa: D102
+    def read(self, size: int = ..., /) -> bytes: ...  # noqa: D102
 
 
 def events(file: Readable, main: Main) -> Iterator[Event]:
@@ -42,12 +42,12 @@ def events(file: Readable, main: Main) -> Iterator[Event]:
         parser.ParseFile(file)
 
     def send(kind: str) -> Callable[..., None]:
-        # The parent is whoever has asked for an event.
-        return lambda *values: parsing.parent.switch((kind, *values))
+        return lambda *values: asker.switch((kind, *values))
 
     with main.tealet(push) as parsing:
         while True:
-            parsing.parent = main.current
+            asker = main.current or main  # gets the event, or the exception
+            parsing.parent = asker
             event = parsing.switch()
             if not parsing:
                 return  # expat's call has returned, and push() too
@@ -62,7 +62,7 @@ class Pieces:
         self._rest = b""
         self.size = 0  # bytes that were read
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int = 65_536, /) -> bytes:
         """At most so many bytes, none at the end."""
         while len(self._rest) < size and (piece := next(self._pieces, b"")):
             self._rest += piece

@@ -1,0 +1,36 @@
+"""The older and the newer Debian, made in the folder ``build``. That takes root."""
+
+from __future__ import annotations
+
+import nox
+
+# Pythons that Debian 12 does not have, and the Debian that has them.
+NEWER_PYTHONS = ("3.14", "3.15")
+NEWER_DEBIAN = "forky"
+NEWER_PACKAGES = (
+    *("g++", "pkg-config", "strace", "valgrind"),
+    *(f"python{version}-{part}" for version in NEWER_PYTHONS for part in ("dev", "venv", "dbg")),
+)
+
+
+def newer_debian(session: nox.Session) -> str:
+    """The folder with the newer Debian, made when it is not there."""
+    folder = f"build/{NEWER_DEBIAN}"
+    session.run(".ci/debian-root", folder, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
+    return folder
+
+
+# The Debian in which wheels are built, so that they run on systems as old. Its GCC 10 and clang 13
+# are the oldest that are tried.
+OLDER_DEBIAN = "bullseye"
+OLDER_GLIBC = 31  # 2.31
+OLDER_PACKAGES = ("g++", "clang-13", "doctest-dev", "pkg-config", "python3-venv")
+CROSS_PACKAGES = ("g++-aarch64-linux-gnu",)
+
+
+def older_debian(session: nox.Session) -> str:
+    """The folder with the older Debian, made when it is not there."""
+    folder = f"build/{OLDER_DEBIAN}"
+    packages = (*OLDER_PACKAGES, *CROSS_PACKAGES)
+    session.run(".ci/debian-root", folder, OLDER_DEBIAN, *packages, external=True)
+    return folder

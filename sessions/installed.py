@@ -1,0 +1,50 @@
+"""The package as a user installs it: tests, demo and benchmarks."""
+
+from __future__ import annotations
+
+import sys
+
+import nox
+
+from sessions.packages import install_package
+from sessions.pythons import other_pythons, this_python
+
+
+def run_tests(session: nox.Session, *options: str) -> None:
+    session.install(".[test]")
+    session.run("pytest", *options, *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Install the package as a user would and run pytest, with the Python that runs nox."""
+    run_tests(session)
+
+
+@nox.session
+@nox.parametrize("python", other_pythons())
+def tests_on(session: nox.Session) -> None:
+    """The same with every other supported Python on PATH or in pyenv, without any_python tests."""
+    run_tests(session, "-m", "not any_python")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Install the package and run ``tealetpp demo`` with what follows ``--``."""
+    install_package(session)
+    session.run("tealetpp", "demo", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("python", [this_python(), *other_pythons()])
+def benchmarks(session: nox.Session) -> None:
+    """Measure and compare with every supported Python; ``-- --quick`` only shows that it works.
+
+    The report has all Pythons that were measured, and C++, which is measured with the first.
+    """
+    first = session.python == sys.executable
+    if "--quick" in session.posargs and not first:
+        session.skip("the short form is run with one Python")
+    install_package(session, "benchmarks")
+    what = ("python", "cpp") if first else ("python",)
+    session.run("python", "-m", "benchmarks", "--measure", *what, *session.posargs)
