@@ -50,7 +50,7 @@ IN_FRESH_PROCESSES = (
     memory_by_depth,
     memory_by_count,
 )
-COMMAND = "nox -s benchmarks"
+COMMAND = "nox -s newer_benchmarks benchmarks"
 PUBLISHED = ROOT / "docs" / "benchmarks"
 # The lines of the README between which the tables stand.
 BEGIN, END = "<!-- benchmarks: begin -->\n", "<!-- benchmarks: end -->\n"

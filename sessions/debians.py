@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import nox
 
 # Pythons that Debian 12 does not have, and the Debian that has them.
@@ -18,6 +21,22 @@ def newer_debian(session: nox.Session) -> str:
     folder = f"build/{NEWER_DEBIAN}"
     session.run(".ci/debian-root", folder, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
     return folder
+
+
+def newer_nox(
+    session: nox.Session, version: str, *options: str, env: Mapping[str, str] | None = None
+) -> Path:
+    """Run nox there with a newer Python. Return the folder that is ``build`` there."""
+    root = newer_debian(session)
+
+    def run(*command: str, silent: bool = False) -> None:
+        session.run(".ci/in-debian-root", root, *command, env=env, silent=silent, external=True)
+
+    venv = f"build/nox-{version}"
+    run(f"python{version}", "-m", "venv", venv)
+    run(f"{venv}/bin/pip", "install", "nox", silent=True)
+    run(f"{venv}/bin/nox", "--envdir", f".nox/{version}", *options)
+    return Path(f"{root}/srv{Path.cwd()}/build")
 
 
 # The Debian in which wheels are built, so that they run on systems as old. Its GCC 10 and clang 13

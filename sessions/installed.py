@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 import nox
 
+from sessions.debians import NEWER_PYTHONS, newer_nox
 from sessions.packages import install_package
 from sessions.pythons import other_pythons, this_python
 
@@ -48,3 +51,16 @@ def benchmarks(session: nox.Session) -> None:
     install_package(session, "benchmarks")
     what = ("python", "cpp") if first else ("python",)
     session.run("python", "-m", "benchmarks", "--measure", *what, *session.posargs)
+
+
+@nox.session(python=False)
+@nox.parametrize("version", [nox.param(version, id=version) for version in NEWER_PYTHONS])
+def newer_benchmarks(session: nox.Session, version: str) -> None:
+    """The same with newer Pythons, in a Debian that has them. Run ``benchmarks`` after it."""
+    python_only = ("--", "--measure", "python")
+    build = newer_nox(
+        session, version, "-s", f"benchmarks({version})", *python_only, *session.posargs
+    )
+    name = f"cpython-{version}"
+    for folder in build.glob(f"benchmarks*/{name}"):
+        shutil.copytree(folder, Path("build", folder.parent.name, name), dirs_exist_ok=True)

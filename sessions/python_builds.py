@@ -9,7 +9,7 @@ from pathlib import Path
 import nox
 
 from sessions.builds import build_module
-from sessions.debians import NEWER_PYTHONS, newer_debian
+from sessions.debians import NEWER_PYTHONS, newer_nox
 from sessions.packages import TESTS_THAT_BUILD
 
 TESTS_NOT_SANITIZED = (
@@ -91,14 +91,6 @@ def newer_pythons(session: nox.Session, version: str, kind: str) -> None:
     The sessions there are ``tests`` and ``debug_python``. That Debian is made in ``build/forky``
     when it is not there. Remove the folder for a newer one.
     """
-    root = newer_debian(session)
-
-    def run(*command: str, silent: bool = False) -> None:
-        jit = {"PYTHON_JIT": "1" if kind == "-jit" else "0"}
-        session.run(".ci/in-debian-root", root, *command, env=jit, silent=silent, external=True)
-
-    venv = f"build/nox-{version}"
-    run(f"python{version}", "-m", "venv", venv)
-    run(f"{venv}/bin/pip", "install", "nox", silent=True)
+    jit = {"PYTHON_JIT": "1" if kind == "-jit" else "0"}
     what = ("debug_python", "--") if kind == "-debug" else ("tests", "--", "-m", "not any_python")
-    run(f"{venv}/bin/nox", "--envdir", f".nox/{version}", "-s", *what, *session.posargs)
+    newer_nox(session, version, "-s", *what, *session.posargs, env=jit)
