@@ -11,7 +11,7 @@ import nox
 NEWER_PYTHONS = ("3.14", "3.15")
 NEWER_DEBIAN = "forky"
 NEWER_PACKAGES = (
-    *("g++", "pkg-config", "strace", "valgrind"),
+    *("g++", "git", "pkg-config", "strace", "valgrind"),
     *(f"python{version}-{part}" for version in NEWER_PYTHONS for part in ("dev", "venv", "dbg")),
 )
 
