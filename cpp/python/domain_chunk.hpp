@@ -1,7 +1,7 @@
 // A chunk of a data stack in memory of a domain.
 //
-// It is recognised by its address and by what lies in front of it, so chunks of other allocators
-// are never taken for ours, nor are those of another copy of this code.
+// It is recognised by its address and by what lies in front of it. So a chunk of another allocator,
+// or of another copy of this code, is never taken for ours.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 namespace tealetpp {
 
 // Lies in front of the chunk, in the same block. A chunk lies 8 bytes beyond a multiple of 16. For
-// a pointer like that, whoever it belongs to, the 8 bytes in front of it can be read: pages begin
-// elsewhere.
+// any such address, whoever owns it, the 8 bytes in front of it are on the same page and can be
+// read.
 class DomainChunk {
  public:
   // In a block of block_size(size) bytes, for the domain with that number.
@@ -28,7 +28,7 @@ class DomainChunk {
     auto* const found = reinterpret_cast<DomainChunk*>(const_cast<DataStackChunk*>(chunk)) - 1;
     return found->mark_ == found->mark() ? found : nullptr;
   }
-  // nullptr if it is not one that the tealets of this domain share.
+  // nullptr if the tealets of this domain do not share `chunk`.
   static DomainChunk* shared_in(std::uint64_t domain, const DataStackChunk* chunk) noexcept {
     DomainChunk* const found = of(chunk);
     return found != nullptr && found->is_shared && found->domain == domain ? found : nullptr;
@@ -41,12 +41,12 @@ class DomainChunk {
 
   const std::size_t size;      // of the chunk
   const std::uint64_t domain;  // its number
-  // Whether the tealets of the domain share it. Else it is for one execution, whose frames stay in
-  // it.
+  // Whether the tealets of the domain share it. Otherwise it is for one execution, whose frames
+  // stay in it.
   const bool is_shared;
   // Whether CPython has it in a data stack now.
   bool in_use = false;
-  // How many tealets have frames in it, in place or saved: these return to the same addresses.
+  // How many tealets have frames in it, in place or saved. Saved frames return to it.
   std::uint32_t users = 0;
   DomainChunk* next = nullptr;
 

@@ -67,8 +67,8 @@ inline void begin_execution(PyThreadState* thread, Execution& execution,
   PausedFields::begin(thread);
 }
 
-// Drops what the running execution owns, at its end. Any code may run. The data stack is the same
-// until SharedDataStack::end().
+// Drops what the running execution owns, at its end. Any code may run. The execution has its data
+// stack until SharedDataStack::end().
 inline void end_execution(PyThreadState* thread, Execution& execution) {
   TEALETPP_CHECK(execution.paused_frame == nullptr && execution.context == nullptr);
   Py_CLEAR(execution.handled.exc_value);

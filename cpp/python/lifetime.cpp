@@ -54,8 +54,8 @@ void discard_tealet(Tealet* tealet) {
     domain.data_stack.abandon_running(domain.thread, thread.is_ending() && has_greenlet());
     thread.retain(domain);
   } else if (hosts && saved != nullptr) {
-    // If a tealet of another domain runs inside this one, that domain's main owns the frames of
-    // this one, and drops them when it is discarded.
+    // If a tealet of an inner domain runs inside this one, the inner main owns the frames of this
+    // one, and drops them when it is discarded.
     domain.data_stack.keep(saved);
     thread.retain(domain);
   }

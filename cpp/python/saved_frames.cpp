@@ -11,9 +11,9 @@ bool is_shared(std::uint64_t domain, const DataStackChunk* chunk) noexcept {
   return DomainChunk::shared_in(domain, chunk) != nullptr;
 }
 
-// Corrects what points to the frames of a chain that were copied. `pieces` has the newest piece,
-// and goes on to older ones: older frames lie in older pieces. Only what lies on the data stack is
-// searched for: the search for another frame would go through all pieces.
+// Corrects what points to the copied frames of a chain. `pieces` has the newest piece, and goes on
+// to older ones: older frames lie in older pieces. Only frames on the data stack are searched for.
+// For any other frame the search would go through all pieces.
 template <class Pieces>
 void correct_pointers_in_pieces(_PyInterpreterFrame** link, Pieces pieces) noexcept {
   while (_PyInterpreterFrame* const frame = *link) {
@@ -108,7 +108,7 @@ class SavedFrames::Restoring {
 
   const SavedFrames* block_;
   DataStackChunk* first_;
-  std::uint32_t left_;  // chunks beyond the first that this one or older ones are
+  std::uint32_t left_;  // the piece is of chunks()[left_ - 1]; if 0, of the first chunk
   FramePiece piece_{};
 };
 

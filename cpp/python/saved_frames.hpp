@@ -1,4 +1,4 @@
-// The Python frames of a paused tealet, outside of the data stack: in a block of their size.
+// The Python frames of a paused tealet, moved from the data stack to a block of their size.
 //
 // Frames point to each other, and their frame objects point to them. These pointers are corrected
 // when frames move. Anything else that points to a frame is on the tealet's own C stack, where
@@ -20,7 +20,7 @@ inline void copy_words(PyObject** to, PyObject* const* from, std::size_t count) 
   std::memcpy(static_cast<void*>(to), static_cast<const void*>(from), count * sizeof(PyObject*));
 }
 
-// Memory whose frames move, and where to.
+// A piece of memory with frames, and where they move to.
 struct FramePiece {
   PyObject* const* begin;
   PyObject* const* end;
@@ -82,14 +82,14 @@ class SavedFrames {
   Shape shape() const noexcept { return {words_, further()}; }
   std::size_t block_size() const noexcept { return shape().block_size(); }
 
-  // Whether a tealet of another domain ran inside the tealet when it paused.
+  // Whether a tealet of an inner domain ran inside the tealet when it paused.
   bool is_entered() const noexcept { return has(entered); }
   void set_entered(bool is) noexcept {
     further_and_flags_ = is ? further_and_flags_ | entered : further_and_flags_ & ~entered;
   }
   // Whether somebody may be reading the block although its frames are in place.
   bool is_read() const noexcept { return has(read); }
-  // The same from now on. Readers find no variables in the block.
+  // Marks the block as read, and empties it: readers find no variables.
   void set_read() noexcept {
     further_and_flags_ |= read;
     std::memset(static_cast<void*>(words()), 0, words_ * sizeof(PyObject*));
@@ -115,8 +115,8 @@ class SavedFrames {
     all.correct_pointers(&newest);
     return {first, all.copy + words_};
   }
-  // Where the word at `address`, between frames that were saved from `position`, is saved; nullptr
-  // if it is not.
+  // Where save() puts the word at `address`; nullptr if that is not among the frames that end at
+  // `position`.
   PyObject** saved_word(std::uint64_t domain, DataStackPosition position,
                         const PyObject* const* address) noexcept;
 

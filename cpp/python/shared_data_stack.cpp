@@ -31,8 +31,8 @@ PythonDomain* domain_entered_in(const Node* node) noexcept {
   return node != nullptr && node->hosts ? domain_entered_from(*node) : nullptr;
 }
 
-// Where the newest frame of a paused tealet is recorded: if a tealet of another domain runs inside
-// `node`, as that of the other domain's main.
+// The record of a paused tealet's newest frame. If a tealet of an inner domain ran inside `node`,
+// that is the inner main's.
 _PyInterpreterFrame*& newest_frame(Node& node) noexcept {
   const bool is_entered = execution_of(node).saved_frames->is_entered();
   PythonDomain* const entered = is_entered ? domain_entered_in(&node) : nullptr;
@@ -117,8 +117,8 @@ bool SharedDataStack::pause_slow(const PyThreadState* thread, Node& node, bool e
   return true;
 }
 
-// If a tealet of another domain runs inside `node`, the frames of `node` end where those of the
-// other domain's main do.
+// If a tealet of an inner domain runs inside `node`, the frames of `node` end where those of the
+// inner main do.
 DataStackPosition SharedDataStack::record_end(const PyThreadState* thread,
                                               const Node* node) noexcept {
   PythonDomain* const entered = domain_entered_in(node);
@@ -289,7 +289,7 @@ void SharedDataStack::abandon_running(PyThreadState* thread, bool others_free_it
 }
 
 void SharedDataStack::keep(SavedFrames* saved) noexcept {
-  add_to(kept_, saved);  // or it is never freed
+  add_to(kept_, saved);  // without memory for the list, the block is never freed
 }
 
 void SharedDataStack::free_memory() noexcept {
@@ -306,8 +306,8 @@ void SharedDataStack::free_memory() noexcept {
   if (first_ != nullptr) free_chunk(*first_);
 }
 
-// Whether it is part of the data stack that begins with the first chunk. Otherwise CPython kept it
-// for the next call when greenlet switched away from a tealet, and another greenlet made that call.
+// Whether `chunk` is part of the data stack that begins with first_. Otherwise CPython kept it for
+// the next call when greenlet switched away from a tealet, and another greenlet made that call.
 // Precondition: CPython has it in a data stack.
 bool SharedDataStack::is_behind_first(DomainChunk& chunk) const noexcept {
   const DataStackChunk* oldest = chunk.chunk();
@@ -315,7 +315,7 @@ bool SharedDataStack::is_behind_first(DomainChunk& chunk) const noexcept {
   return first_ != nullptr && oldest == first_->chunk();
 }
 
-DataStackChunk* SharedDataStack::take(std::size_t size) {
+DataStackChunk* SharedDataStack::take_chunk(std::size_t size) {
   // If greenlet switches away from a tealet, CPython may give a chunk that it kept to another
   // greenlet. So no tealet may have saved frames in it.
   const bool is_shared = !chunks_are_cached() || !has_greenlet();
@@ -347,7 +347,7 @@ DataStackChunk* SharedDataStack::take(std::size_t size) {
   return found->chunk();
 }
 
-void SharedDataStack::give(DomainChunk& chunk) noexcept {
+void SharedDataStack::return_chunk(DomainChunk& chunk) noexcept {
   chunk.in_use = false;
   release(chunk);
 }

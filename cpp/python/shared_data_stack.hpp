@@ -71,21 +71,21 @@ class SharedDataStack {
   SavedFrames* end_paused(Node& node) noexcept;
   // Frees a block of end_paused(), and the chunks of other allocators in which its frames were.
   void free_ended(SavedFrames* saved) noexcept;
-  // Leaves that to free_memory().
+  // The same later: free_memory() does it.
   void keep(SavedFrames* saved) noexcept;
   // Frees the block of a tealet whose frames are not in it.
   void free(SavedFrames* saved) noexcept;
   // The running tealet never runs again, and its frames stay in place. `others_free_it`: another
-  // library frees the data stack, as the thread state does if it has it.
+  // library frees the data stack. If the thread state has it, CPython does.
   void abandon_running(PyThreadState* thread, bool others_free_it) noexcept;
   // Frees what was kept. If the domain is closed, also its chunks, unless others free them.
   // Precondition: no frames are left in that memory.
   void free_memory() noexcept;
 
   // A chunk of `size` bytes for CPython; nullptr if there is no memory.
-  DataStackChunk* take(std::size_t size);
+  DataStackChunk* take_chunk(std::size_t size);
   // CPython has no frames in `chunk` any more.
-  void give(DomainChunk& chunk) noexcept;
+  void return_chunk(DomainChunk& chunk) noexcept;
 
   // Bytes that belong to no tealet: those of all chunks, and of blocks that are freed soon.
   std::size_t domain_bytes() const noexcept;
@@ -101,16 +101,17 @@ class SharedDataStack {
   // Makes the block of `node` fit its frames.
   bool reserve(Node& node, bool exempt);
   TEALETPP_NOINLINE void resume_slow(PyThreadState* thread, Node& node) noexcept;
-  // Records where the frames of `node`, which pauses, end, and returns that. nullptr: its domain is
-  // being discarded.
+  // `node` pauses: records and returns where its frames end. nullptr: its domain is being
+  // discarded.
   DataStackPosition record_end(const PyThreadState* thread, const Node* node) noexcept;
-  // Where the frames of the execution that resumes as that of `node` end.
+  // Where the frames end that run when `node` is resumed: its own, or those of the inner domain's
+  // tealet that ran inside it.
   DataStackPosition end_of(const Node* node) const noexcept;
   // Moves the frames that are in place to their block.
   void move_out() noexcept;
   // The same, because another tealet runs now.
   void make_room() noexcept;
-  // Moves frames that main may be looking at back to where they were when it paused.
+  // Moves frames that main may be looking at back to where they were when main paused.
   TEALETPP_NOINLINE void return_for_main() noexcept;
   void restore(Node& node) noexcept;
   void free_now(SavedFrames* saved) noexcept;
@@ -126,8 +127,8 @@ class SharedDataStack {
   DomainChunk* further_ = nullptr;  // a list of the others
   Node* in_place_ = nullptr;        // the tealet whose frames are in place
   DataStackPosition in_place_end_;  // of these frames, when that tealet last paused
-  // Its top, if they lie in the first chunk only; else nullptr. The tealet's block fits whenever
-  // its frames end there.
+  // The top of in_place_end_ if all these frames are in the first chunk; else nullptr. The tealet's
+  // block fits whenever its frames end there.
   PyObject** fitting_end_ = nullptr;
   DataStackPosition main_;                 // the end of main's frames, while main is paused
   DataStackChunk* main_cached_ = nullptr;  // what CPython keeps for main, while main is paused

@@ -70,10 +70,10 @@ PyObject* unpack(PythonDomain& domain, Message received) {
   return object_in(received);
 }
 
-// The address from which up the running tealet's C stack is never overwritten while it is paused.
-// For main that is the highest place that tealets ever used, in any domain: a tealet of another one
-// may run before main does again. If the domain was opened in a tealet, all of it may be saved with
-// that tealet.
+// While the running tealet is paused, its C stack from this address up is never overwritten. For
+// main that is the highest place that a tealet of any domain has used: any of them may run before
+// main does again. Of a nested domain's main, all of the C stack may be saved with the enclosing
+// tealet.
 const void* in_place(const PythonDomain& domain) {
   if (domain.current().is_main() && !domain.is_nested()) return domain.on_thread->highest_far();
   return tealet::core::unbounded;
@@ -344,7 +344,7 @@ PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, Py
     if (!prepare_call(call, owned, execution.function, arguments, count, keywords, stack_stays)) {
       return false;
     }
-    // Creating the tuple may have collected garbage, which runs any code.
+    // Creating the tuple may have collected garbage. Any code may have run then.
     if (owned == nullptr || can_begin(target)) return true;
     Py_DECREF(owned);
     return false;

@@ -134,7 +134,7 @@ PyObject* method_run(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
   }
   if (!is_runnable(arguments[0], "run() needs a callable, not %R")) return nullptr;
   // A stub gets the context variables of the caller; a new tealet has those of its creator. Copying
-  // them may collect garbage, which runs any code.
+  // them may collect garbage, which may run any code.
   PyObject* context = nullptr;
   if (tealet->node->status == Status::Stub) {
     context = copy_context(PyThreadState_Get());

@@ -112,7 +112,7 @@ void slot_dealloc(PyObject* self) {
   PyObject* main = nullptr;
   PyObject_GC_UnTrack(self);
   if (tealet->domain != nullptr) {
-    // Alive again while the tealet ends. That runs any code, which may store a reference to it.
+    // Alive again while the tealet ends. Any code may run then, and store a reference to it.
     Py_SET_REFCNT(self, 1);
     end_unreachable(tealet);
     Py_SET_REFCNT(self, Py_REFCNT(self) - 1);

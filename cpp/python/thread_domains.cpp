@@ -296,7 +296,7 @@ void ThreadDomains::discard_all() {
   const int before = discarded_;
   is_ending_ = true;
   const int discard = begin_discarding();
-  // Dropping objects runs any code, which may open domains and switch to any remaining tealet.
+  // Dropping objects may run any code, which may open domains and switch to any remaining tealet.
   // Outer domains come first: a tealet that encloses a domain may have paused that domain's running
   // tealet, and must be discarded before it.
   while (!open_.is_empty()) {

@@ -15,8 +15,8 @@ namespace tealetpp {
 
 namespace {
 
-// The time in which tools are called: their own code is not traced, no garbage is collected, and
-// the exception that is set is put away.
+// A scope in which tools are called: their own code is not traced, no garbage is collected, and the
+// exception that is set is put away.
 class NotificationScope {
  public:
   explicit NotificationScope(PyThreadState* thread) : thread_(thread), raised_(take_raised()) {

@@ -1,8 +1,8 @@
 // Trace and profile functions that keep a stack of their own. See docs/tools.md.
 //
 // They push an entry when a function is called, and pop one when it returns. A tealet that pauses
-// has not returned, so they would count what runs next as called by it. So they are notified of a
-// pause as of returns, and of a resumption as of calls.
+// has not returned, so they would count what runs next as called by it. Therefore a pause notifies
+// them of returns, and a resumption notifies them of calls.
 //
 // has_tool_at_pause() in cpython/layout.hpp tells whether there may be such a tool.
 #pragma once

@@ -25,7 +25,7 @@ inline PyObject* copy_context(const PyThreadState* thread) {
   return thread->context == nullptr ? nullptr : PyContext_CopyCurrent();
 }
 
-// Whether it executes Python code. The others are entries to the interpreter from C.
+// Whether `frame` executes Python code. Other frames are entries to the interpreter from C.
 inline bool is_python(const _PyInterpreterFrame* frame) noexcept {
   return frame->owner == FRAME_OWNED_BY_THREAD || frame->owner == FRAME_OWNED_BY_GENERATOR;
 }

@@ -22,8 +22,7 @@ namespace tealetpp {
 
 using DataStackChunk = _PyStackChunk;
 
-// CPython asks for this much, or for twice as much until a single frame fits: see push_chunk() in
-// its pystate.c.
+// CPython asks for this much, doubled until a single frame fits: see push_chunk() in its pystate.c.
 constexpr std::size_t usual_chunk_size = std::size_t{16} * 1024;
 
 // Whether a request of `size` bytes is for a chunk. The other requests are for pymalloc's arenas,

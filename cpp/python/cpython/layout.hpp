@@ -1,13 +1,13 @@
 // The interface of the layouts: what each thread_state_3_XX.hpp defines for its version.
 //
-// Beside the functions below:
+// Besides the functions below it defines:
 //
 // - `collections_nest`, a constexpr bool: whether a garbage collection may begin in the middle of
 //   another one on the same thread.
 // - `calls_can_be_refused`, a constexpr bool: whether a call raises MemoryError, and does nothing
 //   else, if there is no memory for its frame.
 // - `frames_are_read_while_code_runs`, a constexpr bool: whether `f_locals` of a frame object keeps
-//   a pointer to the frame while it drops values that it returned before, which runs any code.
+//   a pointer to the frame while it drops values that it returned before. Any code may run then.
 // - `frames_are_sampled`, a constexpr bool: whether profilers in other processes read the chain of
 //   frames at any moment, and count an incomplete one as an error.
 // - `first_with_cached_chunk`, a constexpr std::uint32_t: the first release that keeps a chunk of
@@ -15,7 +15,7 @@
 //   data_stack.hpp.
 // - `paused_code_can_be_instrumented`, a constexpr bool: whether instrument() works.
 // - `lazy_dicts_are_fast`, a constexpr bool: whether the interpreter has a specialised call of a
-//   method for an object that can have a dict of attributes, and has none.
+//   method for an object that can have a dict of attributes but has none yet.
 // - `PausedFields`, a class: the fields of the thread state that differ between versions, put away
 //   while an execution is paused. It lies on every saved stack, so it must be small. It has
 //
@@ -65,7 +65,7 @@ inline const _Py_CODEUNIT* current_instruction(const _PyInterpreterFrame* frame)
 // Whether an instruction as compiled calls what lies on the evaluation stack.
 inline bool is_call(int opcode) noexcept;
 
-// Shows the collector what a frame owns. Nothing of its evaluation stack if the number of filled
+// Shows the collector what a frame owns, without its evaluation stack where the number of filled
 // slots (below) may be unknown.
 inline int visit_frame(const _PyInterpreterFrame* frame, visitproc visit, void* arg);
 // Drops what a frame owns, except its slots (below). Any code may run.
@@ -73,8 +73,8 @@ inline void drop_references(_PyInterpreterFrame* frame);
 
 // Slots: the locals, followed by the evaluation stack.
 
-// How many slots are filled. Up to 3.13 negative while the frame has called a C function, since
-// the interpreter keeps the count in a register then.
+// How many slots are filled. Up to 3.13 it is negative while the frame has called a C function: the
+// interpreter keeps the count in a register then.
 inline int filled_slots(const _PyInterpreterFrame* frame) noexcept;
 inline void set_filled_slots(_PyInterpreterFrame* frame, int count) noexcept;
 // The object in a slot; borrowed, nullptr if it is empty.
@@ -90,7 +90,7 @@ inline void own_references(_PyInterpreterFrame* frame, int count) noexcept;
 
 // --- generators ---
 
-// Marks a generator that is executed, and never will be again, as completed.
+// Marks a running generator that is never resumed as completed.
 inline void end_generator(PyGenObject* generator) noexcept;
 // Drops what its frame owns, except the slots. Nothing if CPython does that when it frees the
 // generator. Any code may run.
@@ -118,9 +118,9 @@ inline bool has_tool_at_pause(const PyThreadState* thread) noexcept;
 inline PyObject* profiling_object(const PyThreadState* thread);
 
 // A number that changes when sys.monitoring or a trace function asks for other events. CPython then
-// instruments the code of the frames that run, and that of others when they are entered.
+// instruments the code of the frames that run at once, and other code when it is called.
 inline std::uintptr_t monitoring_version(const PyThreadState* thread) noexcept;
-// Instruments the code of a frame that was paused then. False if there is no memory.
+// Instruments the code of a paused frame for the present events. False if there is no memory.
 inline bool instrument(const _PyInterpreterFrame* frame) noexcept;
 
 // --- the interpreter ---

@@ -77,7 +77,7 @@ class PausedFields {
     return c_stack_frames_.take_out(running_frame(thread), in_place);
   }
 
-  // tealetpp::reaches_on_c_stack() does not look for the frames that were put away.
+  // tealetpp::reaches_on_c_stack() follows _PyCFrame, and a pause takes nothing out of that chain.
   bool reach_on_c_stack(const void*) const noexcept { return false; }
 
   bool resume(PyThreadState* thread) noexcept {

@@ -1,8 +1,8 @@
 // The layout of CPython 3.14: see layout.hpp.
 //
 // Here frames hold tagged references. CPython protects the C stack by its addresses, which tealets
-// share, so only calls from Python to Python are counted. The structure behind the thread state
-// changes between patch releases. No field of it is used.
+// share, so only calls from Python to Python are counted. The structure that contains the thread
+// state, _PyThreadStateImpl, changes between patch releases. No field of it is used.
 #pragma once
 
 #include <cstddef>
