@@ -1,12 +1,19 @@
 """All development tasks: ``nox -s NAME`` runs one, ``nox -l`` lists them.
 
-Each session brings its own CMake, Ninja and checkers from PyPI. Beyond Python and a C++ compiler,
-``tests`` and ``demo`` need nothing (but ``tests`` skips a few without valgrind or pkg-config); the
-C++ sessions need doctest, ``libcxx`` clang with libc++, ``sanitize_python`` the sanitizers of GCC,
-``debug_python`` Debian's ``python3.11-dbg``, ``valgrind``, ``aarch64`` and ``aarch64_python`` what
-their names say; ``docs`` Doxygen, Chromium and its driver; ``benchmarks`` and ``lint`` need
-Boost.Context and Google Benchmark. ``newer_pythons``, ``older`` and the sessions for wheels need
-root and Debian's ``debootstrap``.
+Each session installs its own CMake, Ninja and checkers from PyPI. All need Python and a C++
+compiler, and some need more:
+
+- ``tests``: without valgrind or pkg-config it skips a few tests;
+- C and C++: doctest. ``libcxx``: clang with libc++. ``fuzz``: clang with libFuzzer. ``hardened``
+  with clang: LLVM's archive tools and its plugin for ld.gold;
+- ``sanitize_python``: the sanitizers of GCC. ``debug_python``: Debian's ``python3.11-dbg``;
+- ``valgrind``: Valgrind. ``aarch64`` and ``aarch64_python``: a cross compiler and QEMU;
+- ``docs``: Doxygen, Chromium and its driver;
+- ``benchmarks`` and ``lint``: Boost.Context and Google Benchmark;
+- ``newer_pythons``, ``newer_benchmarks``, ``older`` and the sessions for wheels: root, and Debian's
+  ``debootstrap``.
+
+``.ci/run`` lists Debian's packages.
 """
 
 from __future__ import annotations

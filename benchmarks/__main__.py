@@ -118,7 +118,7 @@ def measure_cpp(*, quick: bool, folder: Path, **_: object) -> dict[str, Any]:
 
 
 def keep(found: dict[str, Any], file: Path, *, quick: bool) -> None:
-    """Write figures for the report. Others that are in the file stay there."""
+    """Write figures for the report. Figures in the file that were not measured now stay there."""
     if file.exists():
         found["figures"] = json.loads(file.read_text())["figures"] | found["figures"]
     file.write_text(json.dumps(found | {"quick": quick}, indent=1) + "\n")

@@ -23,7 +23,7 @@ class Budget:
     than: str | None = None  # the library that the limit is relative to
     unit: str = "times"
     at_least: bool = False  # a lower limit: how many times as fast, not how many times as long
-    limits: Mapping[str, float] = field(default_factory=dict)  # of Pythons where it is another
+    limits: Mapping[str, float] = field(default_factory=dict)  # by Python, where it differs
 
     def on(self, python: str) -> Budget:
         """The budget as it is for this version of Python."""

@@ -3,10 +3,9 @@
     python -m benchmarks.cold_simulation
 
 prints seconds by library, the median of processes that took turns. Each machine pauses in its own
-function first, and from then on three calls deeper. None of them ends. What is timed is the whole:
-to create all machines, to begin them, and ten rounds in which each has a turn. Seconds are the
-processor's, for the process alone; the system's part, in which it maps and clears memory, is in
-them.
+function first, and from then on three calls deeper. None of them ends. The time covers all of it:
+creating and beginning the machines, and ten rounds in which each has a turn. Seconds are processor
+time of the process. They include the system's part, which maps and clears memory.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What do switches and parked tealets cost in C++, compared with the fibers of Boost.Context?
 
-The programs are in ``benchmarks/cpp``. Google Benchmark measures processor time: it runs the
+The programs are in ``benchmarks/cpp``. Google Benchmark measures processor time. It runs the
 repetitions in random order and takes medians.
 """
 
@@ -89,7 +89,7 @@ def parking(program: Path, *, quick: bool) -> dict[str, dict[str, object]]:
 
 
 def parked(program: Path, kind: str, count: int) -> dict[str, int]:
-    """Resident bytes of a process that parks `count` coroutines, and how many came with them."""
+    """Resident bytes of a process that parks `count` coroutines, and how much they added."""
     command = [str(program), kind, str(count)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -1,7 +1,7 @@
 """How does the memory of a process grow with the number of parked coroutines, 10 to 1,000,000?
 
-What is shown is what came with them, the interpreter left out. One process for each library parks
-more and more; where the machine has not the memory for the next count, the line ends.
+The figures are what the coroutines add, without the interpreter. One process for each library parks
+more and more. If the machine does not have the memory for the next count, the line ends.
 """
 
 from __future__ import annotations

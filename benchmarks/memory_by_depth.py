@@ -1,7 +1,8 @@
 """How does the memory of a parked coroutine grow with the depth of the calls that it pauses in?
 
-Once for calls of Python functions, once for calls through ``map``, each of which adds frames of C
-functions to the stack that is saved. For asyncio the depth is that of a chain of awaits.
+One line is for calls of Python functions, one for calls through ``map``. Each call of ``map`` adds
+frames of C functions to the stack that is saved. For asyncio the depth is that of a chain of
+awaits.
 """
 
 from __future__ import annotations

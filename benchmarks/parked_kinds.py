@@ -30,12 +30,12 @@ from benchmarks.peers import PEERS, Peer, Tealetpp
 LIBRARIES = ("tealetpp", "greenlet", "asyncio", "threads")
 DEEP = 100
 COUNT, QUICK_COUNT = 50_000, 2_000
-# One in so many of them, where each is large.
+# Where each is large, the count is divided by this.
 FEWER = {"deep": 10, "threads": 25}
 
 
 def functions(pause: Callable[..., object]) -> dict[str, Callable[[], Callable[..., object]]]:
-    """For each kind what makes the function of one coroutine."""
+    """By kind, a callable that makes the function of one coroutine."""
 
     def function(_: object) -> None:
         pause()
@@ -85,7 +85,7 @@ def functions(pause: Callable[..., object]) -> dict[str, Callable[[], Callable[.
 
 
 def coroutines(event: asyncio.Event) -> dict[str, Callable[[], Callable[[], Awaitable[object]]]]:
-    """The like of it for asyncio."""
+    """The same for asyncio."""
 
     async def function() -> None:
         await event.wait()
@@ -116,7 +116,7 @@ def coroutines(event: asyncio.Event) -> dict[str, Callable[[], Callable[[], Awai
 
 
 def reported(peer: Peer) -> int:
-    """What tealetpp says that its tealets take; 0 for the others, which say nothing."""
+    """What tealetpp reports of its tealets; 0 for the other libraries, which report nothing."""
     if not isinstance(peer, Tealetpp):
         return 0
     stats = peer.main.stats()

@@ -3,8 +3,8 @@
     python -m benchmarks.parking --library=greenlet --through=python --depth=0 1000 100000
 
 parks up to each count in turn and prints one line of JSON for each: the resident memory of the
-whole process, how much of it came with each coroutine, and, for tealetpp, what its statistics say,
-and how long it took to ask.
+whole process, and how much of it each coroutine added. For tealetpp it also prints what the
+statistics say, and how long ``main.stats()`` took.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.peers import PEERS, Peer, Tealetpp
 
 LIBRARIES = ("tealetpp", "greenlet", "tealet", "asyncio")
 THROUGH = ("python", "c")
-ENOUGH_LEFT = 1.3  # times what the next count is expected to take
+ENOUGH_LEFT = 1.3  # times the memory that the next count is expected to take
 
 
 def parked_function(peer: Peer, through: str) -> Callable[..., object]:
@@ -59,7 +59,7 @@ def parked_function(peer: Peer, through: str) -> Callable[..., object]:
 
 
 async def waiting(event: asyncio.Event, depth: int) -> None:
-    """The like of it for asyncio: a chain of awaits."""
+    """The same for asyncio: a chain of awaits."""
     if depth:
         await waiting(event, depth - 1)
     else:
@@ -84,7 +84,7 @@ def affordable(counts: Sequence[int], grown: Callable[[], int]) -> Iterator[int]
 
 
 def figures(count: int, base: int) -> dict[str, float]:
-    """The memory that they take now. The first one is part of the base."""
+    """The memory that the coroutines take now. The first one is part of the base."""
     gc.collect()
     total = resident()
     return {"count": count, "resident": total, "each": (total - base) / (count - 1)}

@@ -30,7 +30,7 @@ WITHOUT_DATE = {"Date": None, "Creator": None}
 
 
 def save(figure: Any, file: Path) -> None:
-    """Write it, on white: a dark page would swallow the text."""
+    """Write it, on white: the text is black, and a page may be dark."""
     figure.tight_layout()
     figure.savefig(file, metadata=WITHOUT_DATE, facecolor="white")
     plt.close(figure)
@@ -73,7 +73,7 @@ def lines(axes: Any, by_library: Mapping[str, Sequence[Sequence[float]]]) -> Non
 
 
 def by_depth(figures: Figures, title: str, file: Path) -> None:
-    """Memory of one as its calls get deeper."""
+    """Memory of one coroutine by the depth of its calls."""
     kinds = {"python": "calls of Python functions", "c": "calls through C (map)"}
     figure, all_axes = plt.subplots(1, 2, figsize=(9, 3.4))
     for axes, (kind, text) in zip(all_axes, kinds.items(), strict=True):
@@ -88,7 +88,7 @@ def by_depth(figures: Figures, title: str, file: Path) -> None:
 
 
 def by_count(figures: Figures, title: str, file: Path) -> None:
-    """Memory of all as they get more."""
+    """Memory of all coroutines by their number."""
     figure, axes = plt.subplots(figsize=(6, 3.4))
     mib = {
         name: [(x, y / 2**20) for x, y in line if y > 0]  # a few may fit into what is there

@@ -1,7 +1,7 @@
 """How long does one switch take where 10,000 coroutines have their turns, one after the other?
 
-Their stacks do not fit the processor's nearest caches together. In ``ring`` each one switches to
-the next, the last to main; in ``hub`` main switches to each, and it switches back: two switches.
+Together their stacks do not fit into the processor's nearest caches. In ``ring`` each one switches
+to the next, and the last to main. In ``hub`` main switches to each, and each switches back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ COUNT = 10_000
 
 
 def member(peer: Peer, switch: Callable[..., object]) -> Coroutine:
-    """Switches on whenever it is resumed."""
+    """A coroutine that calls `switch` whenever it is resumed."""
     pause = peer.pause
 
     def run(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""How many instructions does a switch take more because of the statistics?
+"""How many more instructions does a switch take because of the statistics?
 
 The library is built with them and without; callgrind counts. No noise can change these figures.
 """

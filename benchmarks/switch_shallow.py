@@ -13,7 +13,7 @@ from benchmarks.peers import Coroutine, Peer
 
 @cache
 def partner(peer: Peer) -> Coroutine:
-    """Switches back whenever it is resumed."""
+    """A coroutine that switches back whenever it is resumed."""
     pause = peer.pause
 
     def run(*_: object) -> None:

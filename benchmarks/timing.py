@@ -1,8 +1,8 @@
 """Measuring times: pyperf calibrates, warms up, measures, and keeps the values.
 
 Each value comes from a process that pyperf starts for one case and one library. The runner asks
-for one process at a time, going round the libraries, so that a slow minute of the machine meets
-them all. Seconds are the processor's, for the process alone: what else runs counts little then.
+for one process at a time. The libraries take turns, so that a slow minute of the machine affects
+all of them. Seconds are processor time of the process alone: other processes change them little.
 """
 
 from __future__ import annotations
@@ -25,10 +25,8 @@ class Case:
 
     name: str
     seconds: Callable[[Peer, int], float]  # that so many rounds take
-    per_round: int = 1  # what is counted, in one round
-    quick_rounds: int = (
-        1000  # enough to see that it works; otherwise pyperf finds how many it takes
-    )
+    per_round: int = 1  # how often one round does it
+    quick_rounds: int = 1000  # in the short form; otherwise pyperf finds a number
 
 
 def there_and_back(partner: Coroutine, rounds: int) -> float:

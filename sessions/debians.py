@@ -1,8 +1,8 @@
-"""The older and the newer Debian, made in the folder ``build``. That takes root."""
+"""The older and the newer Debian, in the folder ``build``. Making one needs root."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nox
@@ -16,11 +16,16 @@ NEWER_PACKAGES = (
 )
 
 
-def newer_debian(session: nox.Session) -> str:
-    """The folder with the newer Debian, made when it is not there."""
-    folder = f"build/{NEWER_DEBIAN}"
-    session.run(".ci/debian-root", folder, NEWER_DEBIAN, *NEWER_PACKAGES, external=True)
+def debian(session: nox.Session, suite: str, packages: Sequence[str]) -> str:
+    """The folder with this Debian, made when it is not there."""
+    folder = f"build/{suite}"
+    session.run(".ci/debian-root", folder, suite, *packages, external=True)
     return folder
+
+
+def newer_debian(session: nox.Session) -> str:
+    """The folder with the newer Debian."""
+    return debian(session, NEWER_DEBIAN, NEWER_PACKAGES)
 
 
 def newer_nox(
@@ -48,8 +53,5 @@ CROSS_PACKAGES = ("g++-aarch64-linux-gnu",)
 
 
 def older_debian(session: nox.Session) -> str:
-    """The folder with the older Debian, made when it is not there."""
-    folder = f"build/{OLDER_DEBIAN}"
-    packages = (*OLDER_PACKAGES, *CROSS_PACKAGES)
-    session.run(".ci/debian-root", folder, OLDER_DEBIAN, *packages, external=True)
-    return folder
+    """The folder with the older Debian."""
+    return debian(session, OLDER_DEBIAN, (*OLDER_PACKAGES, *CROSS_PACKAGES))

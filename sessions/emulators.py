@@ -1,4 +1,4 @@
-"""Machines in software: Valgrind's, and AArch64 under QEMU."""
+"""Valgrind, and AArch64 under QEMU."""
 
 from __future__ import annotations
 

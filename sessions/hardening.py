@@ -22,7 +22,7 @@ LINK_TIME_OPTIMIZERS = {
 @nox.session
 @nox.parametrize("optimizer", [nox.param(name, id=name) for name in LINK_TIME_OPTIMIZERS])
 def hardened(session: nox.Session, optimizer: str) -> None:
-    """The same with link-time optimization and hardening options."""
+    """Build and run the C++ tests with link-time optimization and hardening options."""
     option, linker, *tools = LINK_TIME_OPTIMIZERS[optimizer]
     check_tools(session, *tools)
     names = ("C_COMPILER", "CXX_COMPILER", "AR", "RANLIB")
@@ -37,7 +37,7 @@ def hardened(session: nox.Session, optimizer: str) -> None:
 
 @nox.session
 def hardened_python(session: nox.Session) -> None:
-    """Run pytest with the Python module built by gcc with the same options."""
+    """Run pytest with the Python module, built by gcc with the same options."""
     session.env["CFLAGS"] = session.env["CXXFLAGS"] = f"-flto=auto {HARDENING}"
     session.install(".[test]")
     session.run("pytest", *(f"--ignore={file}" for file in TESTS_THAT_BUILD), *session.posargs)

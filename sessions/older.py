@@ -21,6 +21,9 @@ def older(session: nox.Session, compiler: str) -> None:
     The Debian is made in ``build/bullseye`` when it is not there.
     """
     root = older_debian(session)
+    c, cxx = OLDER_COMPILERS[compiler]
+    here = Path.cwd()
+    tools = str(here / "build/tools/bin")
 
     def run(*command: str) -> None:
         session.run(".ci/in-debian-root", root, *command, external=True)
@@ -33,9 +36,6 @@ def older(session: nox.Session, compiler: str) -> None:
         )
         run(f"{tools}/cmake", "--build", folder)
 
-    c, cxx = OLDER_COMPILERS[compiler]
-    here = Path.cwd()
-    tools = str(here / "build/tools/bin")
     run("python3", "-m", "venv", "build/tools")
     run(f"{tools}/pip", "install", "--quiet", OLDER_CMAKE, "ninja")
     folder = f"build/{compiler}"

@@ -9,7 +9,7 @@ import nox
 
 # Packages of the ``test`` extra that only some tests need.
 BUILD_TOOLS = ("cmake", "nanobind", "ninja")
-# Where one of these has no wheel, the tests that use it are skipped.
+# Those with compiled code. Tests that use one are skipped where it has no wheel.
 COMPILED = ("gevent", "greenlet")
 # Tests that compile programs of their own.
 TESTS_THAT_BUILD = (
@@ -20,7 +20,7 @@ TESTS_THAT_BUILD = (
 
 
 def check_tools(session: nox.Session, *needed: str) -> None:
-    """Stop if a program is missing that the session needs."""
+    """Stop if a program that the session needs is missing."""
     missing = [name for name in needed if shutil.which(name) is None]
     if missing:
         session.error(f"{', '.join(missing)} not found: .ci/run lists Debian's packages")

@@ -27,7 +27,7 @@ TESTS_NOT_SANITIZED = (
     "tests/test_greenlet.py",
     "tests/test_wide_schedules.py",
 )
-# The debug build of the Python that runs nox, where Debian has that.
+# The debug build of the Python that runs nox, where Debian has one.
 DEBUG_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}-dbg"
 if shutil.which(DEBUG_PYTHON) is None:
     DEBUG_PYTHON = "python3.11-dbg"
@@ -43,8 +43,8 @@ def sanitize_python(session: nox.Session) -> None:
         "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1",
     )
 
-    # The interpreter is built without the sanitizer, so that is loaded first, together with the
-    # C++ library whose exceptions it intercepts.
+    # The interpreter is built without the sanitizer. So the sanitizer is loaded first, together
+    # with the C++ library whose exceptions it intercepts.
     def library(name: str) -> str:
         found = session.run("c++", f"-print-file-name={name}", external=True, silent=True)
         return str(Path(str(found).strip()).resolve())
@@ -55,7 +55,7 @@ def sanitize_python(session: nox.Session) -> None:
         *session.posargs,
         env={
             "PYTHONPATH": site,
-            "PYTHONMALLOC": "malloc",  # otherwise it does not see Python's objects
+            "PYTHONMALLOC": "malloc",  # shows the sanitizer each of Python's objects
             "LD_PRELOAD": f"{library('libasan.so')}:{library('libstdc++.so')}",
             # CPython leaks at its exit. A fixture looks for leaks after every test instead.
             "ASAN_OPTIONS": "detect_stack_use_after_return=0:detect_leaks=0",

@@ -15,7 +15,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 
 
 def other_pythons() -> Sequence[object]:
-    """The Pythons that can build the module: one of each version, without the running one."""
+    """Pythons that can build the module, one of each version, without the running one."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     question = (
         "import os, sys, sysconfig;"
@@ -40,7 +40,7 @@ def other_pythons() -> Sequence[object]:
 
 
 def this_python() -> object:
-    """The Python that runs nox, and the others."""
+    """The Python that runs nox."""
     return nox.param(sys.executable, id=f"{sys.version_info.major}.{sys.version_info.minor}")
 
 

@@ -1,4 +1,4 @@
-"""Random programs, for as long as wanted."""
+"""Random programs: the fuzzer, and the wide schedules."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def newer_wheels(session: nox.Session, version: str) -> None:
     run(f"python{version}", "-m", "venv", "--clear", clean, path=system_path)
     for program in TEST_PROGRAMS:
         run("ln", "-s", f"/{program}", f"{clean}/{program}", path=system_path)
-    # These have wheels for a new Python later.
+    # For a new Python, packages with compiled code have their wheels later.
     try_wheel(session, wheel, Path(clean), run, without=COMPILED)
 
 

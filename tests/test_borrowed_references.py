@@ -1,7 +1,7 @@
-"""Variables of paused frames that are borrowed from their callers, under garbage collection.
+"""Variables that paused frames have borrowed from their callers, under garbage collection.
 
-Since CPython 3.14 a frame may refer to an object without counting it, if a frame farther down keeps
-it alive.
+Since CPython 3.14 a frame may refer to an object without counting the reference, if the frame of a
+caller keeps the object alive.
 """
 
 import gc
@@ -18,7 +18,7 @@ MANY = 50
 
 
 class Value:
-    """Something that the collector tracks, and that can be seen to go."""
+    """An object that the collector tracks, and that has weak references."""
 
     def __init__(self):
         self.content = []

@@ -1,8 +1,8 @@
 """Together with other libraries that switch C stacks: greenlet, and gevent on top of it.
 
-A domain works if it is used between two of their switches only. One domain for each greenlet works,
-too. If they switch in the middle of a tealet, they move its C stack away. Until they have switched
-back, its domain is refused.
+A domain works if it is used wholly between two of their switches. One domain for each greenlet
+always works. If they switch in the middle of a tealet, they move its C stack away. Until they have
+switched back, its domain is refused.
 """
 
 import gc
@@ -133,8 +133,8 @@ def test_a_domain_that_lies_in_such_a_tealet(main):
     assert other.switch() == "last"
 
 
-def test_one_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
-    """That place belongs to other greenlets, and would be overwritten if they ran meanwhile."""
+def test_a_tealet_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
+    """Its place belongs to other greenlets, which would overwrite it if they ran meanwhile."""
     t = main.tealet(lambda: [main.switch(), main.switch()])
     t.switch()
 
@@ -153,7 +153,7 @@ def test_one_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
     assert t.switch(2) == [1, 2]
 
 
-def test_one_begun_where_it_is_resumed_below_the_place_of_another_one(main):
+def test_a_tealet_begun_where_it_is_resumed_below_the_place_of_another_one(main):
     hub = greenlet.getcurrent()
     results = []
 
@@ -330,11 +330,11 @@ def test_below_gevent():
     assert done.stdout == f"{['end'] + ['moved'] * 5}\n"
 
 
-# --- chunks of the data stack, which some versions of CPython keep for whoever calls next ---
+# --- chunks of the data stack, which some versions of CPython keep for the next call ---
 
 
 def descend(depth, call):
-    """Call it that many Python calls deeper: 150 of them go beyond a chunk of 16 KiB."""
+    """Make `call` below so many Python calls: 150 of them go beyond a chunk of 16 KiB."""
     token = (depth,)
     result = descend(depth - 1, call) if depth else call()
     assert token == (depth,)
@@ -347,7 +347,7 @@ def nothing():
 
 @pytest.mark.rule("data-stack-greenlet")
 def test_a_greenlet_calls_in_the_chunk_that_a_tealet_has_left(main):
-    """Another tealet has frames there, saved."""
+    """Another tealet has saved frames that return there."""
     hub = greenlet.getcurrent()
 
     def leaves():
@@ -459,8 +459,8 @@ LOADED_TOO_LATE = """if True:
 
 
 @pytest.mark.rule("data-stack-greenlet")
-def test_greenlet_is_loaded_too_late_for_that():
-    """Where CPython keeps no chunk, it is not too late."""
+def test_greenlet_that_is_loaded_while_tealets_share_a_further_chunk():
+    """Only a CPython that keeps a chunk ends the process, with a message."""
     done = subprocess.run([sys.executable, "-c", LOADED_TOO_LATE], capture_output=True, text=True)
     if sys.version_info < (3, 15):  # some releases of 3.13 and 3.14 do, others do not
         assert done.returncode in (0, -signal.SIGABRT), done.stderr
@@ -474,7 +474,7 @@ def test_greenlet_is_loaded_too_late_for_that():
 
 
 def look_at_frames_of_moved_main(main, levels):
-    """Main pauses in a greenlet, through C, and its tealet switches to another greenlet."""
+    """What is seen of main, which paused below C functions in a greenlet that was left."""
     hub = greenlet.getcurrent()
     tealet = main.tealet(lambda: hub.switch())
     runner = greenlet.greenlet(lambda: deep(levels, tealet.switch))

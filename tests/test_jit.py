@@ -21,7 +21,7 @@ MANY = 100
 
 
 class Value:
-    """What a loop holds only in its variables and temporaries."""
+    """An object that a loop has only in its variables and temporaries."""
 
     def __init__(self, number):
         self.number = number
@@ -55,7 +55,7 @@ def warm_up():
 
 
 def finish(t, *args):
-    """Resumes it until it ends, handing in 1 at each pause; the result, and the pauses."""
+    """Resumes `t` with 1 until it ends. Returns the result, and the number of pauses."""
     pauses = 0
     result = t.switch(*args)
     while t:
@@ -94,7 +94,7 @@ def test_many_in_turn_while_others_are_compiled_and_garbage_is_collected(main):
 
 @pytest.mark.parametrize("end", ["close", "drop", "throw", "collect"])
 def test_they_end_in_the_middle(main, end):
-    """By an exception that leaves compiled code, with everything that it held."""
+    """An exception leaves compiled code, and everything that it held is dropped."""
     warm_up()
     log, held = [], []
 
@@ -136,7 +136,7 @@ class Number(float):
 
 
 def test_compiled_code_that_is_discarded_while_tealets_are_paused_in_it(main):
-    """A change of what the code relies on invalidates it. It is freed when nobody runs it."""
+    """Compiled code is invalid once its assumptions change. It is freed when nobody runs it."""
 
     def make():
         space = {"JIT": JIT, "step": 1}

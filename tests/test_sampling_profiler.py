@@ -73,7 +73,7 @@ def skip_without_permission(done):
 
 
 def sample(program, *arguments, options=()):
-    """What the profiler prints, and the samples: how often it found which functions."""
+    """What the profiler prints, and the number of samples by their functions, outermost first."""
     stacks = program.with_suffix(".stacks")
     profiler = ("-m", "profiling.sampling", "run", "--collapsed", "-o", stacks, *options)
     done = run(*profiler, program, *map(str, arguments))
@@ -89,7 +89,7 @@ def sample(program, *arguments, options=()):
 
 
 def error_rate(printed):
-    """In percent, of the samples that it took."""
+    """The part of all samples that failed, in percent."""
     return float(re.search(r"^Error rate: ([\d.]+)", printed, re.MULTILINE)[1])
 
 

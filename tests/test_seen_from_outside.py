@@ -43,7 +43,7 @@ def test_walking_the_stack_inside_a_tealet(main):
 
 
 def test_another_thread_looks_at_a_tealet_that_switches_all_the_time(main, tmp_path):
-    """Between two steps of the thread: the other one has the lock."""
+    """It looks between two bytecodes of that thread, since it has the lock then."""
     stop = []
     thread = threading.get_ident()
     test = "test_another_thread_looks_at_a_tealet_that_switches_all_the_time"

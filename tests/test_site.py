@@ -24,7 +24,7 @@ PAGES = sorted(
 GENERATED = ("genindex.html", "py-modindex.html", "search.html", "index.html")
 PHONE = (360, 740)
 DESKTOP = (1280, 900)
-# What Debian's Chromium needs to run as root, and not to look for the network.
+# Debian's Chromium needs these to run as root, and to leave the network alone.
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -150,7 +150,7 @@ return Array.from(document.images)
     .filter(image => !(image.complete && image.naturalWidth > 0))
     .map(image => image.src)
 """
-# What reaches beyond the right edge. Code and tables scroll by themselves.
+# The elements that reach beyond the right edge. Code and tables scroll by themselves.
 TOO_WIDE = """
 const width = document.documentElement.clientWidth;
 const wide = Array.from(document.querySelectorAll("body *")).filter(element =>
@@ -177,7 +177,7 @@ def check_picture(png, folder, name):
 
 @pytest.fixture(scope="module")
 def pictures(site):
-    """The folder of the screenshots, for people to look at."""
+    """The folder of the screenshots, which people look at."""
     folder = site.parent / "screenshots"
     folder.mkdir(exist_ok=True)
     return folder

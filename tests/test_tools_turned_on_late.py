@@ -1,4 +1,4 @@
-"""Tools that are turned on while tealets are paused, so that their code has to be instrumented."""
+"""Tools that are turned on while tealets are paused, so the code of these must be instrumented."""
 
 import sys
 
@@ -7,7 +7,7 @@ import pytest
 from tealetpp import Main
 
 pytestmark = pytest.mark.skipif(
-    sys.version_info < (3, 15), reason="CPython instruments running code only"
+    sys.version_info < (3, 15), reason="before 3.15 CPython instruments only code that runs"
 )
 
 
@@ -33,7 +33,7 @@ def generates(main):
 
 @pytest.fixture
 def monitor():
-    """Turns LINE events on; returns the list of the lines that it is told of."""
+    """A function that turns LINE events on, and returns the list of the lines that are reported."""
     monitoring, told = sys.monitoring, []
 
     def turn_on():
@@ -54,7 +54,7 @@ def monitor():
 
 @pytest.mark.rule("tools-late")
 @pytest.mark.parametrize("run", [counts, below, generates])
-def test_lines_of_a_function_that_was_paused_then(main, monitor, run):
+def test_lines_of_a_paused_function(main, monitor, run):
     ts = [main.tealet(run) for _ in range(3)]
     for t in ts:
         t.switch(main)
@@ -68,7 +68,7 @@ def test_lines_of_a_function_that_was_paused_then(main, monitor, run):
 
 
 @pytest.mark.rule("tools-late")
-def test_lines_of_main_which_was_paused_then(main, monitor):
+def test_lines_of_a_paused_main(main, monitor):
     told = []
 
     def turns_on():

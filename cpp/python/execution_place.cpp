@@ -23,8 +23,8 @@ Place outermost_place_of(Node& node) {
 
 }  // namespace
 
-// A tealet of another domain may run inside `tealet`. Then the switch to that one has put the state
-// of `tealet` away as that of the other domain's main.
+// A tealet of an inner domain may run inside `tealet`. Then the switch to it has put the state of
+// `tealet` away as that of the inner main.
 Place place_of(Node& tealet) {
   TEALETPP_CHECK(!tealet.is_main());
   PythonDomain* const entered = domain_entered_from(tealet);

@@ -72,8 +72,7 @@ PyObject* unpack(PythonDomain& domain, Message received) {
 
 // While the running tealet is paused, its C stack from this address up is never overwritten. For
 // main that is the highest place that a tealet of any domain has used: any of them may run before
-// main does again. Of a nested domain's main, all of the C stack may be saved with the enclosing
-// tealet.
+// main does again. A nested domain's main may be saved as a whole, with the enclosing tealet.
 const void* in_place(const PythonDomain& domain) {
   if (domain.current().is_main() && !domain.is_nested()) return domain.on_thread->highest_far();
   return tealet::core::unbounded;

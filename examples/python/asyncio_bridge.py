@@ -2,8 +2,8 @@
 
 ``await call(function)`` runs a plain function in a tealet. Anything that it calls may call
 ``await_(awaitable)``: the tealet pauses, the event loop runs other tasks, and the result or the
-exception arrives where the plain code waits. Also from inside C code: below, ``csv`` asks for the
-next line, and the line comes from the network.
+exception arrives where the plain code waits. It may wait inside C code, too: below, ``csv`` asks
+for the next line, and the line comes from the network.
 
     python examples/python/asyncio_bridge.py
 

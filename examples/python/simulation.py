@@ -1,8 +1,8 @@
 """A discrete-event simulation: every customer of a bank is a process, and a process is a function.
 
 A process waits for time and for a teller in plain calls, at any depth. All processes are tealets of
-one domain, and the clock is a loop in main that resumes whoever is next. Each of the 10,000
-customers is paused from the start, until it is time to arrive.
+one domain, and the clock is a loop in main that resumes the next one. Each of the 10,000 customers
+is paused from the start until it arrives.
 
     python examples/python/simulation.py
 
@@ -65,7 +65,7 @@ class Simulation:
 
 
 class Resource:
-    """What at most ``capacity`` processes have at once. Others wait in the order of arrival."""
+    """At most ``capacity`` processes hold it at once. Others wait in the order of arrival."""
 
     def __init__(self, simulation: Simulation, capacity: int) -> None:
         self._simulation = simulation
@@ -74,7 +74,7 @@ class Resource:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Wait for one of them, and have it in the ``with`` block."""
+        """Wait until it is free, and hold it in the ``with`` block."""
         if self._free:
             self._free -= 1
         else:
@@ -84,7 +84,7 @@ class Resource:
             yield
         finally:
             if self._queue:
-                self._simulation.resume(self._queue.popleft())  # which has it from now on
+                self._simulation.resume(self._queue.popleft())  # it holds the resource from now on
             else:
                 self._free += 1
 
