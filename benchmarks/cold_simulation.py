@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 from statistics import median
 from time import process_time
 
+from benchmarks.fresh import printed_by
 from benchmarks.peers import LIBRARIES, PEERS, Peer
 from benchmarks.tables import readable
 
@@ -55,10 +54,7 @@ def simulate(peer: Peer, count: int) -> float:
 
 def ask(library: str, count: int) -> float:
     """The seconds, from a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.cold_simulation", f"--library={library}"]
-    command.append(f"--count={count}")
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return float(done.stdout)
+    return float(printed_by("cold_simulation", library=library, count=count))
 
 
 def measure(*, quick: bool) -> dict[str, dict[str, float]]:

@@ -16,9 +16,8 @@ import gc
 import json
 import os
 import random
-import subprocess
-import sys
 
+from benchmarks.fresh import printed_by
 from benchmarks.parked_kinds import reported
 from benchmarks.parking import resident
 from benchmarks.peers import PEERS, Peer
@@ -87,10 +86,8 @@ def churn(peer: Peer, case: str, count: int, turns: int) -> dict[str, float]:
 
 def ask(library: str, case: str, count: int, turns: int) -> dict[str, float]:
     """The figures, from a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.mixed_depths", f"--library={library}"]
-    command += [f"--case={case}", f"--count={count}", f"--turns={turns}"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
+    printed = printed_by("mixed_depths", library=library, case=case, count=count, turns=turns)
+    found: dict[str, float] = json.loads(printed)
     return found
 
 

@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from statistics import median
 from time import process_time
 
+from benchmarks.fresh import printed_by
 from benchmarks.peers import LIBRARIES, PEERS, Peer
 from benchmarks.tables import readable
 
@@ -107,10 +106,8 @@ def loops_of(library: str, loops: int) -> dict[str, list[tuple[float, float]]]:
 
 def ask(library: str, loops: int) -> dict[str, list[tuple[float, float]]]:
     """The same, from a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.ordinary_calls", f"--library={library}"]
-    command.append(f"--loops={loops}")
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, list[tuple[float, float]]] = json.loads(done.stdout)
+    printed = printed_by("ordinary_calls", library=library, loops=loops)
+    found: dict[str, list[tuple[float, float]]] = json.loads(printed)
     return found
 
 

@@ -16,13 +16,12 @@ import functools
 import gc
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks import tables
+from benchmarks.fresh import printed_by
 from benchmarks.kinds import KINDS
 from benchmarks.parking import resident
 from benchmarks.peers import PEERS, Peer, Tealetpp
@@ -208,10 +207,8 @@ def counted(library: str, kind: str, *, quick: bool) -> int:
 
 def ask(library: str, kind: str, count: int) -> dict[str, float]:
     """The figures, from a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.parked_kinds", f"--library={library}"]
-    command += [f"--kind={kind}", f"--count={count}"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
+    printed = printed_by("parked_kinds", library=library, kind=kind, count=count)
+    found: dict[str, float] = json.loads(printed)
     return found
 
 

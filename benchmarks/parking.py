@@ -14,7 +14,6 @@ import asyncio
 import gc
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
@@ -23,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.fresh import printed_by
 from benchmarks.peers import PEERS, Peer, Tealetpp
 
 LIBRARIES = ("tealetpp", "greenlet", "tealet", "asyncio")
@@ -130,10 +130,8 @@ def ask(
     library: str, counts: Sequence[int], *, through: str = "python", depth: int = 0
 ) -> list[dict[str, float]]:
     """The figures for these counts, from a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.parking", f"--library={library}"]
-    command += [f"--through={through}", f"--depth={depth}", *map(str, counts)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    printed = printed_by("parking", *counts, library=library, through=through, depth=depth)
+    return [json.loads(line) for line in printed.splitlines()]
 
 
 def main() -> None:

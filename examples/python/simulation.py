@@ -139,7 +139,7 @@ def main() -> None:
     count, tellers, arrivals, services = 10_000, 4, 3.0, 1.0
     waits, stats = simulate(customers(count, arrivals, services), tellers)
     waited = sum(wait > 0 for wait in waits)
-    print(f"customers {len(waits):,}, of which {waited:,} waited for one of {tellers} tellers")
+    print(f"customers {len(waits):,}, {waited:,} of them waited for one of {tellers} tellers")
     print(f"mean time in the queue {sum(waits) / count:.3f}")
     print(f"by Erlang's formula    {erlang_c(arrivals, services, tellers):.3f}")
     paused = stats.n_active - 2  # main, and the process that looks

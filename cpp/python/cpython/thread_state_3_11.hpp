@@ -16,6 +16,7 @@
 #include "python/cpython/frame_slots.hpp"
 #include "python/cpython/internals.hpp"
 #include "python/cpython/layout.hpp"
+#include "python/cpython/linked_loops.hpp"
 #include "python/cpython/no_jit_state.hpp"
 #include "python/cpython/no_late_instrumentation.hpp"
 #include "python/cpython/recursion.hpp"
@@ -44,26 +45,6 @@ inline void set_raised(PyObject* exception) {
 }
 
 // --- frames ---
-
-inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept {
-  return thread->cframe->current_frame;
-}
-
-inline void set_running_frame(PyThreadState* thread, _PyInterpreterFrame* frame) noexcept {
-  thread->cframe->current_frame = frame;
-}
-
-inline PyCodeObject* code_of_frame(const _PyInterpreterFrame* frame) noexcept {
-  return frame->f_code;
-}
-
-inline PyGenObject* generator_of_frame(_PyInterpreterFrame* frame) noexcept {
-  return _PyFrame_GetGenerator(frame);
-}
-
-inline const _Py_CODEUNIT* current_instruction(const _PyInterpreterFrame* frame) noexcept {
-  return frame->prev_instr;
-}
 
 // A specialised PRECALL does all of the call.
 inline bool is_call(int opcode) noexcept { return opcode == CALL || opcode == PRECALL; }
@@ -132,14 +113,6 @@ class PausedFields {
 static_assert(sizeof(PausedFields) == 24);
 
 // --- the C stack ---
-
-inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
-  for (const _PyCFrame* frame = thread->cframe; frame != nullptr && frame != &thread->root_cframe;
-       frame = frame->previous) {
-    if (static_cast<const void*>(frame) >= address) return true;
-  }
-  return false;
-}
 
 // Most calls take 100 to 700 bytes. But sorted() with a key function has a buffer on the stack:
 // 4,992 bytes in two counted calls.

@@ -16,6 +16,7 @@
 #include "python/cpython/frame_slots.hpp"
 #include "python/cpython/internals.hpp"
 #include "python/cpython/layout.hpp"
+#include "python/cpython/linked_loops.hpp"
 #include "python/cpython/monitoring.hpp"
 #include "python/cpython/no_jit_state.hpp"
 #include "python/cpython/no_late_instrumentation.hpp"
@@ -24,26 +25,6 @@
 namespace tealetpp {
 
 // --- frames ---
-
-inline _PyInterpreterFrame* running_frame(const PyThreadState* thread) noexcept {
-  return thread->cframe->current_frame;
-}
-
-inline void set_running_frame(PyThreadState* thread, _PyInterpreterFrame* frame) noexcept {
-  thread->cframe->current_frame = frame;
-}
-
-inline PyCodeObject* code_of_frame(const _PyInterpreterFrame* frame) noexcept {
-  return frame->f_code;
-}
-
-inline PyGenObject* generator_of_frame(_PyInterpreterFrame* frame) noexcept {
-  return _PyFrame_GetGenerator(frame);
-}
-
-inline const _Py_CODEUNIT* current_instruction(const _PyInterpreterFrame* frame) noexcept {
-  return frame->prev_instr;
-}
 
 inline bool is_call(int opcode) noexcept { return opcode == CALL; }
 
@@ -77,7 +58,7 @@ class PausedFields {
     return c_stack_frames_.take_out(running_frame(thread), in_place);
   }
 
-  // tealetpp::reaches_on_c_stack() follows _PyCFrame, and a pause takes nothing out of that chain.
+  // reaches_on_c_stack() follows the loops, and a pause takes none of them out of the chain.
   bool reach_on_c_stack(const void*) const noexcept { return false; }
 
   bool resume(PyThreadState* thread) noexcept {
@@ -105,16 +86,6 @@ class PausedFields {
   CStackFrames<FRAME_OWNED_BY_CSTACK> c_stack_frames_;
 };
 static_assert(sizeof(PausedFields) == 32);
-
-// --- the C stack ---
-
-inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
-  for (const _PyCFrame* frame = thread->cframe; frame != nullptr && frame != &thread->root_cframe;
-       frame = frame->previous) {
-    if (static_cast<const void*>(frame) >= address) return true;
-  }
-  return false;
-}
 
 // --- the interpreter ---
 
