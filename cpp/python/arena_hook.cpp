@@ -37,7 +37,7 @@ PythonDomain* domain_with(std::uint64_t number) noexcept {
 void* take(void*, std::size_t size) {
   PythonDomain* const domain = is_chunk_size(size) ? running_domain() : nullptr;
   if (domain == nullptr) return original.alloc(original.ctx, size);
-  return domain->data_stack.take_chunk(size);
+  return domain->data_stack.take(size);
 }
 
 void give(void*, void* memory, std::size_t size) {
@@ -45,7 +45,7 @@ void give(void*, void* memory, std::size_t size) {
   if (chunk == nullptr) {
     original.free(original.ctx, memory, size);
   } else if (PythonDomain* const domain = domain_with(chunk->domain)) {
-    domain->data_stack.return_chunk(*chunk);
+    domain->data_stack.give(*chunk);
   } else {
     // A thread ends in the middle of a tealet.
     chunk->~DomainChunk();

@@ -12,8 +12,8 @@
 namespace tealetpp {
 
 // Lies in front of the chunk, in the same block. A chunk lies 8 bytes beyond a multiple of 16. For
-// any such address, whoever owns it, the 8 bytes in front of it are on the same page and can be
-// read.
+// a pointer like that, whoever it belongs to, the 8 bytes in front of it can be read: pages begin
+// elsewhere.
 class DomainChunk {
  public:
   // In a block of block_size(size) bytes, for the domain with that number.
@@ -28,7 +28,7 @@ class DomainChunk {
     auto* const found = reinterpret_cast<DomainChunk*>(const_cast<DataStackChunk*>(chunk)) - 1;
     return found->mark_ == found->mark() ? found : nullptr;
   }
-  // nullptr if the tealets of this domain do not share `chunk`.
+  // nullptr if it is not one that the tealets of this domain share.
   static DomainChunk* shared_in(std::uint64_t domain, const DataStackChunk* chunk) noexcept {
     DomainChunk* const found = of(chunk);
     return found != nullptr && found->is_shared && found->domain == domain ? found : nullptr;
@@ -41,8 +41,8 @@ class DomainChunk {
 
   const std::size_t size;      // of the chunk
   const std::uint64_t domain;  // its number
-  // Whether the tealets of the domain share it. Otherwise it is for one execution, whose frames
-  // stay in it.
+  // Whether the tealets of the domain share it. Else it is for one execution, whose frames stay in
+  // it.
   const bool is_shared;
   // Whether CPython has it in a data stack now.
   bool in_use = false;

@@ -115,8 +115,8 @@ class SavedFrames {
     all.correct_pointers(&newest);
     return {first, all.copy + words_};
   }
-  // Where save() puts the word at `address`; nullptr if that is not among the frames that end at
-  // `position`.
+  // Where the word at `address`, between frames that were saved from `position`, is saved; nullptr
+  // if it is not.
   PyObject** saved_word(std::uint64_t domain, DataStackPosition position,
                         const PyObject* const* address) noexcept;
 

@@ -315,7 +315,7 @@ bool SharedDataStack::is_behind_first(DomainChunk& chunk) const noexcept {
   return first_ != nullptr && oldest == first_->chunk();
 }
 
-DataStackChunk* SharedDataStack::take_chunk(std::size_t size) {
+DataStackChunk* SharedDataStack::take(std::size_t size) {
   // If greenlet switches away from a tealet, CPython may give a chunk that it kept to another
   // greenlet. So no tealet may have saved frames in it.
   const bool is_shared = !chunks_are_cached() || !has_greenlet();
@@ -347,7 +347,7 @@ DataStackChunk* SharedDataStack::take_chunk(std::size_t size) {
   return found->chunk();
 }
 
-void SharedDataStack::return_chunk(DomainChunk& chunk) noexcept {
+void SharedDataStack::give(DomainChunk& chunk) noexcept {
   chunk.in_use = false;
   release(chunk);
 }

@@ -83,9 +83,9 @@ class SharedDataStack {
   void free_memory() noexcept;
 
   // A chunk of `size` bytes for CPython; nullptr if there is no memory.
-  DataStackChunk* take_chunk(std::size_t size);
+  DataStackChunk* take(std::size_t size);
   // CPython has no frames in `chunk` any more.
-  void return_chunk(DomainChunk& chunk) noexcept;
+  void give(DomainChunk& chunk) noexcept;
 
   // Bytes that belong to no tealet: those of all chunks, and of blocks that are freed soon.
   std::size_t domain_bytes() const noexcept;
