@@ -5,8 +5,8 @@
 prints seconds for a call by case and library. A loop calls a small function: in the coroutine's own
 function (``shallow``), below 50 calls (``deep``), and where it hurts most (``edge``). Python frames
 lie on a data stack of chunks. If a chunk ends between the frame of the caller and that of the
-callee, every call takes a chunk and frees it. One of the first 200 depths is such an edge. Calls at
-the slowest one are compared with ordinary calls outside.
+callee, every call takes a chunk and frees it. One of the first 200 depths is such an edge. Calls
+there are compared with ordinary calls outside.
 
 The differences are small. So loops inside and outside take turns in the same process, every
 millisecond or so, and a slow moment of the machine meets both. The figures are medians of all such
@@ -23,13 +23,11 @@ from statistics import median
 from time import process_time
 
 from benchmarks.fresh import printed_by
-from benchmarks.peers import LIBRARIES, PEERS, Peer
+from benchmarks.peers import LIBRARIES, PEERS, Peer, Tealetpp
 from benchmarks.tables import readable
 
 DEEP = 50  # shallow enough that no chunk of 16 KiB ends there
 SEARCHED = range(200)  # depths
-TRIES = 5
-CALLS_PER_TRY = 1000
 CALLS_PER_LOOP = 5000
 LOOPS, QUICK_LOOPS = 300, 2  # in each process
 TURNS = 7  # processes for each library
@@ -47,14 +45,17 @@ def small(number: int) -> int:
     return a + b + c + d + e + f + g + h + i + j + k + m
 
 
-def outside(depth: int, rounds: int) -> float:
-    """Call it `rounds` times, at this depth."""
-    if depth:
-        return outside(depth - 1, rounds)
+def loop(rounds: int) -> float:
+    """Call it so many times; return the seconds. The same code runs inside and outside."""
     begin = process_time()
     for number in range(rounds):
         small(number)
     return process_time() - begin
+
+
+def outside(depth: int, rounds: int) -> float:
+    """The loop at this depth."""
+    return outside(depth - 1, rounds) if depth else loop(rounds)
 
 
 def inside(peer: Peer, depth: int) -> Calls:
@@ -67,24 +68,22 @@ def inside(peer: Peer, depth: int) -> Calls:
             run(depth - 1)
         seconds = 0.0
         while True:
-            rounds = pause(seconds)
-            begin = process_time()
-            for number in range(rounds):
-                small(number)
-            seconds = process_time() - begin
+            seconds = loop(pause(seconds))
 
     return peer.begin(run, depth).switch
 
 
-def slowest(peer: Peer) -> Calls:
-    """Calls at the slowest depth."""
+def at_the_edge(peer: Tealetpp) -> Calls:
+    """Calls at the depth at which they take a chunk: that is a block of the domain's memory."""
 
-    def seconds(depth: int) -> float:
-        with closing(type(peer)()) as domain:
+    def blocks(depth: int) -> int:
+        with closing(Tealetpp()) as domain:
             calls = inside(domain, depth)
-            return min(calls(CALLS_PER_TRY) for _ in range(TRIES))
+            before = domain.main.stats().blocks_allocated_total
+            calls(1)
+            return domain.main.stats().blocks_allocated_total - before
 
-    return inside(peer, max(SEARCHED, key=seconds))
+    return inside(peer, max(SEARCHED, key=blocks))
 
 
 def in_turns(calls: Calls, depth: int, loops: int) -> list[tuple[float, float]]:
@@ -99,8 +98,8 @@ def loops_of(library: str, loops: int) -> dict[str, list[tuple[float, float]]]:
     """The seconds of all loops by case."""
     peer = PEERS[library]()
     found = {case: in_turns(inside(peer, depth), depth, loops) for case, depth in OF_ALL.items()}
-    if library == LIBRARIES[0]:
-        found[OF_OURS] = in_turns(slowest(peer), 0, loops)
+    if isinstance(peer, Tealetpp):
+        found[OF_OURS] = in_turns(at_the_edge(peer), 0, loops)
     return found
 
 

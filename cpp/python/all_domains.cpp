@@ -19,10 +19,6 @@ DomainEntry::~DomainEntry() { entries.remove(*this); }
 
 DomainEntry* DomainEntry::first() noexcept { return entries.first(); }
 
-PythonDomain* find_domain(std::uint64_t number) noexcept {
-  return find_domain_if([&](const PythonDomain& domain) { return domain.number == number; });
-}
-
 namespace {
 
 // The tealet inside which a tealet of `domain` runs or is paused; nullptr if none is.

@@ -31,9 +31,6 @@ class DomainEntry {
   PythonDomain& domain_;
 };
 
-// The domain with this number; nullptr if there is none.
-PythonDomain* find_domain(std::uint64_t number) noexcept;
-
 // The domain one of whose tealets runs or is paused inside `tealet`, a tealet of another domain;
 // nullptr if there is none.
 PythonDomain* domain_entered_from(const tealet::core::Node& tealet) noexcept;

@@ -28,12 +28,6 @@ PythonDomain* running_domain() noexcept {
   return runs ? domain : nullptr;
 }
 
-// The domain with this number; nullptr if it does not exist any more.
-PythonDomain* domain_with(std::uint64_t number) noexcept {
-  PythonDomain* const running = domain_of(tealet::core::running_tealet);
-  return running != nullptr && running->number == number ? running : find_domain(number);
-}
-
 void* take(void*, std::size_t size) {
   PythonDomain* const domain = is_chunk_size(size) ? running_domain() : nullptr;
   if (domain == nullptr) return original.alloc(original.ctx, size);
@@ -44,8 +38,8 @@ void give(void*, void* memory, std::size_t size) {
   DomainChunk* const chunk = DomainChunk::of(static_cast<DataStackChunk*>(memory));
   if (chunk == nullptr) {
     original.free(original.ctx, memory, size);
-  } else if (PythonDomain* const domain = domain_with(chunk->domain)) {
-    domain->data_stack.give(*chunk);
+  } else if (chunk->owner != nullptr) {
+    chunk->owner->give(*chunk);
   } else {
     // A thread ends in the middle of a tealet.
     chunk->~DomainChunk();

@@ -11,13 +11,15 @@
 
 namespace tealetpp {
 
+class SharedDataStack;
+
 // Lies in front of the chunk, in the same block. A chunk lies 8 bytes beyond a multiple of 16. For
 // a pointer like that, whoever it belongs to, the 8 bytes in front of it can be read: pages begin
 // elsewhere.
 class DomainChunk {
  public:
-  // In a block of block_size(size) bytes, for the domain with that number.
-  DomainChunk(std::size_t size, std::uint64_t domain, bool is_shared) noexcept;
+  // In a block of block_size(size) bytes.
+  DomainChunk(std::size_t size, SharedDataStack& owner, bool is_shared) noexcept;
   ~DomainChunk() { mark_ = 0; }
   DomainChunk(const DomainChunk&) = delete;
   DomainChunk& operator=(const DomainChunk&) = delete;
@@ -28,10 +30,11 @@ class DomainChunk {
     auto* const found = reinterpret_cast<DomainChunk*>(const_cast<DataStackChunk*>(chunk)) - 1;
     return found->mark_ == found->mark() ? found : nullptr;
   }
-  // nullptr if it is not one that the tealets of this domain share.
-  static DomainChunk* shared_in(std::uint64_t domain, const DataStackChunk* chunk) noexcept {
+  // nullptr if it is not one that the tealets of a domain, that of `owner`, share.
+  static DomainChunk* shared_in(const SharedDataStack& owner,
+                                const DataStackChunk* chunk) noexcept {
     DomainChunk* const found = of(chunk);
-    return found != nullptr && found->is_shared && found->domain == domain ? found : nullptr;
+    return found != nullptr && found->is_shared && found->owner == &owner ? found : nullptr;
   }
   DataStackChunk* chunk() noexcept { return reinterpret_cast<DataStackChunk*>(this + 1); }
 
@@ -39,8 +42,8 @@ class DomainChunk {
     return (sizeof(DomainChunk) + size + 15) / 16 * 16;
   }
 
-  const std::size_t size;      // of the chunk
-  const std::uint64_t domain;  // its number
+  const std::size_t size;  // of the chunk
+  SharedDataStack* owner;  // nullptr once that does not exist any more
   // Whether the tealets of the domain share it. Else it is for one execution, whose frames stay in
   // it.
   const bool is_shared;

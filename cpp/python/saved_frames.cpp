@@ -7,8 +7,8 @@ namespace tealetpp {
 
 namespace {
 
-bool is_shared(std::uint64_t domain, const DataStackChunk* chunk) noexcept {
-  return DomainChunk::shared_in(domain, chunk) != nullptr;
+bool is_shared(const SharedDataStack& owner, const DataStackChunk* chunk) noexcept {
+  return DomainChunk::shared_in(owner, chunk) != nullptr;
 }
 
 // Corrects what points to the copied frames of a chain. `pieces` has the newest piece, and goes on
@@ -36,8 +36,8 @@ void correct_pointers_in_pieces(_PyInterpreterFrame** link, Pieces pieces) noexc
 // The pieces of a data stack and their places in a block, the newest first.
 class SavedFrames::Saving {
  public:
-  Saving(SavedFrames& block, std::uint64_t domain, DataStackPosition position) noexcept
-      : domain_(domain),
+  Saving(SavedFrames& block, const SharedDataStack& owner, DataStackPosition position) noexcept
+      : owner_(&owner),
         chunk_(position.chunk),
         piece_{nullptr, position.top, block.words() + block.words_} {
     begin_piece();
@@ -53,7 +53,7 @@ class SavedFrames::Saving {
     return true;
   }
   bool find(const void* address) noexcept {
-    while (!piece_.has(address) || !is_shared(domain_, chunk_)) {
+    while (!piece_.has(address) || !is_shared(*owner_, chunk_)) {
       if (!go_to_older()) return false;
     }
     return true;
@@ -62,10 +62,10 @@ class SavedFrames::Saving {
  private:
   void begin_piece() noexcept {
     piece_.begin = begin_of_frames(chunk_);
-    if (is_shared(domain_, chunk_)) piece_.copy -= piece_.end - piece_.begin;
+    if (is_shared(*owner_, chunk_)) piece_.copy -= piece_.end - piece_.begin;
   }
 
-  std::uint64_t domain_;
+  const SharedDataStack* owner_;
   DataStackChunk* chunk_;
   FramePiece piece_;
 };
@@ -112,12 +112,12 @@ class SavedFrames::Restoring {
   FramePiece piece_{};
 };
 
-SavedFrames::Shape SavedFrames::shape_of(std::uint64_t domain,
+SavedFrames::Shape SavedFrames::shape_of(const SharedDataStack& owner,
                                          DataStackPosition position) noexcept {
   std::size_t words = 0;
   Shape shape;
   for (DataStackChunk* chunk = position.chunk;;) {
-    if (is_shared(domain, chunk)) words += position.top - begin_of_frames(chunk);
+    if (is_shared(owner, chunk)) words += position.top - begin_of_frames(chunk);
     chunk = previous_chunk(chunk);
     if (chunk == nullptr) break;
     position.top = end_of_frames(chunk);
@@ -127,14 +127,14 @@ SavedFrames::Shape SavedFrames::shape_of(std::uint64_t domain,
   return shape;
 }
 
-void SavedFrames::save_pieces(std::uint64_t domain, DataStackPosition position,
+void SavedFrames::save_pieces(const SharedDataStack& owner, DataStackPosition position,
                               _PyInterpreterFrame*& newest) noexcept {
-  TEALETPP_CHECK(shape_of(domain, position) == shape() && further() != 0);
-  Saving saving(*this, domain, position);
+  TEALETPP_CHECK(shape_of(owner, position) == shape() && further() != 0);
+  Saving saving(*this, owner, position);
   const Saving newest_piece = saving;
   for (std::uint32_t i = further();; --i) {
     const FramePiece& piece = saving.piece();
-    const bool shared = is_shared(domain, saving.chunk());
+    const bool shared = is_shared(owner, saving.chunk());
     const auto count = static_cast<std::size_t>(piece.end - piece.begin);
     if (shared) copy_words(piece.copy, piece.begin, count);
     if (i == 0) break;
@@ -171,9 +171,9 @@ void SavedFrames::forget_further(const DataStackChunk* chunk) noexcept {
   }
 }
 
-PyObject** SavedFrames::saved_word(std::uint64_t domain, DataStackPosition position,
+PyObject** SavedFrames::saved_word(const SharedDataStack& owner, DataStackPosition position,
                                    const PyObject* const* address) noexcept {
-  Saving saving(*this, domain, position);
+  Saving saving(*this, owner, position);
   return saving.find(static_cast<const void*>(address))
              ? saving.piece().moved(const_cast<PyObject**>(address))
              : nullptr;

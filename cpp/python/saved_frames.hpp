@@ -57,6 +57,8 @@ struct FramePiece {
   }
 };
 
+class SharedDataStack;
+
 class SavedFrames {
  public:
   // How many words the frames take, and over how many chunks beyond the first they extend.
@@ -71,9 +73,9 @@ class SavedFrames {
       return a.words == b.words && a.further == b.further;
     }
   };
-  // Of the frames of a tealet of the domain with that number, which end at `position`. Frames in
-  // chunks that the domain's tealets do not share stay there, and do not count as words.
-  static Shape shape_of(std::uint64_t domain, DataStackPosition position) noexcept;
+  // Of the frames that end at `position`. Frames in chunks that the tealets of the domain of
+  // `owner` do not share stay there, and do not count as words.
+  static Shape shape_of(const SharedDataStack& owner, DataStackPosition position) noexcept;
 
   // In a block of shape.block_size() bytes.
   explicit SavedFrames(Shape shape) noexcept
@@ -96,10 +98,10 @@ class SavedFrames {
   }
 
   // Copies the frames that end at `position`. `newest` is the newest frame of their chain.
-  void save(std::uint64_t domain, DataStackPosition position,
+  void save(const SharedDataStack& owner, DataStackPosition position,
             _PyInterpreterFrame*& newest) noexcept {
     if (TEALET_UNLIKELY(further() != 0)) {
-      save_pieces(domain, position, newest);
+      save_pieces(owner, position, newest);
       return;
     }
     const FramePiece all{begin_of_frames(position.chunk), position.top, words()};
@@ -117,7 +119,7 @@ class SavedFrames {
   }
   // Where the word at `address`, between frames that were saved from `position`, is saved; nullptr
   // if it is not.
-  PyObject** saved_word(std::uint64_t domain, DataStackPosition position,
+  PyObject** saved_word(const SharedDataStack& owner, DataStackPosition position,
                         const PyObject* const* address) noexcept;
 
   // Calls `visit` with each chunk beyond the first. Precondition: save() was called.
@@ -136,7 +138,7 @@ class SavedFrames {
   class Saving;
   class Restoring;
 
-  TEALETPP_NOINLINE void save_pieces(std::uint64_t domain, DataStackPosition position,
+  TEALETPP_NOINLINE void save_pieces(const SharedDataStack& owner, DataStackPosition position,
                                      _PyInterpreterFrame*& newest) noexcept;
   TEALETPP_NOINLINE DataStackPosition restore_pieces(DataStackChunk* first,
                                                      _PyInterpreterFrame*& newest) const noexcept;

@@ -83,7 +83,7 @@ void SharedDataStack::begin(PyThreadState* thread, Node& node,
   TEALETPP_CHECK(execution_of(node).saved_frames == nullptr);
   if (in_place_ != nullptr) {
     SavedFrames* const saved = execution_of(*in_place_).saved_frames;
-    PyObject* const* const moved = saved->saved_word(domain_.number, in_place_end_, arguments);
+    PyObject* const* const moved = saved->saved_word(*this, in_place_end_, arguments);
     if (moved != nullptr) arguments = moved;
     make_room();
   }
@@ -91,6 +91,25 @@ void SharedDataStack::begin(PyThreadState* thread, Node& node,
   fitting_end_ = nullptr;
   DataStackChunk* const chunk = first_->chunk();
   use_data_stack(thread, {chunk, begin_of_frames(chunk)});
+}
+
+SharedDataStack::~SharedDataStack() {
+  free_memory();
+  // What is left is in use: whoever frees it later must not look for this object.
+  if (first_ != nullptr) first_->owner = nullptr;
+  for (DomainChunk* chunk = further_; chunk != nullptr; chunk = chunk->next) chunk->owner = nullptr;
+}
+
+void SharedDataStack::put_away_kept(PyThreadState* thread, const Node& node) noexcept {
+  if (chunks_are_cached()) {
+    put_away_cached(thread, node);
+  } else {
+    free_spare();
+  }
+}
+
+void SharedDataStack::free_spare() noexcept {
+  if (spare_ != nullptr) release(*std::exchange(spare_, nullptr));
 }
 
 void SharedDataStack::put_away_cached(PyThreadState* thread, const Node& node) noexcept {
@@ -136,7 +155,7 @@ DataStackPosition SharedDataStack::end_of(const Node* node) const noexcept {
 }
 
 bool SharedDataStack::reserve(Node& node, bool exempt) {
-  const SavedFrames::Shape shape = SavedFrames::shape_of(domain_.number, in_place_end_);
+  const SavedFrames::Shape shape = SavedFrames::shape_of(*this, in_place_end_);
   tealet::CountingAllocator& memory = domain_.memory();
   const tealet::core::WithoutLimit lifted(memory, exempt);
   SavedFrames*& saved = execution_of(node).saved_frames;
@@ -170,7 +189,7 @@ void SharedDataStack::restore(Node& node) noexcept {
   _PyInterpreterFrame*& newest = newest_frame(node);
   const bool is_read = frames_are_read_while_code_runs && has_held_frame(newest);
   saved.for_each_further([this](DataStackChunk* chunk) {
-    DomainChunk* const shared = DomainChunk::shared_in(domain_.number, chunk);
+    DomainChunk* const shared = DomainChunk::shared_in(*this, chunk);
     if (shared == nullptr) return;
     if (TEALET_UNLIKELY(shared->in_use)) {
       Py_FatalError(
@@ -210,16 +229,16 @@ void SharedDataStack::free_read() noexcept {
 void SharedDataStack::move_out() noexcept {
   Node& node = *std::exchange(in_place_, nullptr);
   SavedFrames& saved = *execution_of(node).saved_frames;
-  saved.save(domain_.number, in_place_end_, newest_frame(node));
+  saved.save(*this, in_place_end_, newest_frame(node));
   saved.for_each_further([this](DataStackChunk* chunk) {
-    DomainChunk* const shared = DomainChunk::shared_in(domain_.number, chunk);
+    DomainChunk* const shared = DomainChunk::shared_in(*this, chunk);
     if (shared != nullptr) shared->in_use = false;
   });
 }
 
 void SharedDataStack::end(PyThreadState* thread, Node& node) noexcept {
   TEALETPP_CHECK(in_place_ == &node);
-  if (TEALET_UNLIKELY(cached_chunk(thread) != nullptr)) put_away_cached(thread, node);
+  if (TEALET_UNLIKELY(is_chunk_kept(thread))) put_away_kept(thread, node);
   in_place_ = nullptr;
   fitting_end_ = nullptr;
   if (main_may_look_at_ == &node) main_may_look_at_ = nullptr;
@@ -237,7 +256,7 @@ SavedFrames* SharedDataStack::end_paused(Node& node) noexcept {
     execution_of(node).saved_frames = nullptr;
   }
   saved->for_each_further([this, saved](DataStackChunk* chunk) {
-    DomainChunk* const shared = DomainChunk::shared_in(domain_.number, chunk);
+    DomainChunk* const shared = DomainChunk::shared_in(*this, chunk);
     if (shared == nullptr) return;
     release(*shared);
     saved->forget_further(chunk);
@@ -278,13 +297,14 @@ void SharedDataStack::abandon_running(PyThreadState* thread, bool others_free_it
   if (main_cached_ != nullptr) {
     free_chunk_of_cpython(std::exchange(main_cached_, nullptr));
   }
+  free_spare();
   main_may_look_at_ = nullptr;
   in_place_ = nullptr;
   fitting_end_ = nullptr;
   const DataStackChunk* chunk = thread != nullptr ? data_stack_position(thread).chunk : nullptr;
   for (; chunk != nullptr; chunk = previous_chunk(chunk)) {
     const DomainChunk* const shared = DomainChunk::of(chunk);
-    others_free_chunks_ |= shared != nullptr && shared->domain == domain_.number;
+    others_free_chunks_ |= shared != nullptr && shared->owner == this;
   }
 }
 
@@ -316,6 +336,11 @@ bool SharedDataStack::is_behind_first(DomainChunk& chunk) const noexcept {
 }
 
 DataStackChunk* SharedDataStack::take(std::size_t size) {
+  if (TEALET_LIKELY(spare_ != nullptr && spare_->size == size)) {
+    spare_->in_use = true;
+    return std::exchange(spare_, nullptr)->chunk();
+  }
+  free_spare();
   // If greenlet switches away from a tealet, CPython may give a chunk that it kept to another
   // greenlet. So no tealet may have saved frames in it.
   const bool is_shared = !chunks_are_cached() || !has_greenlet();
@@ -349,12 +374,17 @@ DataStackChunk* SharedDataStack::take(std::size_t size) {
 
 void SharedDataStack::give(DomainChunk& chunk) noexcept {
   chunk.in_use = false;
-  release(chunk);
+  const bool is_spare = !chunks_are_cached() && in_place_ != nullptr && spare_ == nullptr;
+  if (is_spare && chunk.users == 1) {
+    spare_ = &chunk;
+  } else {
+    release(chunk);
+  }
 }
 
 DomainChunk* SharedDataStack::make_chunk(void* block, std::size_t size, bool is_shared) noexcept {
   domain_.totals().data_stack_made(DomainChunk::block_size(size));
-  return ::new (block) DomainChunk(size, domain_.number, is_shared);
+  return ::new (block) DomainChunk(size, *this, is_shared);
 }
 
 void SharedDataStack::free_chunk(DomainChunk& chunk) noexcept {

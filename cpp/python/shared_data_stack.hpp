@@ -28,7 +28,7 @@ namespace tealetpp {
 class SharedDataStack {
  public:
   explicit SharedDataStack(PythonDomain& domain) noexcept : domain_(domain) {}
-  ~SharedDataStack() { free_memory(); }
+  ~SharedDataStack();
   SharedDataStack(const SharedDataStack&) = delete;
   SharedDataStack& operator=(const SharedDataStack&) = delete;
 
@@ -43,7 +43,7 @@ class SharedDataStack {
   // The running tealet is about to pause. False if there is no memory, or if the domain is past its
   // limit and not `exempt` from it: the tealet must go on then.
   bool pause(PyThreadState* thread, Node& node, bool exempt) {
-    if (TEALET_UNLIKELY(cached_chunk(thread) != nullptr)) put_away_cached(thread, node);
+    if (TEALET_UNLIKELY(is_chunk_kept(thread))) put_away_kept(thread, node);
     const DataStackPosition end = data_stack_position(thread);
     const bool fits = end.top == fitting_end_ && !node.hosts;
     if (TEALET_LIKELY(fits)) return true;
@@ -91,9 +91,14 @@ class SharedDataStack {
   std::size_t domain_bytes() const noexcept;
 
  private:
-  // Takes the chunk that CPython keeps for the thread's next call out of the thread state. `node`
-  // pauses or ends, so another execution may make that call.
-  TEALETPP_NOINLINE void put_away_cached(PyThreadState* thread, const Node& node) noexcept;
+  // Whether a chunk is kept for the next call: by CPython, or else by us.
+  bool is_chunk_kept(PyThreadState* thread) const noexcept {
+    return chunks_are_cached() ? cached_chunk(thread) != nullptr : spare_ != nullptr;
+  }
+  // The same when `node` pauses or ends, since another execution may make that call.
+  TEALETPP_NOINLINE void put_away_kept(PyThreadState* thread, const Node& node) noexcept;
+  void put_away_cached(PyThreadState* thread, const Node& node) noexcept;
+  void free_spare() noexcept;
   void return_cached(PyThreadState* thread) noexcept {
     set_cached_chunk(thread, std::exchange(main_cached_, nullptr));
   }
@@ -125,6 +130,9 @@ class SharedDataStack {
   PythonDomain& domain_;
   DomainChunk* first_ = nullptr;
   DomainChunk* further_ = nullptr;  // a list of the others
+  // One of them that CPython has freed while a tealet runs, and that it will ask for again if calls
+  // go on at the same depth. It counts as live until the tealet pauses or ends.
+  DomainChunk* spare_ = nullptr;
   Node* in_place_ = nullptr;        // the tealet whose frames are in place
   DataStackPosition in_place_end_;  // of these frames, when that tealet last paused
   // The top of in_place_end_ if all these frames are in the first chunk; else nullptr. The tealet's
