@@ -3,7 +3,7 @@
     python -m benchmarks.ordinary_calls
 
 prints seconds for a call by case and library. A loop calls a small function: in the coroutine's own
-function (``shallow``), below 50 calls (``deep``), and where it hurts most (``edge``). Python frames
+function (``shallow``), below 50 calls (``deep``), and at the worst depth (``edge``). Python frames
 lie on a data stack of chunks. If a chunk ends between the frame of the caller and that of the
 callee, every call takes a chunk and frees it. One of the first 200 depths is such an edge. Calls
 there are compared with ordinary calls outside.

@@ -31,8 +31,7 @@ class DomainEntry {
   PythonDomain& domain_;
 };
 
-// The domain one of whose tealets runs or is paused inside `tealet`, a tealet of another domain;
-// nullptr if there is none.
+// The inner domain that has a tealet running or paused inside `tealet`; nullptr if there is none.
 PythonDomain* domain_entered_from(const tealet::core::Node& tealet) noexcept;
 
 // While one exists, domain_entered_from() looks the domain up, instead of looking at all domains.

@@ -31,7 +31,7 @@ PythonDomain* running_domain() noexcept {
 void* take(void*, std::size_t size) {
   PythonDomain* const domain = is_chunk_size(size) ? running_domain() : nullptr;
   if (domain == nullptr) return original.alloc(original.ctx, size);
-  return domain->data_stack.take(size);
+  return domain->data_stack.take_chunk(size);
 }
 
 void give(void*, void* memory, std::size_t size) {
@@ -39,7 +39,7 @@ void give(void*, void* memory, std::size_t size) {
   if (chunk == nullptr) {
     original.free(original.ctx, memory, size);
   } else if (chunk->owner != nullptr) {
-    chunk->owner->give(*chunk);
+    chunk->owner->return_chunk(*chunk);
   } else {
     // A thread ends in the middle of a tealet.
     chunk->~DomainChunk();

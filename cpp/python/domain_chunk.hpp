@@ -14,8 +14,8 @@ namespace tealetpp {
 class SharedDataStack;
 
 // Lies in front of the chunk, in the same block. A chunk lies 8 bytes beyond a multiple of 16. For
-// a pointer like that, whoever it belongs to, the 8 bytes in front of it can be read: pages begin
-// elsewhere.
+// any such address, whoever owns it, the 8 bytes in front of it are on the same page and can be
+// read.
 class DomainChunk {
  public:
   // In a block of block_size(size) bytes.
@@ -30,7 +30,7 @@ class DomainChunk {
     auto* const found = reinterpret_cast<DomainChunk*>(const_cast<DataStackChunk*>(chunk)) - 1;
     return found->mark_ == found->mark() ? found : nullptr;
   }
-  // nullptr if it is not one that the tealets of a domain, that of `owner`, share.
+  // nullptr if the tealets of `owner`'s domain do not share `chunk`.
   static DomainChunk* shared_in(const SharedDataStack& owner,
                                 const DataStackChunk* chunk) noexcept {
     DomainChunk* const found = of(chunk);
@@ -43,9 +43,9 @@ class DomainChunk {
   }
 
   const std::size_t size;  // of the chunk
-  SharedDataStack* owner;  // nullptr once that does not exist any more
-  // Whether the tealets of the domain share it. Else it is for one execution, whose frames stay in
-  // it.
+  SharedDataStack* owner;  // nullptr once it is destroyed
+  // Whether the tealets of the domain share it. Otherwise it is for one execution, whose frames
+  // stay in it.
   const bool is_shared;
   // Whether CPython has it in a data stack now.
   bool in_use = false;

@@ -73,8 +73,8 @@ class SavedFrames {
       return a.words == b.words && a.further == b.further;
     }
   };
-  // Of the frames that end at `position`. Frames in chunks that the tealets of the domain of
-  // `owner` do not share stay there, and do not count as words.
+  // The shape of the frames that end at `position`. Frames in chunks that the tealets of `owner`'s
+  // domain do not share stay there, and do not count as words.
   static Shape shape_of(const SharedDataStack& owner, DataStackPosition position) noexcept;
 
   // In a block of shape.block_size() bytes.
@@ -117,8 +117,8 @@ class SavedFrames {
     all.correct_pointers(&newest);
     return {first, all.copy + words_};
   }
-  // Where the word at `address`, between frames that were saved from `position`, is saved; nullptr
-  // if it is not.
+  // Where save() puts the word at `address`; nullptr if that is not among the frames that end at
+  // `position`.
   PyObject** saved_word(const SharedDataStack& owner, DataStackPosition position,
                         const PyObject* const* address) noexcept;
 

@@ -95,7 +95,7 @@ void SharedDataStack::begin(PyThreadState* thread, Node& node,
 
 SharedDataStack::~SharedDataStack() {
   free_memory();
-  // What is left is in use: whoever frees it later must not look for this object.
+  // The chunks that are left are in use, and are freed later, without this object.
   if (first_ != nullptr) first_->owner = nullptr;
   for (DomainChunk* chunk = further_; chunk != nullptr; chunk = chunk->next) chunk->owner = nullptr;
 }
@@ -335,7 +335,7 @@ bool SharedDataStack::is_behind_first(DomainChunk& chunk) const noexcept {
   return first_ != nullptr && oldest == first_->chunk();
 }
 
-DataStackChunk* SharedDataStack::take(std::size_t size) {
+DataStackChunk* SharedDataStack::take_chunk(std::size_t size) {
   if (TEALET_LIKELY(spare_ != nullptr && spare_->size == size)) {
     spare_->in_use = true;
     return std::exchange(spare_, nullptr)->chunk();
@@ -372,7 +372,7 @@ DataStackChunk* SharedDataStack::take(std::size_t size) {
   return found->chunk();
 }
 
-void SharedDataStack::give(DomainChunk& chunk) noexcept {
+void SharedDataStack::return_chunk(DomainChunk& chunk) noexcept {
   chunk.in_use = false;
   const bool is_spare = !chunks_are_cached() && in_place_ != nullptr && spare_ == nullptr;
   if (is_spare && chunk.users == 1) {

@@ -83,9 +83,9 @@ class SharedDataStack {
   void free_memory() noexcept;
 
   // A chunk of `size` bytes for CPython; nullptr if there is no memory.
-  DataStackChunk* take(std::size_t size);
+  DataStackChunk* take_chunk(std::size_t size);
   // CPython has no frames in `chunk` any more.
-  void give(DomainChunk& chunk) noexcept;
+  void return_chunk(DomainChunk& chunk) noexcept;
 
   // Bytes that belong to no tealet: those of all chunks, and of blocks that are freed soon.
   std::size_t domain_bytes() const noexcept;
@@ -95,7 +95,7 @@ class SharedDataStack {
   bool is_chunk_kept(PyThreadState* thread) const noexcept {
     return chunks_are_cached() ? cached_chunk(thread) != nullptr : spare_ != nullptr;
   }
-  // The same when `node` pauses or ends, since another execution may make that call.
+  // Takes that chunk back. `node` pauses or ends, so another execution may make the next call.
   TEALETPP_NOINLINE void put_away_kept(PyThreadState* thread, const Node& node) noexcept;
   void put_away_cached(PyThreadState* thread, const Node& node) noexcept;
   void free_spare() noexcept;
@@ -130,8 +130,8 @@ class SharedDataStack {
   PythonDomain& domain_;
   DomainChunk* first_ = nullptr;
   DomainChunk* further_ = nullptr;  // a list of the others
-  // One of them that CPython has freed while a tealet runs, and that it will ask for again if calls
-  // go on at the same depth. It counts as live until the tealet pauses or ends.
+  // One of them that CPython has freed while a tealet runs. It is kept for the tealet's next call,
+  // and counts as live until the tealet pauses or ends.
   DomainChunk* spare_ = nullptr;
   Node* in_place_ = nullptr;        // the tealet whose frames are in place
   DataStackPosition in_place_end_;  // of these frames, when that tealet last paused

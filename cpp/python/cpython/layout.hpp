@@ -118,7 +118,7 @@ inline bool has_tool_at_pause(const PyThreadState* thread) noexcept;
 inline PyObject* profiling_object(const PyThreadState* thread);
 
 // A number that changes when sys.monitoring or a trace function asks for other events. CPython then
-// instruments the code of the frames that run at once, and other code when it is called.
+// instruments the code of the running frames, and other code when it is called.
 inline std::uintptr_t monitoring_version(const PyThreadState* thread) noexcept;
 // Instruments the code of a paused frame for the present events. False if there is no memory.
 inline bool instrument(const _PyInterpreterFrame* frame) noexcept;
