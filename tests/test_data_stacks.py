@@ -184,6 +184,39 @@ def test_calls_deeper_than_a_chunk_while_others_have_frames_there(main):
     assert parked.switch() == "ended"
 
 
+@pytest.mark.rule("data-stack-chunks")
+def test_calls_over_the_edge_of_a_chunk_take_one_for_all(main):
+    """CPython frees the chunk after each call. It is kept until the tealet pauses."""
+
+    def callee():
+        # More variables than its callers have, so that no depth steps over the edge.
+        a = b = c = d = e = f = g = h = None
+        return a, b, c, d, e, f, g, h
+
+    def descends(depth):
+        if depth:
+            return descends(depth - 1)
+        before = main.stats().blocks_allocated_total
+        for _ in range(100):
+            callee()
+        return main.switch(main.stats().blocks_allocated_total - before)
+
+    paused = main.tealet(main.switch)
+    paused.switch()
+    chunks = main.stats().data_stack_bytes - paused.stats().data_stack_bytes
+    edges = 0
+    for depth in range(150):
+        t = main.tealet(descends)
+        blocks = t.switch(depth)
+        assert blocks <= 1
+        if blocks:
+            edges += 1
+            frames = t.stats().data_stack_bytes + paused.stats().data_stack_bytes
+            assert main.stats().data_stack_bytes == chunks + frames
+        t.close()
+    assert edges > 0
+
+
 @pytest.mark.rule("data-stack-outlier")
 def test_one_that_went_deep_changes_nothing_for_the_others(main):
     def each():
