@@ -118,9 +118,16 @@ def measure_cpp(*, quick: bool, folder: Path, **_: object) -> dict[str, Any]:
 
 
 def keep(found: dict[str, Any], file: Path, *, quick: bool) -> None:
-    """Write figures for the report. Figures in the file that were not measured now stay there."""
+    """Write figures for the report. Figures in the file that were not measured now stay there.
+
+    So does their environment, and the commit of the new ones is named apart.
+    """
     if file.exists():
-        found["figures"] = json.loads(file.read_text())["figures"] | found["figures"]
+        before = json.loads(file.read_text())
+        if before["figures"].keys() > found["figures"].keys():
+            again = {f"commit of {', '.join(found['figures'])}": found["environment"]["commit"]}
+            found["environment"] = before["environment"] | again
+        found["figures"] = before["figures"] | found["figures"]
     file.write_text(json.dumps(found | {"quick": quick}, indent=1) + "\n")
 
 
