@@ -374,8 +374,11 @@ DataStackChunk* SharedDataStack::take_chunk(std::size_t size) {
 
 void SharedDataStack::return_chunk(DomainChunk& chunk) noexcept {
   chunk.in_use = false;
-  const bool is_spare = !chunks_are_cached() && in_place_ != nullptr && spare_ == nullptr;
-  if (is_spare && chunk.users == 1) {
+  // The first chunk comes back only when a whole data stack is freed, by greenlet or at the end of
+  // a thread.
+  const bool call_has_returned = in_place_ != nullptr && &chunk != first_;
+  const bool keeps_one = spare_ != nullptr || chunks_are_cached();
+  if (call_has_returned && !keeps_one && chunk.users == 1) {
     spare_ = &chunk;
   } else {
     release(chunk);
