@@ -1,6 +1,7 @@
 """Data stacks: what frames of paused tealets take is counted, and is no more than they need."""
 
 import functools
+import os
 import re
 import shutil
 import subprocess
@@ -500,3 +501,46 @@ def test_a_tealet_that_is_discarded_in_the_middle_of_a_deep_call(main):
         main.close()
     for domain in (main, *inner_domains):
         assert domain.stats().data_stack_bytes == domain.stats().bytes_allocated == 0
+
+
+DISCARDED_IN_ANOTHER_ORDER = """if True:
+    import sys
+    from tealetpp import Main, TealetError, TealetExit
+
+    def descend(depth, then):
+        return descend(depth - 1, then) if depth else then()
+
+    def refuses():
+        while True:
+            try:
+                outer.switch()
+            except TealetExit:
+                pass
+
+    def encloses():
+        global inner
+        inner = Main()
+        first, second = inner.tealet(descend), inner.tealet(descend)
+        first.switch(1000, inner.switch)
+        second.switch(1000, refuses)
+
+    sys.setrecursionlimit(5000)
+    outer = Main()
+    tealet = outer.tealet(encloses)
+    tealet.switch()
+    try:
+        outer.close()
+    except TealetError:
+        print(outer.stats().bytes_allocated, inner.stats().bytes_allocated)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc overwrites what is freed")
+def test_chunks_that_a_discarded_tealet_had_in_another_order_than_they_were_made():
+    done = subprocess.run(
+        [sys.executable, "-c", DISCARDED_IN_ANOTHER_ORDER],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MALLOC_PERTURB_": "165"},
+    )
+    assert (done.returncode, done.stdout) == (0, "0 0\n"), done.stderr

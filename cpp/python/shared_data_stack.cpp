@@ -318,9 +318,15 @@ void SharedDataStack::free_memory() noexcept {
   if (domain_.is_open()) return;
   free_read();
   if (others_free_chunks_) return;
+  if (running_was_abandoned_) {
+    // All before any is freed: is_behind_first() goes through the older ones.
+    for (DomainChunk* chunk = further_; chunk != nullptr; chunk = chunk->next) {
+      if (chunk->in_use && is_behind_first(*chunk)) chunk->in_use = false;
+    }
+  }
   for (DomainChunk* chunk = further_; chunk != nullptr;) {
     DomainChunk* const next = chunk->next;
-    if (!chunk->in_use || (running_was_abandoned_ && is_behind_first(*chunk))) free_chunk(*chunk);
+    if (!chunk->in_use) free_chunk(*chunk);
     chunk = next;
   }
   if (first_ != nullptr) free_chunk(*first_);
