@@ -342,7 +342,8 @@ bool SharedDataStack::is_behind_first(DomainChunk& chunk) const noexcept {
 }
 
 DataStackChunk* SharedDataStack::take_chunk(std::size_t size) {
-  if (TEALET_LIKELY(spare_ != nullptr && spare_->size == size)) {
+  const bool fits = spare_ != nullptr && spare_->size == size;
+  if (TEALET_LIKELY(fits)) {
     spare_->in_use = true;
     return std::exchange(spare_, nullptr)->chunk();
   }
