@@ -21,6 +21,7 @@ from collections.abc import Callable
 from contextlib import closing
 from statistics import median
 from time import process_time
+from typing import Any
 
 from benchmarks.fresh import printed_by
 from benchmarks.peers import LIBRARIES, PEERS, Peer, Tealetpp
@@ -74,17 +75,24 @@ def inside(peer: Peer, depth: int) -> Calls:
 
 
 def at_the_edge(peer: Tealetpp) -> Calls:
-    """Calls at the depth at which they take a chunk: that is a block of the domain's memory."""
+    """Calls at the depth at which they take a chunk, which the domain has until the next pause."""
 
-    def blocks(depth: int) -> int:
+    def chunk_bytes(depth: int) -> int:
+        sizes: list[int] = []
         with closing(Tealetpp()) as domain:
-            calls = inside(domain, depth)
-            calls(1)  # the first pause may take blocks of other kinds
-            before = domain.main.stats().blocks_allocated_total
-            calls(1)
-            return domain.main.stats().blocks_allocated_total - before
+            switch = domain.pause
 
-    return inside(peer, max(SEARCHED, key=blocks))
+            def pause(seconds: float) -> Any:
+                sizes.append(domain.main.stats().data_stack_bytes)
+                return switch(seconds)
+
+            domain.pause = pause
+            inside(domain, depth)(1)
+        return sizes[1] - sizes[0]
+
+    depth = max(SEARCHED, key=chunk_bytes)
+    assert chunk_bytes(depth) > 0
+    return inside(peer, depth)
 
 
 def in_turns(calls: Calls, depth: int, loops: int) -> list[tuple[float, float]]:
