@@ -6,6 +6,7 @@ switched back, its domain is refused.
 """
 
 import gc
+import os
 import random
 import signal
 import subprocess
@@ -468,6 +469,69 @@ def test_greenlet_that_is_loaded_while_tealets_share_a_further_chunk():
         assert done.returncode == -signal.SIGABRT
     assert ("fine" in done.stdout) is (done.returncode == 0)
     assert ("greenlet was loaded too late" in done.stderr) is (done.returncode != 0)
+
+
+# --- a thread ends while a tealet runs whose C stack was moved away ---
+
+ENDING = """
+import greenlet
+import threading
+from tealetpp import Main
+
+def paused(main, *owned):
+    creator = main.current
+    def body():
+        held = owned  # dropped with the frame, when the thread ends
+        creator.switch()
+    tealet = main.tealet(body)
+    tealet.switch()
+    return tealet
+
+{body}
+
+def end_inside_a_tealet():
+    runner = greenlet.greenlet(runs)
+    kept.append(runner)
+    runner.switch(greenlet.getcurrent())
+
+kept = []
+thread = threading.Thread(target=end_inside_a_tealet)
+thread.start()
+thread.join()
+print("fine")
+"""
+
+THE_SAME_DOMAIN = """
+def runs(hub):
+    main = Main()
+    main.owns_another = paused(main, paused(main))
+    main.tealet(hub.switch).switch()
+"""
+
+ENTERED_FROM_ANOTHER = """
+def runs(hub):
+    entered = Main()
+    main = Main()
+    def body():
+        entered.owns_another = paused(entered, paused(entered))
+        hub.switch()
+    main.tealet(lambda: entered.tealet(body).switch()).switch()
+"""
+
+
+@pytest.mark.rule("discard-running")
+@pytest.mark.parametrize("body", [THE_SAME_DOMAIN, ENTERED_FROM_ANOTHER])
+def test_a_thread_ends_while_a_moved_tealet_runs(body):
+    """Paused tealets of its domain, and of one entered from it, are dropped after it is freed."""
+    program = ENDING.format(body=body)
+    environment = os.environ | {"MALLOC_PERTURB_": "165"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
 
 
 # --- the frames of a paused main tealet, whose C stack a switch moves away ---

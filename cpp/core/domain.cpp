@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "core/check.hpp"
 #include "core/thread_context.hpp"
@@ -39,6 +40,7 @@ void Domain::close() noexcept {
   while (!main_->children.is_empty()) discard(*main_->children.first());
   nesting_.leave();
   free_node(*main_);
+  if (std::exchange(current_is_discarded_, false)) free_block(*current_);
   main_ = current_ = nullptr;
   memory_.set_cache_bytes(0);  // so nodes that an API frees later are not cached
 }
@@ -122,7 +124,15 @@ void Domain::free_node(Node& node) noexcept {
   }
   node.status = Status::Exited;
   memory_.totals.tealet_freed();
-  if (hooks_.release(node)) free_block(node);
+  if (!hooks_.release(node)) return;
+  const bool is_running = &node == current_ && !node.is_main();
+  if (TEALET_LIKELY(!is_running)) {
+    free_block(node);
+  } else {
+    // Another library has moved the C stack away, or the thread is ending. The domain still refers
+    // to the node: its status tells check() that the domain cannot be used any more.
+    current_is_discarded_ = true;
+  }
 }
 
 void Domain::close_inner_domains(const Node& outer) noexcept {

@@ -323,6 +323,8 @@ class Domain {
   Node* current_ = nullptr;
   Node* main_ = nullptr;
   Node* previous_ = nullptr;  // not next to current_: see CountingAllocator::blocks_below_peak_
+  // Whether `current_` was discarded while it ran. Its block is freed when the domain is closed.
+  bool current_is_discarded_ = false;
   DomainMemory memory_;
   Hooks hooks_;
   port::ExceptionsInFlight* exceptions_ = nullptr;  // of this thread

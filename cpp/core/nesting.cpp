@@ -46,7 +46,8 @@ bool Nesting::is_active() const noexcept { return !self_.current().is_main(); }
 Errc Nesting::check_enclosing() const noexcept {
   if (thread_ == nullptr) return Errc::outside;
   if (thread_ != this_thread) return Errc::thread;
-  if (orphaned()) return Errc::outside;
+  const bool running_was_discarded = self_.current().status == Status::Exited;
+  if (orphaned() || running_was_discarded) return Errc::outside;
   skip_moved();
   bool older_runs = false;
   const Node* tealet = running_tealet;

@@ -84,6 +84,12 @@ class Nesting {
   void forget(const Node& tealet) const noexcept {
     if (TEALET_UNLIKELY(running_tealet == &tealet)) running_tealet = entered_from_;
   }
+  // The domain is not entered from `tealet` any more, but from what that was entered from. Called
+  // before `tealet` is freed while it runs. Precondition: another library has moved the C stack
+  // away, or the thread is ending, so that nothing returns to `tealet`.
+  void skip_entered_from(const Node& tealet) noexcept {
+    if (entered_from_ == &tealet) entered_from_ = entered_from(tealet);
+  }
   // Orphans the domains that were opened in `tealet`, which has ended or is about to be freed.
   void orphan(const Node& tealet) noexcept;
 

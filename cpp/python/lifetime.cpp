@@ -53,6 +53,7 @@ void discard_tealet(Tealet* tealet) {
     // greenlet may have switched away from it. Then it frees the chunks when the thread ends.
     domain.data_stack.abandon_running(domain.thread, thread.is_ending() && has_greenlet());
     thread.retain(domain);
+    thread.forget_running(node);
   } else if (hosts && saved != nullptr) {
     // If a tealet of an inner domain runs inside this one, the inner main owns the frames of this
     // one, and drops them when it is discarded.

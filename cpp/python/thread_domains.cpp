@@ -240,6 +240,12 @@ bool ThreadDomains::cancel_discards_in(const Node& tealet) {
   return found;
 }
 
+void ThreadDomains::forget_running(const Node& tealet) noexcept {
+  for (PythonDomain* domain = open_.first(); domain != nullptr; domain = domain->neighbours.next) {
+    domain->nesting().skip_entered_from(tealet);
+  }
+}
+
 void ThreadDomains::end_discarding(int number) {
   TEALETPP_CHECK(number >= 0 && number <= last_discard_);
   if (number == 0) {

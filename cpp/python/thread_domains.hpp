@@ -53,6 +53,8 @@ class ThreadDomains {
   // Call it before `tealet` is discarded, because the discards that run in it never end. Returns
   // whether they were discarding domains: then discard_orphaned() discards these domains again.
   bool cancel_discards_in(const Node& tealet);
+  // Call it before `tealet` is discarded while it runs: a domain may have been entered from it.
+  void forget_running(const Node& tealet) noexcept;
   // Ends the orphaned domains, without unwinding.
   void discard_orphaned();
   // Ends all domains without unwinding, when the thread state is cleared.
