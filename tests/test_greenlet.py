@@ -154,6 +154,52 @@ def test_a_tealet_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
     assert t.switch(2) == [1, 2]
 
 
+def begun_here(main):
+    t = main.tealet(lambda: [main.switch(), main.switch()])
+    t.switch()
+    return t
+
+
+@pytest.mark.rule("misuse-moved")
+def test_the_same_resumed_by_a_tealet_of_that_greenlet(main):
+    t = begun_here(main)
+
+    def resumes():
+        with pytest.raises(InvalidError, match=MOVED):
+            t.switch("from here")
+        with pytest.raises(InvalidError, match=MOVED):
+            t.throw(KeyError)
+        with pytest.raises(InvalidError, match=MOVED):
+            t.close()
+        near = begun_here(main)
+        assert near.switch(1) is None
+        assert deep(10, lambda: near.switch(2)) == [1, 2]
+        return "refused"
+
+    deep(10, lambda: greenlet.greenlet(lambda: main.tealet(resumes).switch()).switch())
+    assert t.status is Status.SUSPENDED
+    t.switch(1)
+    assert t.switch(2) == [1, 2]
+
+
+@pytest.mark.rule("misuse-moved")
+@pytest.mark.parametrize("ending", [lambda: "its result", lambda: [].pop()])
+def test_the_parent_is_such_a_tealet(main, ending):
+    """The tealet ends all the same, so main gets the error. The parent stays as it was."""
+    t = begun_here(main)
+
+    def elsewhere():
+        with pytest.raises(InvalidError, match=MOVED) as caught:
+            main.tealet(ending, parent=t).switch()
+        assert repr(t) in str(caught.value)
+        return "refused"
+
+    deep(10, lambda: greenlet.greenlet(elsewhere).switch())
+    assert t.status is Status.SUSPENDED
+    t.switch(1)
+    assert t.switch(2) == [1, 2]
+
+
 def test_a_tealet_begun_where_it_is_resumed_below_the_place_of_another_one(main):
     hub = greenlet.getcurrent()
     results = []

@@ -117,7 +117,11 @@ def test_a_sweep_of_limits_from_nothing_to_enough():
         assert main.stats().bytes_allocated == 0
         assert all(t.status is Status.EXITED for t in scenario.ts)
     assert refused > 50, "most limits were too small somewhere"
-    assert scenario.refusals == 0, "the last one was enough"
+    # Measured again: CPython may have compiled the functions meanwhile, and uses more stack then.
+    with Main(memory_limit=peak_of_the_scenario() + 2048) as main:
+        scenario = Scenario(main)
+        scenario.play()
+        assert scenario.refusals == 0, "this one was enough"
 
 
 def test_what_was_refused_works_once_there_is_memory():

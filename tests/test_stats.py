@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import CURRENT_FIGURES, check_stats, current_figures
+from conftest import CURRENT_FIGURES, NEEDS_NO_ASSERTIONS_OF_TOOLS, check_stats, current_figures
 from tealetpp import Main, Stats, StatsDifference, Status
 from tealetpp._report import FIELDS
 
@@ -376,10 +376,7 @@ def test_after_each_of_thousands_of_operations_the_figures_agree_with_a_walk(see
     random_operations(seed, 5000)
 
 
-@pytest.mark.skipif(
-    hasattr(sys, "gettotalrefcount") and (3, 12) <= sys.version_info < (3, 15),
-    reason="a debug build asserts that paused code is instrumented: docs/tools.md",
-)
+@NEEDS_NO_ASSERTIONS_OF_TOOLS
 def test_switching_from_within_the_methods_of_a_snapshot(main):
     stats = main.stats()
 

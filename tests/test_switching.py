@@ -208,7 +208,7 @@ def test_a_warm_call_of_main_switch_leaves_fewer_frames_on_the_stack(main):
     for tealet in tealets:
         tealet.switch()
     fewer = tealets[0].saved_bytes - tealets[-1].saved_bytes
-    # The cold call of 3.14 has no frame between the interpreter's and ours either.
-    assert fewer == 0 if sys.version_info[:2] == (3, 14) else fewer > 0
+    # In a release build of 3.14 the cold call has no frame in between either.
+    assert fewer >= 0 if sys.version_info[:2] == (3, 14) else fewer > 0
     for tealet in tealets:
         tealet.switch()

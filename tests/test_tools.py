@@ -11,6 +11,7 @@ import textwrap
 
 import pytest
 
+from conftest import NEEDS_NO_ASSERTIONS_OF_TOOLS
 from tealetpp import Main
 
 coverage = pytest.importorskip("coverage")
@@ -331,6 +332,7 @@ def calls(profile):
     return {key[2]: value[:2] for key, value in pstats.Stats(profile).stats.items()}
 
 
+@NEEDS_NO_ASSERTIONS_OF_TOOLS
 def test_a_profile_counts_each_call_once(profile):
     for _ in range(3):
         profile.enable()
@@ -345,6 +347,7 @@ def test_a_profile_counts_each_call_once(profile):
     assert counted["helper"] == (75, 75)
 
 
+@NEEDS_NO_ASSERTIONS_OF_TOOLS
 def test_a_profile_that_begins_and_ends_in_tealets(profile, main):
     """Each call returns to another stack of calls than it began on."""
 
@@ -368,6 +371,7 @@ def test_a_profile_that_begins_and_ends_in_tealets(profile, main):
     assert calls(profile)["second"] == (1, 1)
 
 
+@NEEDS_NO_ASSERTIONS_OF_TOOLS
 def test_a_profile_of_dropped_tealets(profile):
     with Main() as main:
         profile.enable()
@@ -378,6 +382,7 @@ def test_a_profile_of_dropped_tealets(profile):
     assert calls(profile)["pauses"] == (1, 1)
 
 
+@NEEDS_NO_ASSERTIONS_OF_TOOLS
 def test_calls_that_return_out_of_order_do_no_harm(tmp_path):
     """A call returns on top of another function than its caller."""
     (tmp_path / "program.py").write_text(

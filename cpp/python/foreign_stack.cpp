@@ -1,6 +1,10 @@
 #include "python/foreign_stack.hpp"
 
+#include <algorithm>
+
+#include "core/check.hpp"
 #include "port/compiler.hpp"
+#include "python/paused_state.hpp"
 
 namespace tealetpp {
 
@@ -14,24 +18,33 @@ TEALETPP_NOINLINE bool has_greenlet() {
   return module != nullptr;
 }
 
-TEALETPP_NOINLINE TEALETPP_COLD bool began_elsewhere(const char* far, const PausedState* paused) {
-  return has_greenlet() && !reaches_on_c_stack(PyThreadState_Get(), far) &&
-         (paused == nullptr || !paused->reaches_on_c_stack(far));
+TEALETPP_NOINLINE TEALETPP_COLD const char* reach_of_c_stack(const PausedState* paused) {
+  if (!has_greenlet()) return tealet::core::unbounded;
+  const void* const in_chain = farthest_on_c_stack(PyThreadState_Get());
+  const void* const put_away = paused != nullptr ? paused->farthest_on_c_stack() : nullptr;
+  return static_cast<const char*>(std::max(in_chain, put_away));
 }
 
-bool is_on_another_stack(PythonDomain& domain, const Node& node) {
-  return is_on_another_stack(domain, node.far, TEALETPP_FRAME_ADDRESS());
+namespace {
+
+// Whether `far` lies beyond the C stack that main is about to leave.
+bool is_beyond_stack_of_main(PythonDomain& domain, const char* far) {
+  TEALETPP_CHECK(domain.is_on_its_thread() && domain.current().is_main());
+  const bool is_nearer = far <= static_cast<const char*>(TEALETPP_FRAME_ADDRESS());
+  return !is_nearer && tealet::core::running_tealet->domain() == nullptr &&
+         far > reach_of_c_stack(nullptr);
 }
 
-bool may_be_on_another_stack(PythonDomain& domain) {
-  return !domain.main().children.is_empty() &&
-         is_on_another_stack(domain, domain.main().area->highest_far(), TEALETPP_FRAME_ADDRESS());
+}  // namespace
+
+TEALETPP_NOINLINE bool is_on_another_stack(PythonDomain& domain, const Node& node) {
+  if (!domain.current().is_main()) return is_out_of_reach(domain, node);
+  return is_beyond_stack_of_main(domain, node.far);
 }
 
-bool can_end_here(PythonDomain& domain, const Node& node) {
-  const Node& current = domain.current();
-  if (current.is_main()) return !is_on_another_stack(domain, node);
-  return node.far <= current.far || !has_greenlet();
+TEALETPP_NOINLINE bool may_be_on_another_stack(PythonDomain& domain) {
+  return domain.current().is_main() && !domain.main().children.is_empty() &&
+         is_beyond_stack_of_main(domain, domain.main().area->highest_far());
 }
 
 }  // namespace tealetpp

@@ -16,28 +16,28 @@ namespace tealetpp {
 // Whether greenlet is loaded.
 bool has_greenlet();
 
-// Whether a tealet that began at `far` began on another greenlet's C stack: greenlet is loaded, and
-// `far` lies beyond all interpreter loops of the running execution. Without greenlet the place says
-// nothing, because a program that embeds Python may call it from anywhere on its stack. `paused`
-// has the frames that were put away already; nullptr if none were.
-TEALETPP_COLD bool began_elsewhere(const char* far, const PausedState* paused);
+// How far the C stack of the running execution reaches: up to its farthest interpreter loop. What
+// began farther away began on another greenlet's C stack. `unbounded` without greenlet: the place
+// says nothing then, because a program that embeds Python may call it from anywhere on its stack.
+// `paused` has the frames that were put away already; nullptr if none were.
+TEALETPP_COLD const char* reach_of_c_stack(const PausedState* paused);
 
-// The same, with a comparison first that rules it out in the usual case. `here` is on the C stack.
-// False inside a tealet: only the loops on its own stack could be found there, and what lies beyond
-// that stack belongs to its callers.
-inline bool is_on_another_stack(PythonDomain& domain, const char* far, const void* here,
-                                const PausedState* paused = nullptr) {
-  TEALETPP_CHECK(domain.is_on_its_thread());
-  return domain.current().is_main() && far > static_cast<const char*>(here) &&
-         tealet::core::running_tealet->domain() == nullptr && began_elsewhere(far, paused);
+// Main pauses. Sets PythonDomain::reach, if any tealet may have begun beyond it. Inside an outer
+// domain's tealet that is unknown: only the loops on the tealet's own stack could be found, and
+// what lies beyond that stack belongs to its callers.
+inline void note_reach(PythonDomain& domain, const PausedState& paused) {
+  const void* const here = &paused;
+  const bool is_certain = domain.main().area->highest_far() <= here ||
+                          tealet::core::running_tealet->domain() != nullptr;
+  domain.reach = TEALET_LIKELY(is_certain) ? tealet::core::unbounded : reach_of_c_stack(&paused);
 }
 
+// Whether a tealet cannot be resumed by the running one, as far as that is noted.
+inline bool is_out_of_reach(const PythonDomain& domain, const Node& node) {
+  return node.far > domain.reach && !node.is_main();
+}
 // Whether a paused tealet cannot be resumed here.
 bool is_on_another_stack(PythonDomain& domain, const Node& node);
 // Whether that may hold for some tealet of an idle domain.
 bool may_be_on_another_stack(PythonDomain& domain);
-// Whether a pending tealet can certainly be resumed here. While another tealet runs, this is
-// unknown for a tealet that began farther away: false until main runs.
-bool can_end_here(PythonDomain& domain, const Node& node);
-
 }  // namespace tealetpp

@@ -30,10 +30,8 @@ class PausedState {
     execution.put_away_executor(thread);
   }
 
-  // Completes tealetpp::reaches_on_c_stack(), which does not find frames that were put away.
-  bool reaches_on_c_stack(const void* address) const noexcept {
-    return fields_.reach_on_c_stack(address);
-  }
+  // Completes tealetpp::farthest_on_c_stack(), which does not find frames that were put away.
+  const void* farthest_on_c_stack() const noexcept { return fields_.farthest_on_c_stack(); }
 
   // Returns whether there is a trace or a profile function.
   TEALETPP_NOINLINE bool resume(PyThreadState* thread, Execution& execution) noexcept {

@@ -129,7 +129,7 @@ void PythonDomain::end_pending_on_thread() {
 // A pending tealet that can be ended here; nullptr if there is none.
 Tealet* PythonDomain::next_to_end() {
   for (Tealet* const tealet : pending_.newest_first()) {
-    if (tealet->node == nullptr || can_end_here(*this, *tealet->node)) return tealet;
+    if (tealet->node == nullptr || !is_on_another_stack(*this, *tealet->node)) return tealet;
   }
   return nullptr;
 }

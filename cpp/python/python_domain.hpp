@@ -97,6 +97,8 @@ class PythonDomain : public tealet::core::Domain {
   Tealet* former_current = nullptr;    // current_tealet before that, with its reference
   const Node* discarded_in = nullptr;  // the tealet in which it runs; nullptr once cancelled
   Call call;
+  // While a tealet runs: no tealet that began farther away can be resumed. See note_reach().
+  const char* reach = tealet::core::unbounded;
   std::uint64_t thread_state = 0;   // its number
   PyThreadState* thread = nullptr;  // current whenever is_ready(); nullptr once Python ends
   bool closing = false;

@@ -136,7 +136,8 @@ Errc with_paused_state(Tealet* target, Message out, Jump jump) {
   }
   PausedState paused(thread, execution_of(domain.current()), in_place(domain));
   Errc code = Errc::moved;
-  if (TEALET_UNLIKELY(is_on_another_stack(domain, target->node->far, &paused, &paused))) {
+  if (domain.current().is_main()) note_reach(domain, paused);
+  if (TEALET_UNLIKELY(is_out_of_reach(domain, *target->node))) {
     domain.received() = out;
   } else {
     if constexpr (frames_are_sampled) {
@@ -197,6 +198,19 @@ TEALETPP_NOINLINE Message enter(Node& node) {
   return received;
 }
 
+// The parent cannot be resumed, and the tealet cannot go on. Drops `out`, which was for the parent,
+// and makes main the parent instead. Returns the exception for main.
+TEALETPP_NOINLINE TEALETPP_COLD Message fail_in_main(Node& node, Message out) {
+  auto& domain = static_cast<PythonDomain&>(*node.domain());
+  return guard([&] {
+    set_error(Errc::moved, tealet_of(domain.receiver()));
+    PyObject* const raised = take_raised();
+    Py_XDECREF(object_in(out));
+    domain.set_parent(node, domain.main());
+    return Message{Signal::error, raised};
+  });
+}
+
 // Ends the tealet's execution. `out` is for the parent.
 TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   auto& domain = static_cast<PythonDomain&>(*node.domain());
@@ -209,6 +223,7 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
     end_execution(thread, execution);
   } while (domain.nesting().to_close_in(node) != nullptr);
   domain.release_held(tealet_of(node));  // the domain has a reference, as it is current
+  if (TEALET_UNLIKELY(is_out_of_reach(domain, domain.receiver()))) out = fail_in_main(node, out);
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) domain.data_stack.add_user();  // cannot fail here
   domain.data_stack.end(thread, node);

@@ -6,6 +6,8 @@
 // these frames.
 #pragma once
 
+#include <algorithm>
+
 #include "core/check.hpp"
 #include "python/cpython/internals.hpp"
 
@@ -58,29 +60,31 @@ class CStackFrames {
     }
   }
 
-  // Whether one that was taken out lies at or beyond `address`.
-  bool reach(const void* address) const noexcept {
+  // The farthest of those that were taken out; nullptr if none were.
+  const void* farthest() const noexcept {
+    const void* farthest = nullptr;
     for (const _PyInterpreterFrame* frame = last_; frame != nullptr;
          frame = reinterpret_cast<const _PyInterpreterFrame*>(frame->f_locals)) {
-      if (static_cast<const void*>(frame) >= address) return true;
+      farthest = std::max<const void*>(farthest, frame);
     }
-    return false;
+    return farthest;
   }
 
  private:
   _PyInterpreterFrame* last_ = nullptr;
 };
 
-// Whether the chain leads over the C stack at or beyond `address`. It may end with `base`, which
-// is not on the C stack.
+// The farthest such frame in a chain; nullptr if there is none. The chain may end with `base`,
+// which is not on the C stack.
 template <int owner>
-bool leads_over_c_stack(const _PyInterpreterFrame* newest, const void* address,
-                        const _PyInterpreterFrame* base = nullptr) noexcept {
+const void* farthest_c_stack_frame(const _PyInterpreterFrame* newest,
+                                   const _PyInterpreterFrame* base = nullptr) noexcept {
+  const void* farthest = nullptr;
   for (const _PyInterpreterFrame* frame = newest; frame != nullptr && frame != base;
        frame = frame->previous) {
-    if (frame->owner == owner && static_cast<const void*>(frame) >= address) return true;
+    if (frame->owner == owner) farthest = std::max<const void*>(farthest, frame);
   }
-  return false;
+  return farthest;
 }
 
 }  // namespace tealetpp

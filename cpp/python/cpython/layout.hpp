@@ -25,8 +25,8 @@
 //       // newest Python frame. C stack from `in_place` up is not overwritten meanwhile.
 //       _PyInterpreterFrame* put_away_frames(const PyThreadState* thread,
 //                                            const void* in_place) noexcept;
-//       // Whether a frame that was put away lies on the C stack at or beyond `address`.
-//       bool reach_on_c_stack(const void* address) const noexcept;
+//       // The farthest frame on the C stack that was put away; nullptr if there is none.
+//       const void* farthest_on_c_stack() const noexcept;
 //       // Writes the fields back. Returns whether there is a trace or a profile function.
 //       bool resume(PyThreadState* thread) noexcept;
 //       // Sets the fields for an execution that begins.
@@ -98,9 +98,9 @@ inline void clear_generator(PyGenObject* generator);
 
 // --- the C stack ---
 
-// Whether the running execution has an interpreter loop on the C stack at or beyond `address`.
-// PausedFields::reach_on_c_stack() completes the answer once its frames are put away.
-inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept;
+// The farthest interpreter loop of the running execution on the C stack; nullptr if there is none.
+// PausedFields::farthest_on_c_stack() completes the answer once frames are put away.
+inline const void* farthest_on_c_stack(const PyThreadState* thread) noexcept;
 
 // Must be called before any execution begins. False with MemoryError.
 inline bool learn_c_recursion_limit();

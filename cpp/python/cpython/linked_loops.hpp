@@ -2,6 +2,8 @@
 // which points to the newest frame of the loop. The loops are linked from the thread state.
 #pragma once
 
+#include <algorithm>
+
 #include "python/cpython/internals.hpp"
 #include "python/cpython/layout.hpp"
 
@@ -27,12 +29,13 @@ inline const _Py_CODEUNIT* current_instruction(const _PyInterpreterFrame* frame)
   return frame->prev_instr;
 }
 
-inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
+inline const void* farthest_on_c_stack(const PyThreadState* thread) noexcept {
+  const void* farthest = nullptr;
   for (const _PyCFrame* frame = thread->cframe; frame != nullptr && frame != &thread->root_cframe;
        frame = frame->previous) {
-    if (static_cast<const void*>(frame) >= address) return true;
+    farthest = std::max<const void*>(farthest, frame);
   }
-  return false;
+  return farthest;
 }
 
 }  // namespace tealetpp

@@ -78,7 +78,7 @@ class PausedFields {
     return running_frame(thread);
   }
 
-  bool reach_on_c_stack(const void*) const noexcept { return false; }
+  static const void* farthest_on_c_stack() noexcept { return nullptr; }
 
   bool resume(PyThreadState* thread) noexcept {
     thread->cframe = frame_;

@@ -58,8 +58,8 @@ class PausedFields {
     return c_stack_frames_.take_out(running_frame(thread), in_place);
   }
 
-  // reaches_on_c_stack() follows the loops, and a pause takes none of them out of the chain.
-  bool reach_on_c_stack(const void*) const noexcept { return false; }
+  // tealetpp::farthest_on_c_stack() finds all loops: a pause takes none of them out of the chain.
+  static const void* farthest_on_c_stack() noexcept { return nullptr; }
 
   bool resume(PyThreadState* thread) noexcept {
     thread->cframe = frame_;

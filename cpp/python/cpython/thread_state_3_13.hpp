@@ -77,9 +77,7 @@ class PausedFields {
     return c_stack_frames_.take_out(running_frame(thread), in_place);
   }
 
-  bool reach_on_c_stack(const void* address) const noexcept {
-    return c_stack_frames_.reach(address);
-  }
+  const void* farthest_on_c_stack() const noexcept { return c_stack_frames_.farthest(); }
 
   bool resume(PyThreadState* thread) noexcept {
     thread->current_frame = frame_;
@@ -106,8 +104,8 @@ static_assert(sizeof(PausedFields) == 32);
 
 // --- the C stack ---
 
-inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
-  return leads_over_c_stack<FRAME_OWNED_BY_CSTACK>(thread->current_frame, address);
+inline const void* farthest_on_c_stack(const PyThreadState* thread) noexcept {
+  return farthest_c_stack_frame<FRAME_OWNED_BY_CSTACK>(thread->current_frame);
 }
 
 // --- the interpreter ---

@@ -54,9 +54,7 @@ class PausedFields {
     return c_stack_frames_.take_out(thread->current_frame, in_place, thread->base_frame);
   }
 
-  bool reach_on_c_stack(const void* address) const noexcept {
-    return c_stack_frames_.reach(address);
-  }
+  const void* farthest_on_c_stack() const noexcept { return c_stack_frames_.farthest(); }
 
   bool resume(PyThreadState* thread) noexcept {
     c_stack_frames_.put_back();
@@ -91,9 +89,9 @@ static_assert(sizeof(PausedFields) == 24);
 
 // --- the C stack ---
 
-inline bool reaches_on_c_stack(const PyThreadState* thread, const void* address) noexcept {
-  return leads_over_c_stack<FRAME_OWNED_BY_INTERPRETER>(thread->current_frame, address,
-                                                        thread->base_frame);
+inline const void* farthest_on_c_stack(const PyThreadState* thread) noexcept {
+  return farthest_c_stack_frame<FRAME_OWNED_BY_INTERPRETER>(thread->current_frame,
+                                                            thread->base_frame);
 }
 
 // --- tools ---
