@@ -385,7 +385,9 @@ void SharedDataStack::return_chunk(DomainChunk& chunk) noexcept {
   // a thread.
   const bool call_has_returned = in_place_ != nullptr && &chunk != first_;
   const bool keeps_one = spare_ != nullptr || chunks_are_cached();
-  if (call_has_returned && !keeps_one && chunk.users == 1) {
+  // A chunk that is kept would be missing for other memory.
+  const bool has_limit = domain_.memory().limit() != tealet::CountingAllocator::no_limit;
+  if (call_has_returned && !keeps_one && !has_limit && chunk.users == 1) {
     spare_ = &chunk;
   } else {
     release(chunk);
