@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable
 from contextlib import closing
 from statistics import median
@@ -135,12 +136,31 @@ def measure(*, quick: bool) -> dict[str, dict[str, float]]:
     }
 
 
+def slowest_outside() -> float:
+    """How many times as long a call outside takes at the slowest depth as in the first function."""
+    fastest = dict.fromkeys(SEARCHED, math.inf)
+    there, here = [], []
+    # All calls from this very frame, so that the depths are the same.
+    for _ in range(3):
+        for depth in SEARCHED:
+            fastest[depth] = min(fastest[depth], outside(depth, CALLS_PER_LOOP))
+    slowest = max(fastest, key=fastest.__getitem__)
+    for _ in range(LOOPS):
+        there.append(outside(slowest, CALLS_PER_LOOP))
+        here.append(outside(0, CALLS_PER_LOOP))
+    return median(there) / median(here)
+
+
 def main() -> None:
     """Measure one library in this process, or print the figures of all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", choices=LIBRARIES)
     parser.add_argument("--loops", type=int, default=LOOPS)
+    parser.add_argument("--slowest-outside", action="store_true", help="print slowest_outside()")
     args = parser.parse_args()
+    if args.slowest_outside:
+        print(f"{slowest_outside():.2f}")
+        return
     if args.library is not None:
         print(json.dumps(loops_of(args.library, args.loops)))
         return
