@@ -8,14 +8,31 @@
 
 namespace tealetpp {
 
-TEALETPP_NOINLINE bool has_greenlet() {
+namespace {
+
+// Needs no memory, and may be called once the interpreter has no modules any more.
+TEALETPP_NOINLINE bool look_for_greenlet() {
   static PyObject* name = nullptr;
   if (name == nullptr) name = PyUnicode_InternFromString("greenlet");
-  // Needs no memory, and may be called once the interpreter has no modules any more.
   PyObject* const module = name != nullptr ? PyImport_GetModule(name) : nullptr;
   if (module == nullptr) PyErr_Clear();
   Py_XDECREF(module);
   return module != nullptr;
+}
+
+}  // namespace
+
+TEALETPP_NOINLINE bool has_greenlet() {
+  // Some main tealets ask at each pause. Importing greenlet adds modules, so it is not loaded as
+  // long as there are as many as when it was not.
+  static Py_ssize_t count_without = -1;
+  static PyObject* const modules = Py_NewRef(PyImport_GetModuleDict());
+  if (!PyDict_CheckExact(modules)) return look_for_greenlet();
+  const Py_ssize_t count = PyDict_GET_SIZE(modules);
+  if (count == count_without) return false;
+  const bool is_loaded = look_for_greenlet();
+  if (!is_loaded) count_without = count;
+  return is_loaded;
 }
 
 TEALETPP_NOINLINE TEALETPP_COLD const char* reach_of_c_stack(const PausedState* paused) {

@@ -7,6 +7,7 @@
 #include "python/census.hpp"
 #include "python/collector.hpp"
 #include "python/cpython/thread_state.hpp"
+#include "python/foreign_stack.hpp"
 #include "python/pybind11_layout.hpp"
 #include "python/registry.hpp"
 #include "python/status_type.hpp"
@@ -45,6 +46,7 @@ PYBIND11_MODULE(_tealetpp, module) {
       !tealetpp::add_census(module.ptr()) || !tealetpp::learn_c_recursion_limit()) {
     throw pybind11::error_already_set();
   }
+  static_cast<void>(tealetpp::has_greenlet());  // the first time while the interpreter has modules
   tealetpp::install_arena_hook();
 }
 #undef PyInit__tealetpp
