@@ -155,7 +155,8 @@ def test_a_tealet_begun_beyond_the_stack_of_the_greenlet_that_resumes_it(main):
 
 
 def begun_here(main):
-    t = main.tealet(lambda: [main.switch(), main.switch()])
+    creator = main.current
+    t = main.tealet(lambda: [creator.switch(), creator.switch()])
     t.switch()
     return t
 
@@ -173,10 +174,46 @@ def test_the_same_resumed_by_a_tealet_of_that_greenlet(main):
             t.close()
         near = begun_here(main)
         assert near.switch(1) is None
-        assert deep(10, lambda: near.switch(2)) == [1, 2]
-        return "refused"
+        deep(10, lambda: done.append(near.switch(2)))
 
+    done = []
     deep(10, lambda: greenlet.greenlet(lambda: main.tealet(resumes).switch()).switch())
+    assert done == [[1, 2]]
+    assert t.status is Status.SUSPENDED
+    t.switch(1)
+    assert t.switch(2) == [1, 2]
+
+
+def test_a_greenlet_that_runs_no_python_function_of_its_own(main):
+    """It has no interpreter loop, and its tealets began on its C stack all the same."""
+    begun_farther_out = begun_here(main)
+
+    def body():
+        near = begun_here(main)
+        assert near.switch(1) is None
+        done.append(near.switch(2))
+
+    done = []
+    deep(10, lambda: greenlet.greenlet(main.tealet(body).switch).switch())
+    assert done == [[1, 2]]
+    assert begun_farther_out.status is Status.SUSPENDED
+
+
+@pytest.mark.rule("misuse-moved")
+def test_the_same_resumed_inside_a_tealet_of_another_domain(main):
+    t = begun_here(main)
+
+    def resumes():
+        with pytest.raises(InvalidError, match=MOVED):
+            t.switch("from here")
+        near = begun_here(main)
+        assert near.switch(1) is None
+        deep(10, lambda: done.append(near.switch(2)))
+
+    done = []
+    with Main() as other:
+        deep(10, lambda: greenlet.greenlet(other.tealet(resumes).switch).switch())
+    assert done == [[1, 2]]
     assert t.status is Status.SUSPENDED
     t.switch(1)
     assert t.switch(2) == [1, 2]

@@ -39,7 +39,9 @@ TEALETPP_NOINLINE TEALETPP_COLD const char* reach_of_c_stack(const PausedState* 
   if (!has_greenlet()) return tealet::core::unbounded;
   const void* const in_chain = farthest_on_c_stack(PyThreadState_Get());
   const void* const put_away = paused != nullptr ? paused->farthest_on_c_stack() : nullptr;
-  return static_cast<const char*>(std::max(in_chain, put_away));
+  // A greenlet whose function is in C may have no loop. Its stack reaches up to here all the same.
+  const void* const here = paused;
+  return static_cast<const char*>(std::max({here, in_chain, put_away}));
 }
 
 namespace {
@@ -47,9 +49,9 @@ namespace {
 // Whether `far` lies beyond the C stack that main is about to leave.
 bool is_beyond_stack_of_main(PythonDomain& domain, const char* far) {
   TEALETPP_CHECK(domain.is_on_its_thread() && domain.current().is_main());
-  const bool is_nearer = far <= static_cast<const char*>(TEALETPP_FRAME_ADDRESS());
-  return !is_nearer && tealet::core::running_tealet->domain() == nullptr &&
-         far > reach_of_c_stack(nullptr);
+  if (far <= static_cast<const char*>(TEALETPP_FRAME_ADDRESS())) return false;
+  const tealet::core::Domain* const running = tealet::core::running_tealet->domain();
+  return far > (running != nullptr ? reach_around(*running) : reach_of_c_stack(nullptr));
 }
 
 }  // namespace

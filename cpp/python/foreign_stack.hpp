@@ -10,26 +10,35 @@
 #include "port/compiler.hpp"
 #include "python/paused_state.hpp"
 #include "python/python_domain.hpp"
+#include "python/thread_domains.hpp"
 
 namespace tealetpp {
 
 // Whether greenlet is loaded.
 bool has_greenlet();
 
-// How far the C stack of the running execution reaches: up to its farthest interpreter loop. What
-// began farther away began on another greenlet's C stack. `unbounded` without greenlet: the place
-// says nothing then, because a program that embeds Python may call it from anywhere on its stack.
-// `paused` has the frames that were put away already; nullptr if none were.
+// How far the C stack of the running execution reaches: up to its farthest interpreter loop, and at
+// least to `paused`. What began farther away began on another greenlet's C stack. `unbounded`
+// without greenlet: the place says nothing then, because a program that embeds Python may call it
+// from anywhere on its stack. `paused` has the frames that were put away already; nullptr if none
+// were.
 TEALETPP_COLD const char* reach_of_c_stack(const PausedState* paused);
 
-// Main pauses. Sets PythonDomain::reach, if any tealet may have begun beyond it. Inside an outer
-// domain's tealet that is unknown: only the loops on the tealet's own stack could be found, and
-// what lies beyond that stack belongs to its callers.
+// How far the C stack reaches that the running tealet of another domain was resumed on.
+inline const char* reach_around(const tealet::core::Domain& running) noexcept {
+  const bool is_python = running.knows_running();
+  return is_python ? static_cast<const PythonDomain&>(running).reach : tealet::core::unbounded;
+}
+
+// Main pauses. Sets PythonDomain::reach, if any tealet of the thread may have begun beyond it.
 inline void note_reach(PythonDomain& domain, const PausedState& paused) {
-  const void* const here = &paused;
-  const bool is_certain = domain.main().area->highest_far() <= here ||
-                          tealet::core::running_tealet->domain() != nullptr;
-  domain.reach = TEALET_LIKELY(is_certain) ? tealet::core::unbounded : reach_of_c_stack(&paused);
+  const tealet::core::Domain* const running = tealet::core::running_tealet->domain();
+  const bool is_certain = domain.on_thread->farthest_begin() <= static_cast<const void*>(&paused);
+  if (TEALET_UNLIKELY(running != nullptr)) {
+    domain.reach = reach_around(*running);
+  } else {
+    domain.reach = TEALET_LIKELY(is_certain) ? tealet::core::unbounded : reach_of_c_stack(&paused);
+  }
 }
 
 // Whether a tealet cannot be resumed by the running one, as far as that is noted.

@@ -66,8 +66,12 @@ class ThreadDomains {
   // it is a stub. `unbounded` after note_greenlet().
   const char* highest_far() const noexcept { return highest_far_; }
   void note_far(const char* far) noexcept {
+    if (far <= farthest_begin_) return;
+    farthest_begin_ = far;
     if (far > highest_far_) highest_far_ = far;
   }
+  // The same, and no other value after note_greenlet().
+  const char* farthest_begin() const noexcept { return farthest_begin_; }
   // greenlet is loaded. It moves all of the C stack, that of a paused main tealet too.
   void note_greenlet() noexcept { highest_far_ = tealet::core::unbounded; }
   bool expects_greenlet() const noexcept { return highest_far_ == tealet::core::unbounded; }
@@ -98,6 +102,7 @@ class ThreadDomains {
   bool is_ending_ = false;
   bool may_have_pending_ = false;  // for domains that are opened later
   std::uint64_t thread_state_ = thread_state_id(PyThreadState_Get());
+  const char* farthest_begin_ = nullptr;
   const char* highest_far_ = nullptr;
 };
 
