@@ -78,7 +78,7 @@ class PausedFields {
     return running_frame(thread);
   }
 
-  static const void* farthest_on_c_stack() noexcept { return nullptr; }
+  const void* farthest_on_c_stack() const noexcept { return nullptr; }
 
   bool resume(PyThreadState* thread) noexcept {
     thread->cframe = frame_;

@@ -59,7 +59,7 @@ class PausedFields {
   }
 
   // tealetpp::farthest_on_c_stack() finds all loops: a pause takes none of them out of the chain.
-  static const void* farthest_on_c_stack() noexcept { return nullptr; }
+  const void* farthest_on_c_stack() const noexcept { return nullptr; }
 
   bool resume(PyThreadState* thread) noexcept {
     thread->cframe = frame_;
