@@ -12,9 +12,9 @@ from tealetpp import Main, _report
 pytest_plugins = ["extension_modules", "census"]
 
 # docs/tools.md, "What is turned on later".
+ASSERTS_ABOUT_TOOLS = hasattr(sys, "gettotalrefcount") and (3, 12) <= sys.version_info < (3, 15)
 NEEDS_NO_ASSERTIONS_OF_TOOLS = pytest.mark.skipif(
-    hasattr(sys, "gettotalrefcount") and (3, 12) <= sys.version_info < (3, 15),
-    reason="a debug build asserts that paused code is instrumented",
+    ASSERTS_ABOUT_TOOLS, reason="a debug build asserts that paused code is instrumented"
 )
 
 CURRENT_FIGURES = tuple(figure.name for figure in _report.FIGURES if figure.kind == "now")

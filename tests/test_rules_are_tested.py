@@ -19,6 +19,7 @@ TABLES = [
     ("docs/statistics.md", "These invariants hold", "stats"),
     ("docs/python-api.md", "### Seeing tealets", "seeing"),
     ("docs/internals.md", "### Without unwinding", "discard"),
+    ("docs/internals.md", "### The first call", "first-call"),
 ]
 
 

@@ -6,6 +6,7 @@
 
 #include "port/compiler.hpp"
 #include "python/all_domains.hpp"
+#include "python/first_call.hpp"
 #include "python/python_hooks.hpp"
 #include "python/python_tealet.hpp"
 #include "python/shared_data_stack.hpp"
@@ -14,14 +15,6 @@
 namespace tealetpp {
 
 class ThreadDomains;
-
-// The arguments for the function of a tealet that is about to begin; borrowed, or owned by its
-// Execution.
-struct Call {
-  PyObject* const* arguments = nullptr;
-  Py_ssize_t count = 0;
-  PyObject* keywords = nullptr;  // a tuple of names whose values follow the arguments
-};
 
 class PythonDomain : public tealet::core::Domain {
  public:
@@ -96,7 +89,7 @@ class PythonDomain : public tealet::core::Domain {
   // For discard_domain(), which may be called again while it runs, and may never return:
   Tealet* former_current = nullptr;    // current_tealet before that, with its reference
   const Node* discarded_in = nullptr;  // the tealet in which it runs; nullptr once cancelled
-  Call call;
+  Call call;                           // of the tealet that is about to begin
   // While a tealet runs: no tealet that began farther away can be resumed. See note_reach().
   const char* reach = tealet::core::unbounded;
   std::uint64_t thread_state = 0;   // its number

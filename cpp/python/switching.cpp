@@ -186,7 +186,7 @@ TEALETPP_NOINLINE Message enter(Node& node) {
   if (received.signal != Signal::value) return received;
   if (call.arguments == nullptr) {
     execution_of(node).arguments = object_in(received);
-    call = Call{&execution_of(node).arguments, 1, nullptr};
+    call = Call{execution_of(node).function, &execution_of(node).arguments, 1, nullptr};
   }
   if (execution_of(node).function == nullptr) {
     Tealet* self = tealet_of(node);
@@ -243,31 +243,13 @@ Message run(Node& node, Message) {
     const Message received = enter(node);
     if (received.signal != Signal::value) return leave(node, received);
     const Call call = std::exchange(static_cast<PythonDomain&>(*node.domain()).call, Call{});
-    PyObject* const result =
-        PyObject_Vectorcall(execution_of(node).function, call.arguments,
-                            static_cast<std::size_t>(call.count), call.keywords);
+    PyObject* const result = PyObject_Vectorcall(
+        call.function, call.arguments, static_cast<std::size_t>(call.count), call.keywords);
     return leave(node, result);
   });
 }
 
 namespace {
-
-// Prepares the arguments. They are borrowed if the function takes references of its own before any
-// other code runs, as Python functions do when they are called without keywords. Otherwise they are
-// copied to a tuple, `owned`. False with MemoryError.
-bool prepare_call(Call& call, PyObject*& owned, PyObject* function, PyObject* const* arguments,
-                  Py_ssize_t count, PyObject* keywords, bool stack_stays) {
-  static PyObject* const no_arguments[1] = {nullptr};
-  call = Call{count != 0 || keywords != nullptr ? arguments : no_arguments, count, keywords};
-  if (stack_stays && keywords == nullptr && PyFunction_Check(function)) return true;
-  const Py_ssize_t all = count + (keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0);
-  owned = PyTuple_New(all + (keywords != nullptr));
-  if (owned == nullptr) return false;
-  for (Py_ssize_t i = 0; i < all; ++i) PyTuple_SET_ITEM(owned, i, Py_NewRef(arguments[i]));
-  if (keywords != nullptr) PyTuple_SET_ITEM(owned, all, Py_NewRef(keywords));
-  if (all != 0) call.arguments = &PyTuple_GET_ITEM(owned, 0);
-  return true;
-}
 
 template <Message take_message(PythonDomain&)>
 TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain) {
@@ -344,38 +326,59 @@ Errc unwind(Tealet* target, PyObject*& result) {
   return code;
 }
 
-PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+namespace {
+
+// Starts `target` with the domain's `call`. Consumes `owned`, which keeps the arguments alive;
+// nullptr if they are borrowed.
+TEALETPP_NOINLINE PyObject* begin(Tealet* target, PyObject* owned) {
   PythonDomain& domain = *target->domain;
   Execution& execution = execution_of(*target->node);
-  TEALETPP_CHECK(execution.function != nullptr && execution.arguments == nullptr);
-  // The arguments can be borrowed if they stay where they are until the function takes them. They
-  // may be on the C stack, where a stub's stack would overwrite them. And code that the switch runs
-  // first could free them.
-  const bool stack_stays = target->node->status == Status::New && domain.leaving_runs_no_code();
-  Call call;
-  PyObject* owned = nullptr;
-  const bool prepared = guard([&] {
-    if (!prepare_call(call, owned, execution.function, arguments, count, keywords, stack_stays)) {
-      return false;
-    }
-    // Creating the tuple may have collected garbage. Any code may have run then.
-    if (owned == nullptr || can_begin(target)) return true;
-    Py_DECREF(owned);
-    return false;
-  });
-  if (!prepared) return nullptr;
   execution.arguments = owned;
   Errc code = Errc::memory;
   if (domain.data_stack.add_user()) {
-    domain.call = call;
     code = with_paused_state(target, Message{}, [&] {
       return code_of(domain.switch_to(*target->node, {Signal::value, nullptr}));
     });
     if (code == Errc::ok) return receive(domain);
-    domain.call = Call{};
     domain.data_stack.remove_user();
   }
+  domain.call = Call{};
   return fail(target, code, {Signal::value, std::exchange(execution.arguments, nullptr)});
+}
+
+TEALETPP_NOINLINE PyObject* begin_with_copies(Tealet* target, PyObject* const* arguments,
+                                              Py_ssize_t count, PyObject* keywords) {
+  PyObject* const function = execution_of(*target->node).function;
+  PyObject* const owned = copy_call(target->domain->call, function, arguments, count, keywords);
+  return owned != nullptr ? begin(target, owned) : nullptr;
+}
+
+TEALETPP_NOINLINE PyObject* begin_looked_through(Tealet* target, PyObject* const* arguments,
+                                                 Py_ssize_t count) {
+  ArgumentSpace space;  // on this frame, which stays until the function has taken them
+  PyObject* const function = execution_of(*target->node).function;
+  if (!borrow_call(target->domain->call, space, function, arguments, count)) {
+    return begin_with_copies(target, arguments, count, nullptr);
+  }
+  return begin(target, nullptr);
+}
+
+}  // namespace
+
+PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, PyObject* keywords) {
+  static PyObject* const no_arguments[1] = {nullptr};
+  PythonDomain& domain = *target->domain;
+  const Execution& execution = execution_of(*target->node);
+  TEALETPP_CHECK(execution.function != nullptr && execution.arguments == nullptr);
+  // The arguments can be borrowed if they stay where they are until a Python function takes
+  // references of its own, as it does before any other code runs if there are no keywords. They may
+  // be on the C stack, where a stub's stack would overwrite them. And code that the switch runs
+  // first could free them.
+  const bool stays = target->node->status == Status::New && domain.leaving_runs_no_code();
+  if (keywords != nullptr || !stays) return begin_with_copies(target, arguments, count, keywords);
+  if (!PyFunction_Check(execution.function)) return begin_looked_through(target, arguments, count);
+  domain.call = Call{execution.function, count != 0 ? arguments : no_arguments, count, nullptr};
+  return begin(target, nullptr);
 }
 
 bool can_begin(Tealet* target) {

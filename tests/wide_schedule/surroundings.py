@@ -141,8 +141,14 @@ def look_at_risen(player, *_):
     del tealet
 
 
+# A debug build of these asserts that paused code is instrumented.
+MAY_TRACE = not hasattr(sys, "gettotalrefcount") or not (3, 12) <= sys.version_info < (3, 15)
+
+
 def trace(player, *_):
     world = player.world
+    if not MAY_TRACE:
+        return
 
     def tracer(frame, event, argument):
         world.counts["trace events"] += 1
