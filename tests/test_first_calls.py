@@ -290,6 +290,34 @@ def test_what_is_called_may_change_while_it_runs(main, named):
 
 
 @pytest.mark.rule("first-call-direct")
+@pytest.mark.parametrize("named", [{}, {"b": 2}], ids=["positional", "keywords"])
+def test_what_is_called_may_change_before_it_runs(main, named):
+    """The tealet that starts it has no other reference, so it is ended on the way."""
+
+    class Changes:
+        def __call__(self, *arguments, **keywords):
+            calls.append((arguments, keywords))
+
+    def starts():
+        main.switch()
+        try:
+            main.tealet(changes, parent=main).switch(object, **named)
+        finally:
+            del Changes.__call__
+            gc.collect()
+            calls.append("deleted")
+
+    calls = []
+    changes = Changes()
+    parent = main.tealet(starts)
+    parent.switch()
+    child = main.tealet(lambda: None, parent=parent)
+    del parent
+    child.switch()
+    assert calls == ["deleted", ((object,), named)]
+
+
+@pytest.mark.rule("first-call-direct")
 def test_garbage_that_is_collected_at_the_start_may_change_it(main):
     """Where the arguments are copied, no garbage is collected between look and call."""
     partial = functools.partial(function, *map(str, range(1_000, 1_004)))
