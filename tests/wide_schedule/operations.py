@@ -96,12 +96,6 @@ def create(player, *_):
         domain.plain = False
 
 
-def without_hidden_references(body):
-    """Since CPython 3.15 a partial owns what it calls for the time of the call, in C."""
-    hides = isinstance(body, functools.partial) and sys.version_info >= (3, 15)
-    return body.func if hides else body
-
-
 def create_lonely(player, *_):
     """Only its own variables refer to it once it has paused: a collector must find it."""
     thread, world = player.thread, player.world
@@ -110,7 +104,7 @@ def create_lonely(player, *_):
         return
     fate = world.new_fate(domain)
     body, values = new_body(player, fate)
-    tealet = domain.ref().tealet(without_hidden_references(body))
+    tealet = domain.ref().tealet(body)
     world.know(tealet, fate)
     fate.must_be_found = "local" if thread.rng.random() < 0.5 else "namespace"
     if fate.must_be_found == "namespace":
@@ -452,7 +446,7 @@ def generate_with_main(player, *_):
     if thread.rng.random() < 0.7:
         fate = world.new_fate(domain)
         body, _ = new_body(player, fate)
-        tealet = main.tealet(without_hidden_references(body))
+        tealet = main.tealet(body)
         world.know(tealet, fate)
         fate.cause = "dropped"
         fate.must_be_found = "namespace"
