@@ -1,5 +1,6 @@
 """The call that a tealet begins with: direct, where that makes no difference."""
 
+import cProfile
 import functools
 import gc
 import operator
@@ -292,28 +293,34 @@ def test_what_is_called_may_change_while_it_runs(main, named):
 @pytest.mark.rule("first-call-direct")
 @pytest.mark.parametrize("named", [{}, {"b": 2}], ids=["positional", "keywords"])
 def test_what_is_called_may_change_before_it_runs(main, named):
-    """The tealet that starts it has no other reference, so it is ended on the way."""
+    """A profiler is told of the switch, and asks for the time."""
 
     class Changes:
         def __call__(self, *arguments, **keywords):
             calls.append((arguments, keywords))
 
-    def starts():
-        main.switch()
-        try:
-            main.tealet(changes, parent=main).switch(object, **named)
-        finally:
+    def timer():
+        if events:
+            events.append("time")
+        if len(events) == 3:  # after that for the call of switch()
             del Changes.__call__
             gc.collect()
             calls.append("deleted")
+        return 0
 
-    calls = []
-    changes = Changes()
-    parent = main.tealet(starts)
-    parent.switch()
-    child = main.tealet(lambda: None, parent=parent)
-    del parent
-    child.switch()
+    def starts(new):
+        events[:] = ["switch"]  # calls nothing
+        new.switch(object, **named)
+
+    calls, events = [], []
+    new = main.tealet(Changes())
+    starter = main.tealet(starts)
+    profiler = cProfile.Profile(timer)
+    profiler.enable()
+    try:
+        starter.switch(new)
+    finally:
+        profiler.disable()
     assert calls == ["deleted", ((object,), named)]
 
 

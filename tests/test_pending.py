@@ -419,13 +419,13 @@ def test_ends_that_finish_in_the_order_in_which_they_began():
 
             def end_first():
                 main.switch()
+                gc.collect()
                 main.tealet(int)  # a safe point, which ends the first
                 paused.pop("second").switch()
 
             closer = main.tealet(end_first)
             closer.switch()
             make("first", main.switch)
-            gc.collect()
             closer.switch()
             make("second", finish_second)
             gc.collect()

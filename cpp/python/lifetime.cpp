@@ -77,9 +77,32 @@ namespace {
 // exit is missed if it is raised in a destructor, where no exception can propagate.
 constexpr int most_missed_exits = 100;
 
+// Whether what the running tealet has just received did not come from `ended`, which it is ending.
+bool came_from_another(const Tealet* ended) noexcept {
+  PythonDomain& domain = *ended->domain;
+  if (ended->node != nullptr) return domain.previous() != ended->node;
+  return domain.last_ended != ended || domain.last_receiver != &domain.current();
+}
+
+// What the running tealet must raise if `result` came from another tealet while it was ending the
+// pending `ended`: an exception, or that a value was lost. Consumes `result`, or if that is nullptr
+// the exception that is set. nullptr for None.
+PyObject* interruption_of(const Tealet* ended, PyObject* result) {
+  if (result == nullptr) return take_raised();
+  if (result != Py_None) {
+    const PythonDomain& domain = *ended->domain;
+    PyErr_Format(domain.python_hooks.error,
+                 "%R received %R while it was ending %R, which had been dropped: the call was not "
+                 "made",
+                 domain.current_tealet->object, result, ended->object);
+  }
+  Py_DECREF(result);
+  return take_raised();
+}
+
 // Ends a tealet that does not run and is not main. Its domain must be ready. False with an
-// exception set.
-bool end_tealet(Tealet* tealet) {
+// exception set. With `interruption`, what another tealet sends meanwhile is left there.
+bool end_tealet(Tealet* tealet, PyObject** interruption) {
   PythonDomain& domain = *tealet->domain;
   TEALETPP_CHECK(tealet->node != nullptr && !tealet->is_main());
   TEALETPP_CHECK(tealet != domain.current_tealet);
@@ -93,6 +116,11 @@ bool end_tealet(Tealet* tealet) {
   for (int missed = 0; missed < most_missed_exits; ++missed) {
     PyObject* result = nullptr;
     code = unwind(tealet, result);
+    if (interruption != nullptr && code == Errc::ok && came_from_another(tealet)) {
+      *interruption = interruption_of(tealet, result);
+      closed = true;
+      break;
+    }
     closed = result != nullptr;
     Py_XDECREF(result);
     if (!closed || tealet->node == nullptr || !tealet->missed_exit) break;
@@ -115,6 +143,7 @@ bool end_tealet(Tealet* tealet) {
 
 bool close_tealet(Tealet* tealet) {
   PythonDomain& domain = *tealet->domain;
+  domain.end_pending_and_report();
   if (tealet->node == nullptr) return true;
   if (!domain.is_ready()) return false;
   if (tealet->is_main()) return close_domain(tealet);
@@ -122,8 +151,8 @@ bool close_tealet(Tealet* tealet) {
     PyErr_SetNone(domain.python_hooks.exit);
     return false;
   }
-  const bool closed = end_tealet(tealet);
-  domain.end_pending();
+  const bool closed = end_tealet(tealet, nullptr);
+  domain.end_pending_and_report();
   return closed;
 }
 
@@ -147,6 +176,7 @@ void end_unreachable(Tealet* tealet) {
   }
   if (tealet->node == nullptr) return;
   PyObject* raised = take_raised();
+  PyObject* interruption = nullptr;
   const Node& node = *tealet->node;
   const bool paused = node.status == Status::Suspended;
   if (&node == &domain.current()) {
@@ -156,7 +186,7 @@ void end_unreachable(Tealet* tealet) {
     domain.hold(tealet, true);
   } else {
     const std::uint32_t exits_before = latest_to_exit(domain.current_tealet)->exiting;
-    if (!end_tealet(tealet)) {
+    if (!end_tealet(tealet, tealet->ending ? &interruption : nullptr)) {
       Tealet* const exiting = latest_to_exit(domain.current_tealet);
       if (exiting->exiting != exits_before &&
           PyErr_ExceptionMatches(domain.python_hooks.exit) != 0) {
@@ -171,9 +201,11 @@ void end_unreachable(Tealet* tealet) {
     if (tealet->node != nullptr) domain.hold(tealet, false);
     // If `ending` is set, end_own_pending() called this and does the rest. The code that ran may
     // have closed the domain.
-    if (domain.is_open() && !tealet->ending) domain.end_pending();
+    if (domain.is_open() && !tealet->ending) domain.end_pending_and_report();
   }
   set_raised(raised);
+  TEALETPP_CHECK(domain.interruption == nullptr);
+  domain.interruption = interruption;  // no code runs until the loop takes it
 }
 
 namespace {
@@ -278,7 +310,7 @@ bool close_domain(Tealet* main) {
     Py_DECREF(tealet->object);
   }
   Py_DECREF(above->object);
-  domain.end_pending();
+  domain.end_pending_and_report();
   finish(domain);
   set_raised(raised);
   return raised == nullptr;

@@ -28,12 +28,11 @@ namespace {
 // Whether `main` was initialised and can create tealets here and now. Sets an exception if not.
 bool can_create(Tealet* main) {
   PythonDomain* domain = main->domain;
-  if (domain != nullptr) domain->end_pending();
   if (domain == nullptr) {
     PyErr_SetString(PyExc_TypeError, "this Main was never initialised");
     return false;
   }
-  if (!domain->is_ready()) return false;
+  if (!domain->end_pending() || !domain->is_ready()) return false;
   if (!domain->closing) return true;
   PyErr_Format(tealet_hooks.invalid_error, "%R is being closed", main->object);
   return false;

@@ -114,16 +114,26 @@ void PythonDomain::cancel_close() {
   if (std::exchange(close_is_pending_, false)) Py_DECREF(main_tealet->object);
 }
 
-void PythonDomain::end_pending_on_thread() {
-  if (reparenting || !is_on_its_thread()) return;
+bool PythonDomain::end_pending_on_thread() {
+  if (reparenting || !is_on_its_thread()) return true;
   // A tealet that is being ended does not end others, nor do tealets of domains opened in it. They
   // stay pending until it has ended.
   for (const Node* runs = tealet::core::running_tealet; runs->domain() != nullptr;
        runs = tealet::core::Nesting::entered_from(*runs)) {
-    if (runs->binding != nullptr && tealet_of(*runs)->ending) return;
+    if (runs->binding != nullptr && tealet_of(*runs)->ending) return true;
   }
-  if (is_collecting(*this)) return;
-  on_thread->end_pending();
+  return is_collecting(*this) || on_thread->end_pending();
+}
+
+void PythonDomain::end_pending_and_report() {
+  if (TEALET_LIKELY(!may_have_pending)) return;
+  PyObject* const raised = take_raised();
+  if (!end_pending()) PyErr_WriteUnraisable(main_tealet->object);
+  set_raised(raised);
+}
+
+void PythonDomain::hold_if_paused(Tealet* left) {
+  if (left->node != nullptr && left->node->status == Status::Suspended) hold(left, true);
 }
 
 // A pending tealet that can be ended here; nullptr if there is none.
@@ -134,7 +144,7 @@ Tealet* PythonDomain::next_to_end() {
   return nullptr;
 }
 
-void PythonDomain::end_own_pending() {
+bool PythonDomain::end_own_pending() {
   TEALETPP_CHECK(is_open() && is_on_its_thread());
   // One at a time: a tealet may switch away while it is being ended, and another loop may run then.
   // A tealet that becomes pending again is not tried again here.
@@ -152,16 +162,22 @@ void PythonDomain::end_own_pending() {
     tealet->must_end = false;
     if (must_end) end_unreachable(tealet);
     if (!must_end || tealet->node == nullptr) release_held(tealet);
+    PyObject* const raised = std::exchange(interruption, nullptr);
     is_pending_again = tealet->pending;
     if (is_pending_again) tealet->must_end = must_end;
     tealet->ending = false;
     Py_DECREF(tealet->object);
-    if (!is_open()) return;
+    if (raised != nullptr) {
+      set_raised(raised);
+      return false;
+    }
+    if (!is_open()) return true;
   }
-  if (!close_is_pending_ || !is_open() || !current().is_main() || closing) return;
+  if (!close_is_pending_ || !is_open() || !current().is_main() || closing) return true;
   close_is_pending_ = false;
   if (!close_domain(main_tealet)) PyErr_WriteUnraisable(main_tealet->object);
   Py_DECREF(main_tealet->object);
+  return true;
 }
 
 }  // namespace tealetpp

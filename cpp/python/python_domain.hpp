@@ -43,16 +43,12 @@ class PythonDomain : public tealet::core::Domain {
     return former_current == nullptr ? current().is_main() : former_current == main_tealet;
   }
 
-  // Ends what is pending on this thread. Called where any code may run.
-  void end_pending() {
-    if (TEALET_UNLIKELY(may_have_pending)) end_pending_on_thread();
-  }
-  // Whether no other code runs at a switch away from the running tealet: nothing is pending, and
-  // the domain's reference to it is not the last one.
-  bool leaving_runs_no_code() const noexcept {
-    return !may_have_pending &&
-           (current_tealet == main_tealet || Py_REFCNT(current_tealet->object) > 1);
-  }
+  // Ends what is pending on this thread. Called before the running tealet does anything else, where
+  // any code may run. False with an exception set if that came from another tealet meanwhile: the
+  // caller must raise it, and do nothing.
+  bool end_pending() { return TEALET_LIKELY(!may_have_pending) || end_pending_on_thread(); }
+  // The same where nothing can be raised.
+  void end_pending_and_report();
   // Takes a reference to `tealet`, perhaps the only one. With `pending` it is ended at the next
   // safe point; without, it is being ended, or has refused.
   void hold(Tealet* tealet, bool pending);
@@ -63,8 +59,8 @@ class PythonDomain : public tealet::core::Domain {
   void end_later(Tealet* tealet);
   // Cancels an end_later() of main.
   void cancel_close();
-  // Ends what is pending here. The domain can be used here and now.
-  void end_own_pending();
+  // Ends what is pending here, as end_pending() does. The domain can be used here and now.
+  bool end_own_pending();
   bool has_pending() const noexcept { return close_is_pending_ || !pending_.is_empty(); }
   // Whether it must be closed, and that cannot be done on this C stack.
   bool must_close_elsewhere();
@@ -83,6 +79,13 @@ class PythonDomain : public tealet::core::Domain {
   void unrefer(Tealet* tealet) {
     if (tealet != main_tealet) Py_DECREF(tealet->object);
   }
+  // Drops the reference to the tealet that was running before a switch. If it was the last one to a
+  // paused tealet, that is pending: nothing may switch before the message has been delivered.
+  void unrefer_left(Tealet* left) {
+    if (left == main_tealet) return;
+    if (TEALET_UNLIKELY(Py_REFCNT(left->object) == 1)) hold_if_paused(left);
+    Py_DECREF(left->object);
+  }
 
   Tealet* main_tealet = nullptr;     // borrowed
   Tealet* current_tealet = nullptr;  // strong, unless it is main
@@ -90,6 +93,11 @@ class PythonDomain : public tealet::core::Domain {
   Tealet* former_current = nullptr;    // current_tealet before that, with its reference
   const Node* discarded_in = nullptr;  // the tealet in which it runs; nullptr once cancelled
   Call call;                           // of the tealet that is about to begin
+  // The tealet that ended last, and who received its result. They may be freed: for comparison only
+  const Tealet* last_ended = nullptr;
+  const Node* last_receiver = nullptr;
+  // What end_unreachable() leaves for end_own_pending(); strong, an exception.
+  PyObject* interruption = nullptr;
   // While a tealet runs: no tealet that began farther away can be resumed. See note_reach().
   const char* reach = tealet::core::unbounded;
   std::uint64_t thread_state = 0;   // its number
@@ -111,7 +119,8 @@ class PythonDomain : public tealet::core::Domain {
  private:
   bool is_usable_fast() const noexcept;
   bool is_ready_slow();
-  void end_pending_on_thread();
+  bool end_pending_on_thread();
+  void hold_if_paused(Tealet* left);
   Tealet* next_to_end();
   TealetList& list_of(const Tealet* held) noexcept { return held->pending ? pending_ : attempted_; }
 

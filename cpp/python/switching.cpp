@@ -25,7 +25,7 @@ std::uint32_t exits = 0;
 PyObject* object_in(const Message& message) { return static_cast<PyObject*>(message.value); }
 
 // Updates `current_tealet` after a switch and returns the message. Releases the tealet that was
-// left, so any code may run. The caller must end_pending().
+// left: if that has ended, any code may run.
 Message take_message(PythonDomain& domain) {
   // Member by member: to copy the padding too, gcc would use one more register. received() need not
   // be reset, as every switch sets it.
@@ -35,13 +35,8 @@ Message take_message(PythonDomain& domain) {
   domain.current_tealet = tealet_of(current);
   // The same as refer(); the node is at hand.
   if (!current.is_main()) Py_INCREF(domain.current_tealet->object);
-  domain.unrefer(left);
-  return received;
-}
-
-Message take_message_and_end_pending(PythonDomain& domain) {
-  const Message received = take_message(domain);
-  domain.end_pending();
+  domain.unrefer_left(left);
+  if (TEALET_UNLIKELY(domain.may_have_pending)) domain.on_thread->request_call_outside();
   return received;
 }
 
@@ -181,7 +176,7 @@ TEALETPP_NOINLINE Message enter(Node& node) {
   PyThreadState* const thread = PyThreadState_Get();
   domain.data_stack.begin(thread, node, call.arguments);
   begin_execution(thread, execution_of(node), node.area->space_below(TEALETPP_FRAME_ADDRESS()));
-  Message received = take_message_and_end_pending(domain);
+  const Message received = take_message(domain);
   // throw() before it began: no frame on its stack could catch the exception, so it ends.
   if (received.signal != Signal::value) return received;
   if (call.arguments == nullptr) {
@@ -227,6 +222,8 @@ TEALETPP_NOINLINE Message leave(Node& node, Message out) {
   Node& receiver = domain.receiver();
   if (receiver.status == Status::New) domain.data_stack.add_user();  // cannot fail here
   domain.data_stack.end(thread, node);
+  domain.last_ended = tealet_of(node);
+  domain.last_receiver = &receiver;
   TEALETPP_CHECK(is_empty(execution));
   return out;
 }
@@ -251,7 +248,6 @@ Message run(Node& node, Message) {
 
 namespace {
 
-template <Message take_message(PythonDomain&)>
 TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain) {
   domain.tools_to_notify = false;
   const bool is_main = domain.current().is_main();  // unpack() may close the domain
@@ -264,10 +260,9 @@ TEALETPP_NOINLINE TEALETPP_COLD PyObject* receive_for_tools(PythonDomain& domain
 // between a switch and its caller.
 //
 // Neither is inline: the frame from which the engine switches is on every saved stack.
-template <Message take_message(PythonDomain&) = take_message_and_end_pending>
 TEALETPP_NOINLINE PyObject* receive(PythonDomain& domain) {
   return guard([&] {
-    if (TEALET_UNLIKELY(domain.tools_to_notify)) return receive_for_tools<take_message>(domain);
+    if (TEALET_UNLIKELY(domain.tools_to_notify)) return receive_for_tools(domain);
     return unpack(domain, take_message(domain));
   });
 }
@@ -322,7 +317,7 @@ Errc unwind(Tealet* target, PyObject*& result) {
   PythonDomain& domain = *target->domain;
   const Errc code =
       with_paused_state<false>(target, Message{}, [&] { return domain.unwind(*target->node); });
-  if (code == Errc::ok) result = receive<take_message>(domain);
+  if (code == Errc::ok) result = receive(domain);
   return code;
 }
 
@@ -357,7 +352,10 @@ TEALETPP_NOINLINE PyObject* begin_looked_through(Tealet* target, PyObject* const
                                                  Py_ssize_t count) {
   ArgumentSpace space;  // on this frame, which stays until the function has taken them
   PyObject* const function = execution_of(*target->node).function;
-  if (!borrow_call(target->domain->call, space, function, arguments, count)) {
+  PythonDomain& domain = *target->domain;
+  // A tool that is told of the switch may change what a partial or a class calls.
+  if (has_tool_at_pause(domain.thread) ||
+      !borrow_call(domain.call, space, function, arguments, count)) {
     return begin_with_copies(target, arguments, count, nullptr);
   }
   return begin(target, nullptr);
@@ -372,9 +370,8 @@ PyObject* start(Tealet* target, PyObject* const* arguments, Py_ssize_t count, Py
   TEALETPP_CHECK(execution.function != nullptr && execution.arguments == nullptr);
   // The arguments can be borrowed if they stay where they are until a Python function takes
   // references of its own, as it does before any other code runs if there are no keywords. They may
-  // be on the C stack, where a stub's stack would overwrite them. And code that the switch runs
-  // first could free them.
-  const bool stays = target->node->status == Status::New && domain.leaving_runs_no_code();
+  // be on the C stack, where a stub's stack would overwrite them.
+  const bool stays = target->node->status == Status::New;
   if (keywords != nullptr || !stays) return begin_with_copies(target, arguments, count, keywords);
   if (!PyFunction_Check(execution.function)) return begin_looked_through(target, arguments, count);
   domain.call = Call{execution.function, count != 0 ? arguments : no_arguments, count, nullptr};

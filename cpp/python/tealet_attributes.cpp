@@ -60,7 +60,7 @@ int set_parent(PyObject* self, PyObject* value, void*) {
                  value, self);
     return -1;
   }
-  tealet->domain->end_pending();
+  tealet->domain->end_pending_and_report();
   return 0;
 }
 

@@ -45,7 +45,8 @@ PyObject* function_of(const Tealet& tealet) noexcept {
 }
 
 bool is_usable(Tealet* tealet) {
-  if (tealet->domain != nullptr) return tealet->domain->is_ready(tealet);
+  PythonDomain* const domain = tealet->domain;
+  if (domain != nullptr) return domain->end_pending() && domain->is_ready(tealet);
   PyErr_SetString(PyExc_TypeError, "this tealet was never initialised: Main.tealet() makes them");
   return false;
 }

@@ -136,10 +136,15 @@ void ThreadDomains::collection_ended() {
 void ThreadDomains::end_pending_in_call() {
   if (open_.is_empty()) return;
   correct_running();
-  if (tealet::core::running_tealet->domain() == nullptr) end_pending();
+  if (tealet::core::running_tealet->domain() != nullptr) return;
+  if (!end_pending()) PyErr_WriteUnraisable(nullptr);
 }
 
-void ThreadDomains::end_pending() {
+void ThreadDomains::request_call_outside() {
+  if (tealet::core::running_tealet->domain() == nullptr) request_pending_call();
+}
+
+bool ThreadDomains::end_pending() {
   may_have_pending_ = false;
   for (PythonDomain* domain = open_.first(); domain != nullptr; domain = domain->neighbours.next) {
     // What cannot be ended now is ended at the next use of its domain.
@@ -147,8 +152,9 @@ void ThreadDomains::end_pending() {
     may_have_pending_ = may_have_pending_ || domain->may_have_pending;
   }
   PyObject* const raised = take_raised();
+  bool done = true;
   PythonDomain* domain = open_.first();
-  while (domain != nullptr) {
+  while (done && domain != nullptr) {
     // Without stack space, an end_pending() farther up does it.
     const bool can_end = domain->may_have_pending && domain->usable() == Errc::ok &&
                          domain->check_stack_space() == Errc::ok && !domain->must_close_elsewhere();
@@ -158,7 +164,7 @@ void ThreadDomains::end_pending() {
     }
     PyObject* const main = domain->main_tealet->object;
     Py_INCREF(main);
-    domain->end_own_pending();
+    done = domain->end_own_pending();
     domain->may_have_pending = false;
     Py_DECREF(main);
     // Domains may have been closed or opened meanwhile.
@@ -167,7 +173,12 @@ void ThreadDomains::end_pending() {
   for (domain = open_.first(); domain != nullptr; domain = domain->neighbours.next) {
     domain->may_have_pending = domain->may_have_pending || domain->has_pending();
   }
-  set_raised(raised);
+  if (done) {
+    set_raised(raised);
+  } else {
+    TEALETPP_CHECK(raised == nullptr);
+  }
+  return done;
 }
 
 PythonDomain* ThreadDomains::newest_usable() {

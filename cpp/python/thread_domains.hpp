@@ -27,11 +27,14 @@ class ThreadDomains {
 
   // Records that something has become pending in one of these domains. On any thread.
   void note_pending();
-  // Ends what is pending and can be ended here and now. Any code may run.
-  void end_pending();
+  // Ends what is pending and can be ended here and now. Any code may run. See
+  // PythonDomain::end_pending().
+  bool end_pending();
   // The same in a pending call of the interpreter. Does nothing while a tealet runs: if that is
   // discarded in the middle of the call, the interpreter never gets out of it.
   void end_pending_in_call();
+  // Queues that pending call, if no tealet runs.
+  void request_call_outside();
   // Queues the pending call again if it ran during the collection.
   static void collection_ended();
 
