@@ -9,7 +9,7 @@ from sessions.packages import check_tools, install_package
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the site into build/docs/html, check its links, and look at each page in Chromium."""
+    """Build the site into build/docs/html, check the links inside it, and look at each page."""
     check_tools(session, "doxygen", "chromium", "chromedriver")
     install_package(session, "docs")
     common = ("-W", "--keep-going", "-n", "-d", "build/docs/doctrees", "-c", "docs", ".")

@@ -434,5 +434,11 @@ def test_use_after_close():
     assert main.close() is None
     assert new.close() is stub.close() is paused.close() is None
     assert new.main is main and new.parent is None
-    with main:
+
+
+@pytest.mark.rule("misuse-domain")
+def test_a_with_statement_of_a_closed_domain():
+    with Main() as main:
         pass
+    with pytest.raises(InvalidError, match="domain of .* is closed"), main:
+        pytest.fail("entered")

@@ -105,7 +105,7 @@ def test_what_is_not_a_tealet_is_refused(main, wrong):
     if wrong is not None:
         with pytest.raises(TypeError):
             main.tealet(parent=wrong)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="cannot be deleted"):
         del t.parent
     assert t.parent is main
 

@@ -44,9 +44,12 @@ namespace {
 
 int set_parent(PyObject* self, PyObject* value, void*) {
   Tealet* tealet = as_tealet(self);
-  if (value == nullptr || !PyObject_TypeCheck(value, tealet_type)) {
-    PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R",
-                 value != nullptr ? value : Py_None);
+  if (value == nullptr) {
+    PyErr_Format(PyExc_TypeError, "the parent of %R cannot be deleted", self);
+    return -1;
+  }
+  if (!PyObject_TypeCheck(value, tealet_type)) {
+    PyErr_Format(PyExc_TypeError, "a parent must be a tealet, not %R", value);
     return -1;
   }
   Tealet* parent = as_tealet(value);

@@ -187,7 +187,14 @@ PyObject* method_duplicate(PyObject* self, PyObject*) {
   return duplicate->object;
 }
 
-PyObject* method_enter(PyObject* self, PyObject*) { return Py_NewRef(self); }
+PyObject* method_enter(PyObject* self, PyObject*) {
+  const Tealet* tealet = as_tealet(self);
+  if (tealet->domain == nullptr || !tealet->is_main() || tealet->domain->is_open()) {
+    return Py_NewRef(self);
+  }
+  PyErr_Format(tealet_hooks.invalid_error, "the domain of %R is closed", self);
+  return nullptr;
+}
 
 // A generator that is paused in a `with` block may be dropped, also by the collector, where the
 // tealet cannot be closed. Then the tealet is closed at the next safe point.
