@@ -440,5 +440,5 @@ def test_use_after_close():
 def test_a_with_statement_of_a_closed_domain():
     with Main() as main:
         pass
-    with pytest.raises(InvalidError, match="domain of .* is closed"), main:
+    with pytest.raises(InvalidError, match=r"domain of .* is closed"), main:
         pytest.fail("entered")
