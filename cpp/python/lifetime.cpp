@@ -139,14 +139,11 @@ bool end_tealet(Tealet* tealet, PyObject** interruption) {
   return closed;
 }
 
-}  // namespace
-
-bool close_tealet(Tealet* tealet) {
+// Ends a tealet that is not main, and what becomes pending meanwhile. False with an exception set.
+bool end_here(Tealet* tealet) {
   PythonDomain& domain = *tealet->domain;
-  domain.end_pending_and_report();
   if (tealet->node == nullptr) return true;
   if (!domain.is_ready()) return false;
-  if (tealet->is_main()) return close_domain(tealet);
   if (tealet == domain.current_tealet) {
     PyErr_SetNone(domain.python_hooks.exit);
     return false;
@@ -154,6 +151,14 @@ bool close_tealet(Tealet* tealet) {
   const bool closed = end_tealet(tealet, nullptr);
   domain.end_pending_and_report();
   return closed;
+}
+
+}  // namespace
+
+bool close_tealet(Tealet* tealet) {
+  if (tealet->node == nullptr) return true;
+  if (tealet->is_main()) return close_domain(tealet);
+  return tealet->domain->end_pending() && end_here(tealet);
 }
 
 namespace {
@@ -166,6 +171,22 @@ TEALETPP_NOINLINE bool is_stack_exhausted(const PythonDomain& domain) noexcept {
 }
 
 }  // namespace
+
+std::uint32_t latest_exit(const PythonDomain& domain) noexcept {
+  return latest_to_exit(domain.current_tealet)->exiting;
+}
+
+void report(const PythonDomain& domain, std::uint32_t exits_before, PyObject* where) {
+  Tealet* const exiting = latest_to_exit(domain.current_tealet);
+  if (exiting->exiting != exits_before && PyErr_ExceptionMatches(domain.python_hooks.exit) != 0) {
+    // The code that ran has raised an exit meant for `exiting`. It cannot propagate from here, so
+    // end_tealet() raises another one when that tealet has paused.
+    exiting->missed_exit = true;
+    PyErr_Clear();
+  } else {
+    PyErr_WriteUnraisable(where);
+  }
+}
 
 void end_unreachable(Tealet* tealet) {
   PythonDomain& domain = *tealet->domain;
@@ -185,18 +206,9 @@ void end_unreachable(Tealet* tealet) {
                     : is_stack_exhausted(domain)) {
     domain.hold(tealet, true);
   } else {
-    const std::uint32_t exits_before = latest_to_exit(domain.current_tealet)->exiting;
+    const std::uint32_t exits_before = latest_exit(domain);
     if (!end_tealet(tealet, tealet->ending ? &interruption : nullptr)) {
-      Tealet* const exiting = latest_to_exit(domain.current_tealet);
-      if (exiting->exiting != exits_before &&
-          PyErr_ExceptionMatches(domain.python_hooks.exit) != 0) {
-        // The code that ran has raised an exit meant for `exiting`. It cannot propagate from here,
-        // so end_tealet() raises another one when that tealet has paused.
-        exiting->missed_exit = true;
-        PyErr_Clear();
-      } else {
-        PyErr_WriteUnraisable(tealet->object);
-      }
+      report(domain, exits_before, tealet->object);
     }
     if (tealet->node != nullptr) domain.hold(tealet, false);
     // If `ending` is set, end_own_pending() called this and does the rest. The code that ran may
@@ -287,7 +299,8 @@ bool close_domain(Tealet* main) {
   }
   domain.closing = true;
   domain.memory().set_limit(tealet::CountingAllocator::no_limit);
-  PyObject* raised = nullptr;
+  // What is pending must not be ended while another tealet unwinds: that would not.
+  PyObject* raised = domain.end_pending() ? nullptr : take_raised();
   // Each search begins at the parent of the last tealet: the path from the root may be long.
   Tealet* above = main;
   Py_INCREF(above->object);
@@ -297,7 +310,7 @@ bool close_domain(Tealet* main) {
     Py_INCREF(tealet->object);
     Py_INCREF(tealet->parent->object);
     Py_DECREF(std::exchange(above, tealet->parent)->object);
-    if (!close_tealet(tealet)) {
+    if (!end_here(tealet)) {
       if (raised == nullptr) {
         raised = take_raised();
       } else {

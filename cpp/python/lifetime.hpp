@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "python/python_hooks.hpp"
 #include "python/python_tealet.hpp"
@@ -15,6 +16,11 @@ namespace tealetpp {
 void bind(Tealet* tealet, PythonDomain& domain, Node& node);
 // Ends a tealet, and returns when it has ended. False with an exception set.
 bool close_tealet(Tealet* tealet);
+// The number of the last exit that is in flight where `domain` runs.
+std::uint32_t latest_exit(const PythonDomain& domain) noexcept;
+// Reports the exception that is set, where it cannot be raised. An exit that was raised since
+// latest_exit() was `exits_before` is raised again later.
+void report(const PythonDomain& domain, std::uint32_t exits_before, PyObject* where);
 // Ends a tealet that nothing refers to any more. If it cannot be ended now, or refuses, its domain
 // holds it.
 void end_unreachable(Tealet* tealet);

@@ -128,7 +128,8 @@ bool PythonDomain::end_pending_on_thread() {
 void PythonDomain::end_pending_and_report() {
   if (TEALET_LIKELY(!may_have_pending)) return;
   PyObject* const raised = take_raised();
-  if (!end_pending()) PyErr_WriteUnraisable(main_tealet->object);
+  const std::uint32_t exits_before = latest_exit(*this);
+  if (!end_pending()) report(*this, exits_before, main_tealet->object);
   set_raised(raised);
 }
 

@@ -3,9 +3,32 @@
 Nothing here refers to a tealet or a Main, so that predictions keep none alive.
 """
 
+import gc
 import weakref
 
-from tealetpp import InvalidError, ThreadError
+from tealetpp import InvalidError, Main, ThreadError
+
+
+class ReferenceToMain:
+    """Does not keep a Main alive. A collection on CPython 3.14 clears the weak references to a Main
+    that it finds together with its tealets, although these keep it alive when they are finalized.
+    Before, it does not find what paused tealets have on their evaluation stacks."""
+
+    def __init__(self, main, fate, world):
+        self.weak, self.address, self.fate, self.world = weakref.ref(main), id(main), fate, world
+        self.is_gone = False
+
+    def __call__(self):
+        main = self.weak()
+        if main is not None or self.is_gone:
+            return main
+        is_collecting = self.world.collecting is not None  # then not all objects are listed
+        if self.world.by_id.get(self.address) is self.fate:  # or the address was used again
+            for found in gc.get_objects():
+                if id(found) == self.address and isinstance(found, Main):
+                    return found
+        self.is_gone = not is_collecting
+        return None
 
 
 class Fate:
@@ -63,7 +86,7 @@ class DomainRecord:
         return f"domain {self.name}"
 
     def of(self, main):
-        self.ref = weakref.ref(main)
+        self.ref = ReferenceToMain(main, self.main, self.thread.world)
         self.address = id(main)
 
     def is_leaked(self):
