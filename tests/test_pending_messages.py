@@ -157,6 +157,7 @@ def test_what_it_sends_itself_disturbs_nobody(main, unraisable, pause):
         pytest.param(lambda main, other: main.tealet().run(int), id="run"),
         pytest.param(lambda main, other: other.throw(KeyError), id="throw"),
         pytest.param(lambda main, other: setattr(other, "parent", main), id="parent"),
+        pytest.param(lambda main, other: other.close(), id="close"),
     ],
 )
 def test_other_calls_do_nothing_either(main, unraisable, call):
@@ -204,6 +205,36 @@ def test_the_last_reference_to_a_tealet_that_pauses(main, unraisable):
     assert consumer.switch() == "next"
     assert [consumer.switch(2), consumer.switch(3)] == ["next", "next"]
     assert got == [1, 2, 3]
+    assert len(unraisable) == 1
+
+
+@pytest.mark.rule("pending-message", "pending-exit")
+def test_an_exit_that_arrives_after_a_call_is_raised_at_the_next_pause(main, unraisable):
+    """What becomes pending in a call is ended at its end, where nothing can be raised."""
+    log = []
+
+    def collects():
+        try:
+            main.switch()
+        finally:
+            gc.collect()
+
+    def closes():
+        other = main.tealet(collects)
+        other.switch()
+        other.close()
+        log.append("closed")
+        main.switch()
+        log.append("resumed")
+
+    scene = Scene(main, to_main)
+    closer = main.tealet(closes)
+    assert closer.switch() is None  # `collects` pauses
+    assert closer.switch() == "flushing"
+    closer.close()
+    assert closer.status is Status.EXITED
+    assert log == ["closed"]
+    assert scene.got == []
     assert len(unraisable) == 1
 
 
