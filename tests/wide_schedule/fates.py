@@ -10,12 +10,16 @@ from tealetpp import InvalidError, Main, ThreadError
 
 
 class ReferenceToMain:
-    """Does not keep a Main alive. A collection on CPython 3.14 clears the weak references to a Main
-    that it finds together with its tealets, although these keep it alive when they are finalized.
-    Before, it does not find what paused tealets have on their evaluation stacks."""
+    """Finds a Main as long as it exists, and does not keep it alive.
 
-    def __init__(self, main, fate, world):
-        self.weak, self.address, self.fate, self.world = weakref.ref(main), id(main), fate, world
+    The collector may have cleared a weak reference: since CPython 3.14 evaluation stacks borrow
+    references, so it finds a Main that only variables of its paused tealets refer to. These keep it
+    alive when they are finalized, and are unwound afterwards.
+    """
+
+    def __init__(self, main, name, world):
+        self.weak, self.address, self.name, self.world = weakref.ref(main), id(main), name, world
+        main.name = name  # another one may get its address
         self.is_gone = False
 
     def __call__(self):
@@ -23,11 +27,14 @@ class ReferenceToMain:
         if main is not None or self.is_gone:
             return main
         is_collecting = self.world.collecting is not None  # then not all objects are listed
-        if self.world.by_id.get(self.address) is self.fate:  # or the address was used again
-            for found in gc.get_objects():
-                if id(found) == self.address and isinstance(found, Main):
-                    return found
-        self.is_gone = not is_collecting
+        main = self.search()
+        self.is_gone = main is None and not is_collecting
+        return main
+
+    def search(self):
+        for found in gc.get_referrers(Main, *Main.__subclasses__()):
+            if id(found) == self.address and isinstance(found, Main) and found.name == self.name:
+                return found
         return None
 
 
@@ -86,7 +93,7 @@ class DomainRecord:
         return f"domain {self.name}"
 
     def of(self, main):
-        self.ref = ReferenceToMain(main, self.main, self.thread.world)
+        self.ref = ReferenceToMain(main, self.name, self.thread.world)
         self.address = id(main)
 
     def is_leaked(self):

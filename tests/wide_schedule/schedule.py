@@ -127,7 +127,7 @@ def wind_up(world, thread, player):
             found.pop() if isinstance(found, list) else found.popitem()
     find_all(thread, player)
     for domain in thread.domains:
-        main = domain.ref()
+        main = main_of_dropped(domain, thread, player)
         if main is None:
             domain.closed = True
             continue
@@ -147,6 +147,17 @@ def wind_up(world, thread, player):
         domain.closed = True
         del main
     find_all(thread, player)  # only these domains referred to what is found now
+
+
+def main_of_dropped(domain, thread, player):
+    """The Main of a domain that was dropped, if it still exists."""
+    main = domain.ref()
+    if main is None or main.current is None or not domain.plain:
+        return main
+    # Another thread that looks for a Main keeps all of them alive meanwhile.
+    del main
+    find_all(thread, player)
+    return domain.ref()
 
 
 def wait_for_collection(world, thread):
