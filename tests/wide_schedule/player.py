@@ -1,6 +1,7 @@
 """What a body does while it runs, and what it checks whenever control comes back to it."""
 
 import contextvars
+import ctypes
 import functools
 import sys
 import threading
@@ -16,7 +17,12 @@ DEEPEST = 7
 
 def main_of(fate):
     """The Main of a tealet that has not ended, so it is alive."""
-    return fate.domain.ref()
+    main = fate.domain.ref()
+    if (
+        main is None
+    ):  # another thread's collection, which has not ended, has it in a list of its own
+        main = ctypes.cast(fate.domain.address, ctypes.py_object).value
+    return main
 
 
 class NotMe:
@@ -61,10 +67,7 @@ class Player:
     def check_place(self, fate):
         if threading.get_ident() != self.thread.ident:
             raise Wrong(f"{fate!r} runs on another thread")
-        main = main_of(fate)
-        if main is None and self.world.in_child:
-            return  # another thread was collecting it when the process forked
-        current = main.current
+        current = main_of(fate).current
         if self.world.by_id.get(id(current)) is not fate:
             raise Wrong(
                 f"{fate!r} runs, but {current!r} should, {self.world.by_id.get(id(current))!r}"
