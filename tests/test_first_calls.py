@@ -11,6 +11,7 @@ import weakref
 import pytest
 
 from conftest import check_stats
+from tealetpp import InvalidError, Status
 
 ARGUMENTS = {
     "none": ((), {}),
@@ -370,3 +371,74 @@ def test_a_tool_sees_the_same_calls(main):
     machine = Machine()
     for run in (machine.method, machine, functools.partial(function, 1)):
         assert profiled(main.tealet(run).switch) == profiled(run) != []
+
+
+@pytest.fixture
+def at_pause(main):
+    """Calls a function where a profiler asks for the time because a tealet pauses."""
+
+    def run(new, arguments, keywords, during):
+        """That tealet pauses to begin `new` with these arguments."""
+        times = []
+
+        def timer():
+            if times:
+                times.append("time")
+            if len(times) == 3:  # after that for the call of switch()
+                times.clear()
+                during()
+                times_of_pause.append("done")
+            return 0
+
+        def starts():
+            times[:] = ["switch"]  # calls nothing
+            return new.switch(*arguments, **keywords)
+
+        times_of_pause = []
+        starter = main.tealet(starts)
+        profiler = cProfile.Profile(timer)
+        profiler.enable()
+        try:
+            return starter.switch()
+        finally:
+            profiler.disable()
+            assert times_of_pause == ["done"]
+
+    return run
+
+
+@pytest.mark.rule("first-call-same")
+@pytest.mark.parametrize("run", [function, Machine().method], ids=["function", "method"])
+def test_a_tool_begins_others_at_the_switch(main, at_pause, run):
+    seen = []
+
+    def others():
+        for i in range(3):
+            seen.append(main.tealet(run).switch(i, key=i))
+
+    new = main.tealet(run)
+    assert at_pause(new, (1, 2), {}, others) == run(1, 2)
+    assert seen == [run(i, key=i) for i in range(3)]
+
+
+@pytest.mark.rule("first-call-same")
+@pytest.mark.parametrize("named", [{}, {"key": 2}], ids=["positional", "keywords"])
+def test_a_tool_begins_the_same_one_at_the_switch(main, at_pause, named):
+    def pauses(*arguments, **keywords):
+        main.previous.switch()  # back into the profiler's call
+        return arguments, keywords
+
+    new = main.tealet(functools.partial(pauses, "first"))
+    with pytest.raises(InvalidError):
+        at_pause(new, ("mine",), named, lambda: new.switch("its", other=3))
+    gc.collect()
+    assert new.switch() == (("first", "its"), {"other": 3})
+
+
+@pytest.mark.rule("first-call-same")
+@pytest.mark.parametrize("named", [{}, {"key": 2}], ids=["positional", "keywords"])
+def test_a_tool_closes_it_at_the_switch(main, at_pause, named):
+    new = main.tealet(Machine().method)
+    with pytest.raises(InvalidError):
+        at_pause(new, ("mine",), named, new.close)
+    assert new.status is Status.EXITED

@@ -84,7 +84,9 @@ TEALETPP_NOINLINE TEALETPP_COLD Errc notify_of_pause(Tealet* target) {
   const Node& self = domain.current();
   const Node* const node = target->node;
   const Status status = node->status;
+  const Call call = std::exchange(domain.call, Call{});  // they may begin other tealets
   guard([&] { notify_tools_of_pause(PyThreadState_Get(), self.is_main()); });
+  domain.call = call;
   if (target->node == node && node->status == status) return Errc::ok;
   notify_of_resumption(self.is_main());
   return Errc::invalid;
@@ -327,18 +329,21 @@ namespace {
 // nullptr if they are borrowed.
 TEALETPP_NOINLINE PyObject* begin(Tealet* target, PyObject* owned) {
   PythonDomain& domain = *target->domain;
-  Execution& execution = execution_of(*target->node);
-  execution.arguments = owned;
   Errc code = Errc::memory;
   if (domain.data_stack.add_user()) {
     code = with_paused_state(target, Message{}, [&] {
-      return code_of(domain.switch_to(*target->node, {Signal::value, nullptr}));
+      // Not before: a tool that is told of the switch may begin or end `target`.
+      PyObject*& arguments = execution_of(*target->node).arguments;
+      arguments = owned;
+      const Errc result = code_of(domain.switch_to(*target->node, {Signal::value, nullptr}));
+      if (result != Errc::ok) arguments = nullptr;
+      return result;
     });
     if (code == Errc::ok) return receive(domain);
     domain.data_stack.remove_user();
   }
   domain.call = Call{};
-  return fail(target, code, {Signal::value, std::exchange(execution.arguments, nullptr)});
+  return fail(target, code, {Signal::value, owned});
 }
 
 TEALETPP_NOINLINE PyObject* begin_with_copies(Tealet* target, PyObject* const* arguments,
