@@ -124,7 +124,7 @@ def everything(results: Mapping[str, Any]) -> str:
 
 def summary(results: Mapping[str, Any]) -> str:
     """The tables that the README shows: the first Python's."""
-    version, one = next(iter(results["python"].items()))
-    versions = one["environment"]["libraries"]
+    one = next(iter(results["python"].values()))
+    python, libraries = one["environment"]["Python"], one["environment"]["libraries"]
     times = figures_table(PYTHON_ROWS, one["figures"])
-    return f"CPython {version}; {versions}\n\n{times}\n{kinds_table(one['figures'])}"
+    return f"CPython {python}; {libraries}\n\n{times}\n{kinds_table(one['figures'])}"
