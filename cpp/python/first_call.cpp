@@ -1,10 +1,10 @@
 #include "python/first_call.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 
 #include "python/callable_layers.hpp"
+#include "python/type_name.hpp"
 #include "python/without_collections.hpp"
 
 namespace tealetpp {
@@ -19,7 +19,7 @@ bool only_puts_in_front(const Partial& partial) noexcept {
   if (PyDict_GET_SIZE(partial.keywords) != 0) return false;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(partial.arguments); ++i) {
     const PyObject* const argument = PyTuple_GET_ITEM(partial.arguments, i);
-    if (std::strcmp(Py_TYPE(argument)->tp_name, "functools._PlaceholderType") == 0) return false;
+    if (type_named("functools._PlaceholderType", argument) != nullptr) return false;
   }
   return true;
 }
@@ -37,6 +37,7 @@ PyObject* python_call_of(PyObject* object) {
 DirectCall::DirectCall(PyObject* callable) {
   while (callable != nullptr && !PyFunction_Check(callable)) callable = look_through(callable);
   function_ = callable;
+  if (function_ == nullptr) leading_count_ = layer_count_ = 0;
 }
 
 // What `callable` calls, with the arguments of the layer before its own. nullptr if a call of it
@@ -87,19 +88,18 @@ PyObject* copy_call(Call& call, PyObject* callable, PyObject* const* arguments, 
                     PyObject* keywords) {
   const WithoutCollections in_this_scope;  // they could change what `direct` borrows
   const DirectCall direct(callable);
-  const bool is_direct = direct.function() != nullptr;
-  const Py_ssize_t leading = is_direct ? direct.leading_count() : 0;
+  const Py_ssize_t leading = direct.leading_count();
   const Py_ssize_t named = keywords != nullptr ? PyTuple_GET_SIZE(keywords) : 0;
   // After the arguments, what the tuple only keeps alive.
   const Py_ssize_t all = leading + count + named;
   PyObject* const tuple = PyTuple_New(all + 1 + (keywords != nullptr));
   if (tuple == nullptr) return nullptr;
-  call.function = is_direct ? direct.function() : callable;
+  call.function = direct.function() != nullptr ? direct.function() : callable;
   call.arguments = &PyTuple_GET_ITEM(tuple, 0);
   call.count = leading + count;
   call.keywords = keywords;
   PyObject** next = &PyTuple_GET_ITEM(tuple, 0);
-  if (is_direct) direct.copy_leading(next);
+  direct.copy_leading(next);
   next += leading;
   next = std::copy_n(arguments, count + named, next);
   *next++ = call.function;

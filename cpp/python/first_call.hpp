@@ -27,7 +27,7 @@ class DirectCall {
 
   // nullptr if there is none.
   PyObject* function() const noexcept { return function_; }
-  // How many arguments go before those of the call.
+  // How many arguments go before those of the call; 0 if there is no function.
   Py_ssize_t leading_count() const noexcept { return leading_count_; }
   void copy_leading(PyObject** to) const noexcept;
 

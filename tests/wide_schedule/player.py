@@ -18,9 +18,8 @@ DEEPEST = 7
 def main_of(fate):
     """The Main of a tealet that has not ended, so it is alive."""
     main = fate.domain.ref()
-    if (
-        main is None
-    ):  # another thread's collection, which has not ended, has it in a list of its own
+    if main is None:
+        # Another thread's collection has it in a list of its own, and has not ended.
         main = ctypes.cast(fate.domain.address, ctypes.py_object).value
     return main
 
